@@ -1,1 +1,19 @@
-//! placeholder
+//! The domain of Kinesis without input or output.
+//!
+//! Names and ARNs, hash-key ranges, sequence numbers, shard families, token buckets and
+//! retention arithmetic. Nothing here reads a clock, allocates a task or knows a wire format:
+//! time is an argument, and every function is pure.
+
+pub mod arn;
+pub mod hash_key;
+pub mod limits;
+pub mod retention;
+pub mod sequence_number;
+pub mod shard;
+pub mod shard_filter;
+pub mod token_bucket;
+
+pub use arn::{Partition, StreamArn};
+pub use hash_key::{HashKey, HashKeyRange};
+pub use sequence_number::SequenceNumber;
+pub use shard::{Shard, ShardId, ShardKey};

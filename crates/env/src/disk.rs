@@ -1,0 +1,116 @@
+//! What storage needs of a file system.
+
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A directory tree. Paths are absolute or relative to the process.
+///
+/// A created, renamed or removed name is durable only after [`Disk::sync_dir`] of its directory.
+pub trait Disk: Debug + Send + Sync + 'static {
+    /// Creates a directory and its parents.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+
+    /// Creates a file, or empties an existing one, for reading and writing.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Opens an existing file; for writing as well when `writable`.
+    ///
+    /// # Errors
+    /// `NotFound` and as the operating system has them.
+    fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// File names (not paths) in a directory, in no order.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
+
+    /// Renames a file over whatever has the new name.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// As the operating system has them. Not to be retried.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Takes an exclusive lock on a file that lasts as long as the returned guard.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another process holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+
+    /// Writes a whole small file so that after a crash it is either the old or the new one.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn write_atomically(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        let temporary = PathBuf::from(temporary);
+        let file = self.create(&temporary)?;
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        file.write_all_at(&mut slices, 0)?;
+        file.sync_data()?;
+        self.rename(&temporary, path)?;
+        self.sync_dir(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+/// An open file, addressed by offset.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Writes all slices one after the other from `offset` on. Consumes `slices`.
+    ///
+    /// # Errors
+    /// After an error, any part of the data may have been written.
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()>;
+
+    /// Fills `bytes` from `offset` on.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the file ends before.
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Makes the data and the length durable.
+    ///
+    /// # Errors
+    /// Final: what was written before may be lost whatever a later call says.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Reserves space up to `len` and makes the file that long.
+    ///
+    /// # Errors
+    /// `StorageFull` when the volume has no room.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether the file has no bytes.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn is_empty(&self) -> io::Result<bool> {
+        self.len().map(|len| len == 0)
+    }
+}

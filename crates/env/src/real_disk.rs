@@ -1,0 +1,131 @@
+//! The machine's file system.
+
+use crate::disk::{Disk, DiskFile};
+use rustix::fs::{FallocateFlags, FlockOperation};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Slices in one `pwritev` call; the kernel's IOV_MAX.
+const SLICES_MAX: usize = 1024;
+/// Data is its owner's business alone.
+const FILE_MODE: u32 = 0o600;
+
+/// The machine's file system.
+#[derive(Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE);
+        Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(writable).open(path)?)))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(directory)?;
+        // A name that is not UTF-8 is none of ours.
+        entries
+            .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(file))
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn write_all_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let batch = &slices[..slices.len().min(SLICES_MAX)];
+            let written = match rustix::io::pwritev(&self.0, batch, offset) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            offset += written as u64;
+            IoSlice::advance_slices(&mut slices, written);
+        }
+        Ok(())
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+            // The file system cannot reserve: then a full volume shows in a write, which is final.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
+            other => other.map_err(io::Error::from),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.metadata().map(|metadata| metadata.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_more_slices_than_one_call_takes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = RealDisk.create(&directory.path().join("f")).expect("a file");
+        let bytes: Vec<u8> = (0..5000u32).flat_map(u32::to_le_bytes).collect();
+        let mut slices: Vec<IoSlice<'_>> = bytes.chunks(4).map(IoSlice::new).collect();
+        file.write_all_at(&mut slices, 3).expect("written");
+        let mut read = vec![0; bytes.len()];
+        file.read_exact_at(&mut read, 3).expect("read");
+        assert_eq!(read, bytes);
+    }
+
+    #[test]
+    fn a_second_lock_would_block() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("LOCK");
+        let first = RealDisk.lock(&path).expect("locked");
+        let second = RealDisk.lock(&path).err().map(|error| error.kind());
+        assert_eq!(second, Some(ErrorKind::WouldBlock));
+        drop(first);
+        RealDisk.lock(&path).expect("free again");
+    }
+}

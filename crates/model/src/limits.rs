@@ -1,0 +1,53 @@
+//! Limits and constants of Amazon Kinesis. Sources: the service's quotas page and API reference.
+
+/// Records in one PutRecords call.
+pub const PUT_RECORDS_COUNT_MAX: usize = 500;
+/// Bytes of data and partition keys in one PutRecords call.
+pub const PUT_RECORDS_BYTES_MAX: usize = 10 * MIB;
+/// Default ceiling of one record in KiB; a stream may raise it.
+pub const RECORD_KIB_DEFAULT: u32 = 1024;
+/// Highest ceiling of one record in KiB.
+pub const RECORD_KIB_MAX: u32 = 10 * 1024;
+/// Records in one GetRecords reply.
+pub const GET_RECORDS_COUNT_MAX: usize = 10_000;
+/// Bytes of data and partition keys in one GetRecords reply.
+pub const GET_RECORDS_BYTES_MAX: usize = 10 * MIB;
+/// Bytes a second that one shard takes.
+pub const SHARD_WRITE_BYTES: u64 = MIB as u64;
+/// Records a second that one shard takes.
+pub const SHARD_WRITE_RECORDS: u64 = 1_000;
+/// Bytes a second that one shard gives to all its GetRecords callers.
+pub const SHARD_READ_BYTES: u64 = 2 * MIB as u64;
+/// GetRecords calls a second on one shard, and GetShardIterator calls a second on one shard.
+pub const SHARD_READ_CALLS: u64 = 5;
+/// Life of a shard iterator in milliseconds.
+pub const ITERATOR_LIFE_MS: u64 = 300_000;
+/// Life of a ListShards token in milliseconds.
+pub const NEXT_TOKEN_LIFE_MS: u64 = 300_000;
+/// Shortest and default retention in hours.
+pub const RETENTION_HOURS_MIN: u32 = 24;
+/// Longest retention in hours (365 days).
+pub const RETENTION_HOURS_MAX: u32 = 8_760;
+/// Tags on one resource.
+pub const TAGS_MAX: usize = 50;
+/// Shards of an on-demand stream at creation, and of a stream created with a name only.
+pub const ON_DEMAND_SHARDS: u32 = 4;
+/// On-demand streams in one account and Region.
+pub const ON_DEMAND_STREAMS_MAX: usize = 50;
+/// Open shards in one account and Region, in the large Regions.
+pub const ACCOUNT_SHARDS_DEFAULT: u32 = 20_000;
+/// Open shards of one stream.
+pub const STREAM_SHARDS_MAX: u32 = 10_000;
+/// Streams of one account that may be in CREATING at once.
+pub const STREAMS_CREATING_MAX: usize = 5;
+/// Names in one ListStreams page.
+pub const LIST_STREAMS_PAGE: usize = 100;
+/// Shards in one DescribeStream page.
+pub const DESCRIBE_STREAM_PAGE: usize = 100;
+/// Shards in one ListShards page.
+pub const LIST_SHARDS_PAGE: usize = 1_000;
+/// Tags in one ListTagsForStream page.
+pub const LIST_TAGS_PAGE: usize = 50;
+
+const MIB: usize = 1024 * 1024;
+const _: () = assert!(RECORD_KIB_MAX as usize * 1024 <= PUT_RECORDS_BYTES_MAX);

@@ -1,0 +1,259 @@
+//! Sequence numbers: 56 decimal digits that are 47 nibbles underneath.
+//!
+//! The layout is the service's version 2, which clients may decode (the Java KCL does).
+//! Most significant first:
+//!
+//! | bits | meaning |
+//! |--:|---|
+//! | 4 | `2` |
+//! | 36 | creation time of the shard, epoch seconds |
+//! | 4 | low nibble of the shard's index |
+//! | 64 | index of the record; `0x7fff_ffff_ffff_ffff` closes a shard |
+//! | 8 | zero |
+//! | 36 | arrival time of the record, epoch seconds |
+//! | 32 | index of the shard |
+//! | 4 | `2` |
+//!
+//! Numbers of one shard order by index, then by arrival time. Children are created after their
+//! parents were closed, so their numbers are higher.
+
+use std::fmt;
+
+/// Digits of every number that is handed out.
+pub const DIGITS: usize = 56;
+/// The index of a shard's closing number; no record has it.
+pub const INDEX_CLOSED: u64 = 0x7fff_ffff_ffff_ffff;
+
+const SECONDS_BITS_MASK: u64 = (1 << 36) - 1;
+/// Creation seconds from here on are refused by the service.
+const CREATED_SECS_END: u64 = 16_025_175_000;
+const TEN_19: u64 = 10_000_000_000_000_000_000;
+
+/// A version 2 sequence number, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceNumber {
+    /// Creation time of the shard in epoch seconds, below 2^36.
+    pub created_secs: u64,
+    /// Index of the shard within its stream.
+    pub shard_index: u32,
+    /// Index of the record, at most [`INDEX_CLOSED`].
+    pub index: u64,
+    /// Arrival time of the record in epoch seconds, below 2^36.
+    pub time_secs: u64,
+}
+
+impl SequenceNumber {
+    /// The three words of the number, least significant first.
+    fn words(self) -> [u64; 3] {
+        let time = self.time_secs & SECONDS_BITS_MASK;
+        [
+            2 | u64::from(self.shard_index) << 4 | time << 36,
+            time >> 28 | self.index << 16,
+            self.index >> 48
+                | u64::from(self.shard_index & 0xf) << 16
+                | (self.created_secs & SECONDS_BITS_MASK) << 20
+                | 2 << 56,
+        ]
+    }
+
+    /// Parses decimal digits. `None` for anything that is not a version 2 number.
+    #[must_use]
+    pub fn parse(decimal: &str) -> Option<Self> {
+        let mut words = [0u64; 3];
+        if decimal.is_empty() || decimal.len() > 129 {
+            return None;
+        }
+        for digit in decimal.bytes() {
+            let mut carry = u128::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?);
+            for word in &mut words {
+                let product = u128::from(*word) * 10 + carry;
+                *word = product as u64;
+                carry = product >> 64;
+            }
+            if carry != 0 {
+                return None;
+            }
+        }
+        Self::from_words(words)
+    }
+
+    fn from_words([low, middle, high]: [u64; 3]) -> Option<Self> {
+        let number = Self {
+            created_secs: high >> 20 & SECONDS_BITS_MASK,
+            shard_index: (low >> 4) as u32,
+            index: middle >> 16 | high << 48,
+            time_secs: (low >> 36 | middle << 28) & SECONDS_BITS_MASK,
+        };
+        let versions_hold = low & 0xf == 2 && high >> 56 == 2;
+        let in_range = number.index <= INDEX_CLOSED
+            && number.created_secs < CREATED_SECS_END
+            && i32::try_from(number.shard_index).is_ok();
+        // Comparing the words refuses set padding bits and a shard nibble that disagrees.
+        (versions_hold && in_range && number.words() == [low, middle, high]).then_some(number)
+    }
+
+    /// The decimal form, ready to be counted up.
+    #[must_use]
+    pub fn decimal(self) -> Decimal {
+        let mut words = self.words();
+        Decimal { limbs: [divide(&mut words), divide(&mut words), divide(&mut words)] }
+    }
+}
+
+/// Divides `words` by 10^19 in place and returns the remainder.
+fn divide(words: &mut [u64; 3]) -> u64 {
+    let mut remainder = 0u64;
+    for word in words.iter_mut().rev() {
+        let dividend = u128::from(remainder) << 64 | u128::from(*word);
+        *word = (dividend / u128::from(TEN_19)) as u64;
+        remainder = (dividend % u128::from(TEN_19)) as u64;
+    }
+    remainder
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.decimal().fmt(f)
+    }
+}
+
+/// A sequence number in base 10^19.
+///
+/// Records of a run have consecutive indices, and one index up is 2^80 more, so the next number
+/// costs an addition instead of a division of 192 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    limbs: [u64; 3],
+}
+
+impl Decimal {
+    /// The number whose index is one higher.
+    #[must_use]
+    pub fn next_index(self) -> Self {
+        // 2^80 = 120892 * 10^19 + 5819614629174706176
+        const STEP: [u64; 2] = [5_819_614_629_174_706_176, 120_892];
+        let (low, carry) = add(self.limbs[0], STEP[0], 0);
+        let (middle, carry) = add(self.limbs[1], STEP[1], carry);
+        Self { limbs: [low, middle, self.limbs[2] + carry] }
+    }
+
+    /// The ASCII digits.
+    #[must_use]
+    pub fn digits(self) -> [u8; DIGITS] {
+        let mut digits = [b'0'; DIGITS];
+        write_limb(&mut digits[37..], self.limbs[0]);
+        write_limb(&mut digits[18..37], self.limbs[1]);
+        write_limb(&mut digits[..18], self.limbs[2]);
+        digits
+    }
+}
+
+fn add(left: u64, right: u64, carry: u64) -> (u64, u64) {
+    let sum = u128::from(left) + u128::from(right) + u128::from(carry);
+    if sum >= u128::from(TEN_19) { ((sum - u128::from(TEN_19)) as u64, 1) } else { (sum as u64, 0) }
+}
+
+fn write_limb(digits: &mut [u8], mut limb: u64) {
+    for pair in digits.rchunks_mut(2) {
+        let two = (limb % 100) as u8;
+        limb /= 100;
+        if let [tens, ones] = pair {
+            *tens = b'0' + two / 10;
+            *ones = b'0' + two % 10;
+        } else {
+            pair[0] = b'0' + two % 10;
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for digit in self.digits() {
+            fmt::Write::write_char(f, char::from(digit))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn agrees_with_numbers_of_the_real_service() {
+        let old = "49594189147623985939251953501666965394405037144469929986";
+        let number = SequenceNumber {
+            created_secs: 0x5c_9993_c8,
+            shard_index: 0,
+            index: 195,
+            time_secs: 0x5c_9993_df,
+        };
+        assert_eq!(number.to_string(), old);
+        assert_eq!(SequenceNumber::parse(old), Some(number));
+
+        let new = "49674026002850188218576229259473476449429298564223254594";
+        let number = SequenceNumber::parse(new).expect("a real number");
+        assert_eq!(number.shard_index, 3076);
+        assert_eq!(number.to_string(), new);
+    }
+
+    #[test]
+    fn initial_shards_start_where_the_service_starts_them() {
+        let start = |shard_index| SequenceNumber {
+            created_secs: 1_700_000_000,
+            shard_index,
+            index: 0,
+            time_secs: 1_700_000_000,
+        };
+        assert_eq!(
+            start(0).to_string(),
+            "49646437577108476416916876405825929425585429676275269634"
+        );
+        assert_eq!(
+            start(1).to_string(),
+            "49646437577130777162115407028967465143858078037781250066"
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_version_2_number() {
+        for text in ["", "0", "5", "x", "49594189147623985939251953501666965394405037144469929987"]
+        {
+            assert_eq!(SequenceNumber::parse(text), None, "{text}");
+        }
+        assert_eq!(SequenceNumber::parse(&"9".repeat(129)), None);
+    }
+
+    fn any_number() -> impl Strategy<Value = SequenceNumber> {
+        (0..CREATED_SECS_END, 0..=i32::MAX as u32, 0..=INDEX_CLOSED, 0..=SECONDS_BITS_MASK)
+            .prop_map(|(created_secs, shard_index, index, time_secs)| SequenceNumber {
+                created_secs,
+                shard_index,
+                index,
+                time_secs,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn round_trips(number in any_number()) {
+            prop_assert_eq!(SequenceNumber::parse(&number.to_string()), Some(number));
+        }
+
+        #[test]
+        fn counts_up_like_the_division(number in any_number()) {
+            prop_assume!(number.index < INDEX_CLOSED);
+            let next = SequenceNumber { index: number.index + 1, ..number };
+            prop_assert_eq!(number.decimal().next_index(), next.decimal());
+        }
+
+        #[test]
+        fn orders_by_index_within_a_shard(a in any_number(), index in 0..=INDEX_CLOSED) {
+            let created_secs = a.created_secs.max(1_000_000_000);
+            let a = SequenceNumber { created_secs, ..a };
+            let b = SequenceNumber { index, ..a };
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.index.cmp(&b.index));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! ShardFilter of ListShards: which shards a reader that starts somewhere must know.
+
+use crate::shard::{Shard, ShardId};
+
+/// The filter, with the times already in epoch milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardFilter {
+    /// Shards after this one, as ExclusiveStartShardId does.
+    AfterShardId(ShardId),
+    /// Shards that were open at the trim horizon.
+    AtTrimHorizon,
+    /// All shards that have not expired.
+    FromTrimHorizon,
+    /// Open shards.
+    AtLatest,
+    /// Shards that were open at this time.
+    AtTimestamp(u64),
+    /// Shards that were open at this time or later.
+    FromTimestamp(u64),
+}
+
+impl ShardFilter {
+    /// Whether `shard`, which has not expired, passes; `horizon_ms` is the trim horizon.
+    #[must_use]
+    pub fn passes(self, shard: &Shard, horizon_ms: u64) -> bool {
+        let started_by = |ms: u64| shard.created_secs * 1000 <= ms;
+        let open_at = |ms: u64| shard.closed.is_none_or(|closed| closed.at_ms >= ms);
+        match self {
+            Self::AfterShardId(id) => shard.id > id,
+            Self::FromTrimHorizon => true,
+            Self::AtLatest => shard.is_open(),
+            // A stream younger than its retention had its first shards at the horizon.
+            Self::AtTrimHorizon => {
+                open_at(horizon_ms) && (shard.parent.is_none() || started_by(horizon_ms))
+            }
+            Self::AtTimestamp(ms) => {
+                let ms = ms.max(horizon_ms);
+                open_at(ms) && started_by(ms)
+            }
+            Self::FromTimestamp(ms) => open_at(ms.max(horizon_ms)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash_key::HashKeyRange;
+    use crate::shard::Closed;
+
+    fn shard(id: u32, created_secs: u64, closed_ms: Option<u64>) -> Shard {
+        Shard {
+            id: ShardId(id),
+            range: HashKeyRange::FULL,
+            created_secs,
+            parent: (id > 0).then_some(ShardId(0)),
+            adjacent_parent: None,
+            closed: closed_ms.map(|at_ms| Closed { end_index: 0, at_ms }),
+        }
+    }
+
+    #[test]
+    fn each_filter_selects_by_its_rule() {
+        let family = [shard(0, 10, Some(20_000)), shard(1, 21, Some(30_000)), shard(2, 31, None)];
+        let select = |filter: ShardFilter, horizon| {
+            let passing = family.iter().filter(|s| filter.passes(s, horizon));
+            passing.map(|s| s.id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(select(ShardFilter::AfterShardId(ShardId(0)), 0), [1, 2]);
+        assert_eq!(select(ShardFilter::FromTrimHorizon, 0), [0, 1, 2]);
+        assert_eq!(select(ShardFilter::AtTrimHorizon, 0), [0]);
+        assert_eq!(select(ShardFilter::AtTrimHorizon, 25_000), [1]);
+        assert_eq!(select(ShardFilter::AtLatest, 0), [2]);
+        assert_eq!(select(ShardFilter::AtTimestamp(15_000), 0), [0]);
+        assert_eq!(select(ShardFilter::AtTimestamp(22_000), 0), [1]);
+        assert_eq!(select(ShardFilter::FromTimestamp(22_000), 0), [1, 2]);
+        assert_eq!(select(ShardFilter::FromTimestamp(0), 25_000), [1, 2]);
+    }
+}
