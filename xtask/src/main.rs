@@ -1,2 +1,49 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks, run as `cargo xtask <task>`.
+//!
+//! `test` is the whole check of the project on a fresh machine, and what CI runs. `drift` compares
+//! the operations that the server implements with the vendor's published service model. `tidy`
+//! holds the rules that no compiler and no lint checks.
+
+mod drift;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tools::Project;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the tests need, then runs all of them
+    Test(test::Options),
+    /// Compares our operations with the newest botocore model
+    Drift,
+    /// Checks crate edges, file sizes and words that must not be committed
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Project::locate().and_then(|project| match arguments.task {
+        Task::Test(options) => test::run(&project, &options),
+        Task::Drift => drift::run(&project),
+        Task::Tidy => tidy::run(&project),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Which crate of ours may depend on which. The table is section 3 of the design.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// Every crate and the crates of ours that it may use, without their common prefix.
+const ALLOWED: &[(&str, &str)] = &[
+    ("anabranch-model", ""),
+    ("anabranch-protocol", ""),
+    ("anabranch-env", ""),
+    ("anabranch-storage", "model env"),
+    ("anabranch-engine", "model env storage"),
+    ("anabranch-cluster", "model env storage engine"),
+    ("anabranch-server", "engine cluster model protocol env"),
+    ("anabranch-producer", "model protocol"),
+    ("anabranch-consumer", "model protocol"),
+    ("anabranch-agent", "producer"),
+    ("anabranch-testkit", "model protocol env storage engine cluster server"),
+    ("anabranch", "model protocol env storage engine cluster server producer consumer agent"),
+    ("xtask", ""),
+];
+
+/// For tests only: any crate may have it as a dev-dependency, none as another.
+const TESTKIT: &str = "anabranch-testkit";
+
+/// Every edge between our crates that the table does not have.
+pub(crate) fn check(metadata: &Value) -> Result<Vec<String>> {
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let mut findings = Vec::new();
+    for package in packages {
+        let name = package["name"].as_str().context("a package without a name")?;
+        let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+            bail!("crate {name} is not in the table of allowed edges");
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let used = dependency["name"].as_str().unwrap_or_default();
+            if !names.contains(&used) || used == name {
+                continue;
+            }
+            let is_for_tests = dependency["kind"].as_str() == Some("dev");
+            let short = used.strip_prefix("anabranch-").unwrap_or(used);
+            let is_in_table = allowed.split(' ').any(|one| one == short);
+            let is_test_support = is_for_tests && used == TESTKIT;
+            if !is_in_table && !is_test_support {
+                findings.push(format!("{name} must not depend on {used}"));
+            }
+        }
+    }
+    Ok(findings)
+}
