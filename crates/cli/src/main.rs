@@ -1,2 +1,76 @@
-//! The one binary.
-fn main() {}
+//! `anabranch`: the one binary. It serves (`serve`, `inspect`, `credentials`), it is the
+//! everyday client of any Kinesis endpoint (`put`, `tail`, `streams`, `shards`), and it measures
+//! one (`bench`).
+//!
+//! Guarantees that hold for every command: results go to standard output and everything else to
+//! standard error; a reader that closes the pipe early is not an error; the exit status is 0 for
+//! success, 1 for a failure that is explained on standard error, 2 for wrong usage.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod aws;
+mod commands;
+mod output;
+mod settings;
+mod units;
+
+/// The system allocator returns memory slowly under many threads; mimalloc measured better both
+/// for the server and for the load generator.
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Amazon Kinesis Data Streams that anyone can run.
+#[derive(Debug, Parser)]
+#[command(name = "anabranch", version, propagate_version = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  anabranch serve                                   start a server on 127.0.0.1:4567
+  anabranch streams create orders --shards 2 --wait
+  echo '{\"id\":1}' | anabranch put orders --key-field /id
+  anabranch tail orders --from trim-horizon --follow
+  anabranch bench --stream load --shards 4 --duration 10s
+
+Client commands talk to http://127.0.0.1:4567 unless --endpoint, AWS_ENDPOINT_URL or --aws says
+otherwise. `anabranch COMMAND --help` has examples of each command.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(commands::serve::ServeArgs),
+    Inspect(commands::inspect::InspectArgs),
+    Credentials(commands::credentials::CredentialsArgs),
+    Put(commands::put::PutArgs),
+    Tail(commands::tail::TailArgs),
+    Streams(commands::streams::StreamsArgs),
+    Shards(commands::shards::ShardsArgs),
+    Bench(Box<commands::bench::BenchArgs>),
+    Completions(commands::completions::CompletionsArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => args.run(),
+        Command::Inspect(args) => args.run(),
+        Command::Credentials(args) => args.run(),
+        Command::Put(args) => args.run(),
+        Command::Tail(args) => args.run(),
+        Command::Streams(args) => args.run(),
+        Command::Shards(args) => args.run(),
+        Command::Bench(args) => args.run(),
+        Command::Completions(args) => args.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("anabranch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

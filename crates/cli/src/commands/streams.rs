@@ -1,0 +1,429 @@
+//! `anabranch streams`: list, create, describe and delete streams.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::types::{
+    ScalingType, StreamDescriptionSummary, StreamMode, StreamModeDetails, StreamStatus,
+    StreamSummary,
+};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::aws::{ConnectionArgs, explain};
+use crate::commands::{block_on, stream_reference};
+use crate::output::{self, Align, Table};
+use crate::units::{parse_span, rfc3339};
+
+/// List, create, describe, rescale and delete streams.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  anabranch streams
+  anabranch streams create orders --shards 4 --wait
+  anabranch streams describe orders --json
+  anabranch streams scale orders --shards 8 --wait
+  anabranch streams delete orders --wait
+  anabranch streams list --aws --profile production"
+)]
+pub(crate) struct StreamsArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(ListArgs),
+    Create(CreateArgs),
+    Describe(DescribeArgs),
+    Scale(ScaleArgs),
+    Delete(DeleteArgs),
+}
+
+/// List the streams of the account and Region.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anabranch streams list --json | jq -r .name")]
+struct ListArgs {
+    /// Print a JSON line per stream
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Create a stream.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  anabranch streams create orders --shards 4 --wait
+  anabranch streams create clicks --on-demand")]
+struct CreateArgs {
+    /// Name of the new stream
+    name: String,
+    /// Number of shards
+    #[arg(long, short, value_name = "N", default_value_t = 1, conflicts_with = "on_demand")]
+    shards: u16,
+    /// On-demand mode: the service decides about shards
+    #[arg(long)]
+    on_demand: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Describe a stream.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anabranch streams describe orders")]
+struct DescribeArgs {
+    /// Name or ARN of the stream
+    name: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Change the number of shards.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anabranch streams scale orders --shards 8 --wait")]
+struct ScaleArgs {
+    /// Name or ARN of the stream
+    name: String,
+    /// Number of open shards afterwards
+    #[arg(long, short, value_name = "N")]
+    shards: u16,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Delete a stream with all its data.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anabranch streams delete orders --wait")]
+struct DeleteArgs {
+    /// Name or ARN of the stream
+    name: String,
+    /// Delete it even if it has fan-out consumers
+    #[arg(long)]
+    with_consumers: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+struct WaitArgs {
+    /// Return when the change is complete
+    #[arg(long, short)]
+    wait: bool,
+    /// Give up waiting after this long
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span)]
+    wait_timeout: Duration,
+}
+
+/// A stream as it is printed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    name: String,
+    status: String,
+    mode: String,
+    created: String,
+    arn: String,
+}
+
+/// A described stream as it is printed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description {
+    name: String,
+    arn: String,
+    status: String,
+    mode: String,
+    open_shards: i32,
+    consumers: i32,
+    retention_hours: i32,
+    encryption: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_record_kib: Option<i32>,
+    created: String,
+}
+
+impl StreamsArgs {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        block_on(async {
+            match self.action.unwrap_or(Action::List(self.list)) {
+                Action::List(args) => args.run().await,
+                Action::Create(args) => args.run().await,
+                Action::Describe(args) => args.run().await,
+                Action::Scale(args) => args.run().await,
+                Action::Delete(args) => args.run().await,
+            }
+        })
+    }
+}
+
+impl ListArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client().await?;
+        let mut rows = Vec::new();
+        let mut token = None;
+        loop {
+            let call = client.list_streams().set_next_token(token);
+            let reply = call.send().await.map_err(explain)?;
+            // Old servers have names only.
+            if reply.stream_summaries().is_empty() {
+                rows.extend(reply.stream_names().iter().map(|name| name_only(name)));
+            } else {
+                rows.extend(reply.stream_summaries().iter().map(row));
+            }
+            token = reply.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        if self.json {
+            return rows.iter().try_for_each(output::write_json);
+        }
+        output::write_stdout(table(&rows).as_bytes())
+    }
+}
+
+impl CreateArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client().await?;
+        let call = client.create_stream().stream_name(&self.name);
+        let call = if self.on_demand {
+            let mode = StreamModeDetails::builder().stream_mode(StreamMode::OnDemand).build()?;
+            call.stream_mode_details(mode)
+        } else {
+            call.shard_count(i32::from(self.shards))
+        };
+        call.send().await.map_err(explain)?;
+        if self.wait.wait {
+            wait_active(&client, &self.name, self.wait.wait_timeout).await?;
+            eprintln!("{} is ACTIVE", self.name);
+        } else {
+            eprintln!("{} is being created", self.name);
+        }
+        Ok(())
+    }
+}
+
+impl DescribeArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client().await?;
+        let summary = summary(&client, &self.name)
+            .await?
+            .with_context(|| format!("no such stream name={}", self.name))?;
+        let description = description(&summary);
+        if self.json {
+            return output::write_json(&description);
+        }
+        output::write_stdout(description.to_text().as_bytes())
+    }
+}
+
+impl ScaleArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client().await?;
+        let (name, arn) = stream_reference(&self.name);
+        let reply = client
+            .update_shard_count()
+            .set_stream_name(name)
+            .set_stream_arn(arn)
+            .target_shard_count(i32::from(self.shards))
+            .scaling_type(ScalingType::UniformScaling)
+            .send()
+            .await
+            .map_err(explain)?;
+        let from = reply.current_shard_count.unwrap_or_default();
+        if self.wait.wait {
+            wait_active(&client, &self.name, self.wait.wait_timeout).await?;
+        }
+        eprintln!("{}: {from} -> {} shards", self.name, self.shards);
+        Ok(())
+    }
+}
+
+impl DeleteArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let client = self.connection.client().await?;
+        let (name, arn) = stream_reference(&self.name);
+        client
+            .delete_stream()
+            .set_stream_name(name)
+            .set_stream_arn(arn)
+            .set_enforce_consumer_deletion(self.with_consumers.then_some(true))
+            .send()
+            .await
+            .map_err(explain)?;
+        if !self.wait.wait {
+            eprintln!("{} is being deleted", self.name);
+            return Ok(());
+        }
+        let gone = async {
+            while summary(&client, &self.name).await?.is_some() {
+                tokio::time::sleep(POLL).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(self.wait.wait_timeout, gone)
+            .await
+            .context("still being deleted when the wait timed out")??;
+        eprintln!("{} is deleted", self.name);
+        Ok(())
+    }
+}
+
+/// Between two looks at a status. DescribeStreamSummary allows 20 calls a second per account.
+const POLL: Duration = Duration::from_millis(200);
+
+async fn wait_active(client: &Client, name: &str, timeout: Duration) -> anyhow::Result<()> {
+    let active = async {
+        loop {
+            match summary(client, name).await? {
+                Some(summary) if *summary.stream_status() == StreamStatus::Active => return Ok(()),
+                Some(summary) if *summary.stream_status() == StreamStatus::Deleting => {
+                    bail!("the stream is being deleted name={name}")
+                }
+                // A new stream may not be visible at once.
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    };
+    tokio::time::timeout(timeout, active).await.context("not ACTIVE when the wait timed out")?
+}
+
+/// The summary of a stream, `None` if there is no such stream.
+async fn summary(client: &Client, name: &str) -> anyhow::Result<Option<StreamDescriptionSummary>> {
+    let (by_name, by_arn) = stream_reference(name);
+    let call = client.describe_stream_summary().set_stream_name(by_name).set_stream_arn(by_arn);
+    match call.send().await {
+        Ok(reply) => {
+            let summary = reply.stream_description_summary;
+            Ok(Some(summary.context("the reply has no description")?))
+        }
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(explain(error)),
+    }
+}
+
+fn name_only(name: &str) -> Row {
+    let unknown = || "-".to_owned();
+    Row {
+        name: name.to_owned(),
+        status: unknown(),
+        mode: unknown(),
+        created: unknown(),
+        arn: unknown(),
+    }
+}
+
+fn row(summary: &StreamSummary) -> Row {
+    Row {
+        name: summary.stream_name().to_owned(),
+        status: summary.stream_status().as_str().to_owned(),
+        mode: mode_text(summary.stream_mode_details()),
+        created: summary.stream_creation_timestamp().map_or_else(|| "-".to_owned(), rfc3339),
+        arn: summary.stream_arn().to_owned(),
+    }
+}
+
+/// Streams made before modes existed have none, and are provisioned.
+fn mode_text(details: Option<&StreamModeDetails>) -> String {
+    details.map_or("PROVISIONED", |details| details.stream_mode().as_str()).to_owned()
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new(&[
+        ("NAME", Align::Left),
+        ("STATUS", Align::Left),
+        ("MODE", Align::Left),
+        ("CREATED", Align::Left),
+    ]);
+    for row in rows {
+        let cells = [&row.name, &row.status, &row.mode, &row.created];
+        table.row(cells.into_iter().cloned().collect());
+    }
+    table.render()
+}
+
+fn description(summary: &StreamDescriptionSummary) -> Description {
+    Description {
+        name: summary.stream_name().to_owned(),
+        arn: summary.stream_arn().to_owned(),
+        status: summary.stream_status().as_str().to_owned(),
+        mode: mode_text(summary.stream_mode_details()),
+        open_shards: summary.open_shard_count(),
+        consumers: summary.consumer_count().unwrap_or(0),
+        retention_hours: summary.retention_period_hours(),
+        encryption: summary.encryption_type().map_or("NONE", |kind| kind.as_str()).to_owned(),
+        max_record_kib: summary.max_record_size_in_kib(),
+        created: rfc3339(summary.stream_creation_timestamp()),
+    }
+}
+
+impl Description {
+    fn to_text(&self) -> String {
+        let max_record = self.max_record_kib.map_or_else(|| "-".to_owned(), |n| format!("{n} KiB"));
+        let mut text = String::new();
+        for (label, value) in [
+            ("name", self.name.clone()),
+            ("arn", self.arn.clone()),
+            ("status", self.status.clone()),
+            ("mode", self.mode.clone()),
+            ("open shards", self.open_shards.to_string()),
+            ("consumers", self.consumers.to_string()),
+            ("retention", format!("{} h", self.retention_hours)),
+            ("encryption", self.encryption.clone()),
+            ("largest record", max_record),
+            ("created", self.created.clone()),
+        ] {
+            text.push_str(&format!("{label:<15} {value}\n"));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_kinesis::primitives::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn tells_provisioned_streams_without_a_mode() {
+        assert_eq!(mode_text(None), "PROVISIONED");
+        let mode = StreamModeDetails::builder().stream_mode(StreamMode::OnDemand).build().unwrap();
+        assert_eq!(mode_text(Some(&mode)), "ON_DEMAND");
+    }
+
+    #[test]
+    fn prints_a_table_also_of_names_alone() {
+        let summary = StreamSummary::builder()
+            .stream_name("orders")
+            .stream_arn("arn:x")
+            .stream_status(StreamStatus::Active)
+            .stream_creation_timestamp(DateTime::from_secs(1_459_799_926))
+            .build()
+            .unwrap();
+        let text = table(&[row(&summary), name_only("old")]);
+        assert_eq!(
+            text,
+            "NAME    STATUS  MODE         CREATED\n\
+             orders  ACTIVE  PROVISIONED  2016-04-04T19:58:46Z\n\
+             old     -       -            -\n"
+        );
+    }
+}

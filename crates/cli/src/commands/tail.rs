@@ -1,0 +1,285 @@
+//! `anabranch tail`: read a stream, from any point, across reshards.
+//!
+//! One task per shard reads and hands its batches to the one that prints. A child shard starts
+//! when all its parents have been printed to their end, so records of one key stay in order.
+//! Memory is bounded by [`READS_AT_ONCE`] replies, however many shards there are.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anyhow::{bail, ensure};
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType};
+use clap::Args;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::aws::{ConnectionArgs, explain};
+use crate::commands::{block_on, shards, stream_reference};
+use crate::units::{Instant, parse_past};
+
+mod format;
+mod lineage;
+mod reader;
+
+use format::{Format, Printer};
+use lineage::Lineage;
+use reader::{Event, Reader};
+
+/// Replies in memory at once; each is at most 10 MiB.
+const READS_AT_ONCE: usize = 8;
+
+/// Read records of a stream.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  anabranch tail orders                                  new records until Ctrl-C
+  anabranch tail orders --from trim-horizon              all there is, then exit
+  anabranch tail orders --from 15m --follow              the last 15 minutes, then go on
+  anabranch tail orders --from 2026-01-02T03:04:05Z --format json | jq .data
+  anabranch tail orders --shard shardId-000000000001 --from 49590338271490256608559692538361571095921575989136588802
+  anabranch tail orders --from trim-horizon --format raw --limit 1 > record.bin")]
+pub(crate) struct TailArgs {
+    /// Name or ARN of the stream
+    #[arg(value_name = "STREAM")]
+    stream: String,
+    /// Where to start: trim-horizon, latest, a time (RFC 3339, unix seconds, or a span before
+    /// now such as 15m), or a sequence number (needs one --shard; seq:N forces that meaning)
+    #[arg(long, value_name = "POINT", default_value = "latest", value_parser = parse_start)]
+    from: Start,
+    /// Read only these shards; may be repeated [default: all]
+    #[arg(long, value_name = "ID")]
+    shard: Vec<String>,
+    /// Go on at the end of the stream; implied by --from latest
+    #[arg(long, short)]
+    follow: bool,
+    /// How records are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print the data alone: no time, shard, key and number
+    #[arg(long)]
+    no_metadata: bool,
+    /// Exit after so many records
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Where reading starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The oldest record.
+    TrimHorizon,
+    /// After the newest record.
+    Latest,
+    /// The first record that arrived at or after this time.
+    Time(Instant),
+    /// This record, or the next one if it is gone.
+    Sequence(String),
+}
+
+fn parse_start(text: &str) -> Result<Start, String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.to_ascii_lowercase().replace('_', "-").as_str() {
+        "trim-horizon" | "earliest" => return Ok(Start::TrimHorizon),
+        "latest" => return Ok(Start::Latest),
+        _ => {}
+    }
+    if let Some(number) = text.strip_prefix("seq:") {
+        let valid = digits(number);
+        return valid
+            .then(|| Start::Sequence(number.to_owned()))
+            .ok_or_else(|| format!("not a sequence number number={number:?}"));
+    }
+    // Sequence numbers have 56 digits, times at most 13.
+    if digits(text) && text.len() > 20 {
+        return Ok(Start::Sequence(text.to_owned()));
+    }
+    parse_past(text, Instant::now()).map(Start::Time)
+}
+
+impl TailArgs {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        block_on(async {
+            tokio::select! {
+                outcome = self.tail() => outcome,
+                _ = tokio::signal::ctrl_c() => Ok(()),
+            }
+        })
+    }
+
+    async fn tail(&self) -> anyhow::Result<()> {
+        ensure!(
+            !matches!(self.from, Start::Sequence(_)) || self.shard.len() == 1,
+            "a sequence number belongs to one shard: give --shard ID"
+        );
+        let client = self.connection.client().await?;
+        let (mut lineage, first) = self.first_shards(&client).await?;
+        let (events, mut inbox) = mpsc::channel(READS_AT_ONCE);
+        let readers = Readers {
+            client: client.clone(),
+            stream: self.stream.clone(),
+            follow: self.follow || self.from == Start::Latest,
+            began: Instant::now(),
+            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            events,
+        };
+        let mut reading = HashSet::new();
+        for shard in first {
+            readers.spawn(&shard, self.from.clone());
+            reading.insert(shard);
+        }
+
+        let mut printer = Printer::new(&self.stream, self.format, !self.no_metadata);
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        while !reading.is_empty() {
+            let Some(event) = inbox.recv().await else { break };
+            match event {
+                Event::Records { shard, records, permit } => {
+                    let mut out = io::stdout().lock();
+                    for record in &records {
+                        printer.print(&mut out, &shard, record)?;
+                        left -= 1;
+                        if left == 0 {
+                            break;
+                        }
+                    }
+                    out.flush()?;
+                    drop(permit);
+                    if left == 0 {
+                        return Ok(());
+                    }
+                }
+                Event::CaughtUp { shard } => {
+                    reading.remove(&shard);
+                }
+                Event::Ended { shard, children } => {
+                    reading.remove(&shard);
+                    for child in lineage.ended(&shard, &children) {
+                        readers.spawn(&child, self.start_of_child());
+                        reading.insert(child);
+                    }
+                }
+                Event::Failed { shard, error } => {
+                    return Err(error.context(format!("reading {shard}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The shards to start with, and the known lineage of the others.
+    async fn first_shards(&self, client: &Client) -> anyhow::Result<(Lineage, Vec<String>)> {
+        if !self.shard.is_empty() {
+            let lineage = Lineage::new(&self.shard, &[]);
+            return Ok((lineage, self.shard.clone()));
+        }
+        let listed = match &self.from {
+            Start::TrimHorizon => shards::all_shards(client, &self.stream).await?,
+            Start::Latest => {
+                let mut open = shards::all_shards(client, &self.stream).await?;
+                open.retain(|shard| {
+                    shard
+                        .sequence_number_range()
+                        .is_none_or(|numbers| numbers.ending_sequence_number().is_none())
+                });
+                open
+            }
+            // Old servers ignore the filter and list more; lineage copes with that.
+            Start::Time(time) => {
+                let filter = ShardFilter::builder()
+                    .r#type(ShardFilterType::AtTimestamp)
+                    .timestamp(time.to_date_time())
+                    .build()?;
+                let (name, arn) = stream_reference(&self.stream);
+                let mut pages = client
+                    .list_shards()
+                    .set_stream_name(name)
+                    .set_stream_arn(arn)
+                    .shard_filter(filter)
+                    .send()
+                    .await
+                    .map_err(explain)?;
+                let mut listed = pages.shards.take().unwrap_or_default();
+                while let Some(token) = pages.next_token.take() {
+                    let call = client.list_shards().next_token(token);
+                    pages = call.send().await.map_err(explain)?;
+                    listed.extend(pages.shards.take().unwrap_or_default());
+                }
+                listed
+            }
+            Start::Sequence(_) => bail!("a sequence number belongs to one shard"),
+        };
+        ensure!(!listed.is_empty(), "the stream has no shard to read stream={}", self.stream);
+        let parents: Vec<(String, Vec<String>)> = listed
+            .iter()
+            .map(|shard| {
+                let parents = [shard.parent_shard_id(), shard.adjacent_parent_shard_id()];
+                let parents = parents.into_iter().flatten().map(str::to_owned).collect();
+                (shard.shard_id().to_owned(), parents)
+            })
+            .collect();
+        let first = lineage::roots(&parents);
+        Ok((Lineage::new(&first, &parents), first))
+    }
+
+    /// A child holds records from before a start *time* too, if it is older than that; after
+    /// any other start all of a child is new.
+    fn start_of_child(&self) -> Start {
+        match &self.from {
+            Start::Time(time) => Start::Time(*time),
+            Start::TrimHorizon | Start::Latest | Start::Sequence(_) => Start::TrimHorizon,
+        }
+    }
+}
+
+/// What all readers share.
+struct Readers {
+    client: Client,
+    stream: String,
+    follow: bool,
+    began: Instant,
+    reads: Arc<Semaphore>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Readers {
+    fn spawn(&self, shard: &str, start: Start) {
+        let reader = Reader {
+            client: self.client.clone(),
+            stream: self.stream.clone(),
+            shard: shard.to_owned(),
+            start,
+            began: self.began,
+            follow: self.follow,
+            last_number: None,
+            reads: Arc::clone(&self.reads),
+            events: self.events.clone(),
+        };
+        tokio::spawn(reader.run());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_starting_points() {
+        assert_eq!(parse_start("trim-horizon"), Ok(Start::TrimHorizon));
+        assert_eq!(parse_start("TRIM_HORIZON"), Ok(Start::TrimHorizon));
+        assert_eq!(parse_start("latest"), Ok(Start::Latest));
+        assert_eq!(
+            parse_start("1459799926.480"),
+            Ok(Start::Time(Instant { unix_ms: 1_459_799_926_480 }))
+        );
+        let number = "49590338271490256608559692538361571095921575989136588802";
+        assert_eq!(parse_start(number), Ok(Start::Sequence(number.to_owned())));
+        assert_eq!(parse_start("seq:7"), Ok(Start::Sequence("7".to_owned())));
+        assert!(matches!(parse_start("15m"), Ok(Start::Time(_))));
+        for text in ["", "seq:", "seq:x", "noon"] {
+            assert!(parse_start(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! The settings of `anabranch serve`: where they come from and what they become.
+//!
+//! A setting has one name in three places: the flag `--data-dir`, the environment variable
+//! `ANABRANCH_DATA_DIR` and the key `data-dir` of the TOML file. The file is the weakest and the
+//! flag the strongest. They are merged once, checked together, and passed down as one immutable
+//! [`ServeSettings`]; nothing reads the environment later.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Deserializer};
+
+use crate::units::ByteSize;
+
+/// The account of callers that do not say theirs.
+pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
+
+/// AWS's limits of one shard: 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 calls/s out.
+const AWS_SHARD_LIMITS: ShardLimits = ShardLimits {
+    write_bytes_per_s: 1 << 20,
+    write_records_per_s: 1_000,
+    read_bytes_per_s: 2 << 20,
+    read_calls_per_s: 5,
+};
+
+const NO_SHARD_LIMITS: ShardLimits = ShardLimits {
+    write_bytes_per_s: 0,
+    write_records_per_s: 0,
+    read_bytes_per_s: 0,
+    read_calls_per_s: 0,
+};
+
+/// Everything `serve` needs, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServeSettings {
+    /// Address of the one port for HTTP/1.1 and HTTP/2. Default 127.0.0.1:4567. Port 0 takes a
+    /// free port; an address that is not loopback needs `credentials` or `insecure_anonymous`.
+    pub(crate) listen: SocketAddr,
+    /// Directory of everything durable. Default `./anabranch-data`; created if missing, used by
+    /// one server at a time.
+    pub(crate) data_dir: PathBuf,
+    /// When a put is acknowledged. Default `sync`: after it is on the disk.
+    pub(crate) durability: Durability,
+    /// TLS of the port. Default off.
+    pub(crate) tls: Tls,
+    /// File of accepted access keys. Default none: any credentials are accepted on loopback.
+    pub(crate) credentials: Option<PathBuf>,
+    /// Accept callers without credentials on any address. Default false. Whoever reaches the
+    /// port can then read, write and delete everything.
+    pub(crate) insecure_anonymous: bool,
+    /// Twelve digits; the account of callers whose credentials name none. Default 123456789012.
+    pub(crate) account_id: String,
+    /// The Region of unsigned callers; signed ones name theirs. Default us-east-1.
+    pub(crate) region: String,
+    /// Open shards that one account may have in one Region. Default 20000, as AWS in its
+    /// largest Regions. Creating more is refused with LimitExceededException.
+    pub(crate) shard_limit: u32,
+    /// Milliseconds that CREATING, UPDATING and DELETING last. Default 20. Amazon takes seconds;
+    /// 0 hides the states from clients, which can hide faults in them.
+    pub(crate) transition_ms: u64,
+    /// Throughput limits of each shard. Default AWS's.
+    pub(crate) shard_limits: ShardLimits,
+    /// Form of the log lines on standard error. Default text.
+    pub(crate) log_format: LogFormat,
+    /// Filter of the log, e.g. `info` or `anabranch_storage=debug,warn`. Default info.
+    pub(crate) log_level: String,
+    /// Bytes of newest records kept in memory for readers near the tip. Default 256 MiB. Readers
+    /// further behind read from the disk.
+    pub(crate) tail_cache_bytes: u64,
+    /// Bytes of one journal file. Default 64 MiB. Larger files are recycled less often; the
+    /// journal's limit and so the recovery time grow with them.
+    pub(crate) journal_file_bytes: u64,
+    /// Connections open at once. Default 10000. Further ones wait in the listen queue.
+    pub(crate) max_connections: u32,
+}
+
+/// Throughput limits of one shard, each per second; 0 means unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShardLimits {
+    /// Bytes written, partition keys included. AWS: 1 MiB.
+    pub(crate) write_bytes_per_s: u64,
+    /// Records written. AWS: 1,000.
+    pub(crate) write_records_per_s: u64,
+    /// Bytes read by GetRecords, all callers together. AWS: 2 MiB.
+    pub(crate) read_bytes_per_s: u64,
+    /// GetRecords calls. AWS: 5.
+    pub(crate) read_calls_per_s: u64,
+}
+
+/// When a put is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// After `fdatasync`: an acknowledged record survives the loss of power.
+    Sync,
+    /// After the write; the sync follows within so many milliseconds. The loss of power loses up
+    /// to that much; the death of the process loses nothing.
+    Interval(u64),
+    /// Nothing is written to the disk: for tests, and for use as a mock.
+    Memory,
+}
+
+/// TLS of the port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// A new certificate for localhost, made at each start.
+    SelfSigned,
+    /// PEM files.
+    Files { cert: PathBuf, key: PathBuf },
+}
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where shard limits start from before single ones are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LimitsPreset {
+    /// Amazon's limits.
+    Aws,
+    /// No limits.
+    Off,
+}
+
+impl FromStr for Durability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "sync" => Ok(Durability::Sync),
+            None if text == "memory" => Ok(Durability::Memory),
+            Some(("interval", ms)) => match ms.parse() {
+                Ok(ms) if ms > 0 => Ok(Durability::Interval(ms)),
+                _ => Err(format!("not a positive number of milliseconds interval={ms:?}")),
+            },
+            _ => Err(format!("use sync, interval=MS or memory durability={text:?}")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Durability {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Twelve digits, as clap's value parser.
+pub(crate) fn parse_account_id(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("an account id has twelve digits account_id={text:?}"))
+    }
+}
+
+/// One layer of settings: what one source says, and nothing about what it does not say. Flags
+/// and environment make one layer (clap prefers the flag), the file another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct ServeLayer {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4567]
+    #[arg(long, env = "ANABRANCH_LISTEN", value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Directory of everything durable [default: ./anabranch-data]
+    #[arg(long, env = "ANABRANCH_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// When a put is acknowledged: sync, interval=MS (weaker) or memory (no disk at all)
+    /// [default: sync]
+    #[arg(long, env = "ANABRANCH_DURABILITY", value_name = "MODE")]
+    durability: Option<Durability>,
+    /// Certificate chain, PEM; turns TLS on
+    #[arg(long, env = "ANABRANCH_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, env = "ANABRANCH_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate for localhost made at start
+    #[arg(long, env = "ANABRANCH_TLS_SELF_SIGNED", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    tls_self_signed: Option<bool>,
+    /// File of accepted access keys (see `anabranch credentials`); without it any credentials
+    /// are accepted, on loopback only
+    #[arg(long, env = "ANABRANCH_CREDENTIALS", value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// Accept anybody on any address
+    #[arg(long, env = "ANABRANCH_INSECURE_ANONYMOUS", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    insecure_anonymous: Option<bool>,
+    /// Account of callers whose credentials name none [default: 123456789012]
+    #[arg(long, env = "ANABRANCH_ACCOUNT_ID", value_name = "ID")]
+    account_id: Option<String>,
+    /// Region of unsigned callers [default: us-east-1]
+    #[arg(long, env = "ANABRANCH_REGION", value_name = "REGION")]
+    region: Option<String>,
+    /// Open shards per account and Region [default: 20000]
+    #[arg(long, env = "ANABRANCH_SHARD_LIMIT", value_name = "N")]
+    shard_limit: Option<u32>,
+    /// How long CREATING, UPDATING and DELETING last, milliseconds [default: 20]
+    #[arg(long, env = "ANABRANCH_TRANSITION_MS", value_name = "MS")]
+    transition_ms: Option<u64>,
+    /// Throughput limits of a shard: Amazon's or none [default: aws]
+    #[arg(long, env = "ANABRANCH_LIMITS", value_name = "PRESET")]
+    limits: Option<LimitsPreset>,
+    /// Bytes per second into a shard, e.g. 4MiB; 0 = unlimited [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_SHARD_WRITE_BYTES", value_name = "SIZE")]
+    limit_shard_write_bytes: Option<ByteSize>,
+    /// Records per second into a shard; 0 = unlimited [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_SHARD_WRITE_RECORDS", value_name = "N")]
+    limit_shard_write_records: Option<u64>,
+    /// Bytes per second out of a shard; 0 = unlimited [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_SHARD_READ_BYTES", value_name = "SIZE")]
+    limit_shard_read_bytes: Option<ByteSize>,
+    /// GetRecords calls per second on a shard; 0 = unlimited [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_SHARD_READ_CALLS", value_name = "N")]
+    limit_shard_read_calls: Option<u64>,
+    /// Form of the log [default: text]
+    #[arg(long, env = "ANABRANCH_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Filter of the log: error, warn, info, debug, trace, or per module [default: info]
+    #[arg(long, env = "ANABRANCH_LOG_LEVEL", value_name = "FILTER")]
+    log_level: Option<String>,
+    /// Memory for the newest records, e.g. 512MiB [default: 256MiB]
+    #[arg(long, env = "ANABRANCH_TAIL_CACHE_BYTES", value_name = "SIZE")]
+    tail_cache_bytes: Option<ByteSize>,
+    /// Size of one journal file [default: 64MiB]
+    #[arg(long, env = "ANABRANCH_JOURNAL_FILE_BYTES", value_name = "SIZE")]
+    journal_file_bytes: Option<ByteSize>,
+    /// Connections open at once [default: 10000]
+    #[arg(long, env = "ANABRANCH_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<u32>,
+}
+
+impl ServeLayer {
+    /// Reads the layer of a TOML file. Paths in it are relative to the working directory, as
+    /// they are in flags.
+    pub(crate) fn from_file(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the config file path={}", path.display()))?;
+        Self::from_toml(&text)
+            .with_context(|| format!("config file is not valid path={}", path.display()))
+    }
+
+    fn from_toml(text: &str) -> anyhow::Result<Self> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// What `self` says, and what `weaker` says where `self` is silent.
+    pub(crate) fn over(self, weaker: ServeLayer) -> ServeLayer {
+        ServeLayer {
+            listen: self.listen.or(weaker.listen),
+            data_dir: self.data_dir.or(weaker.data_dir),
+            durability: self.durability.or(weaker.durability),
+            tls_cert: self.tls_cert.or(weaker.tls_cert),
+            tls_key: self.tls_key.or(weaker.tls_key),
+            tls_self_signed: self.tls_self_signed.or(weaker.tls_self_signed),
+            credentials: self.credentials.or(weaker.credentials),
+            insecure_anonymous: self.insecure_anonymous.or(weaker.insecure_anonymous),
+            account_id: self.account_id.or(weaker.account_id),
+            region: self.region.or(weaker.region),
+            shard_limit: self.shard_limit.or(weaker.shard_limit),
+            transition_ms: self.transition_ms.or(weaker.transition_ms),
+            limits: self.limits.or(weaker.limits),
+            limit_shard_write_bytes: self
+                .limit_shard_write_bytes
+                .or(weaker.limit_shard_write_bytes),
+            limit_shard_write_records: self
+                .limit_shard_write_records
+                .or(weaker.limit_shard_write_records),
+            limit_shard_read_bytes: self.limit_shard_read_bytes.or(weaker.limit_shard_read_bytes),
+            limit_shard_read_calls: self.limit_shard_read_calls.or(weaker.limit_shard_read_calls),
+            log_format: self.log_format.or(weaker.log_format),
+            log_level: self.log_level.or(weaker.log_level),
+            tail_cache_bytes: self.tail_cache_bytes.or(weaker.tail_cache_bytes),
+            journal_file_bytes: self.journal_file_bytes.or(weaker.journal_file_bytes),
+            max_connections: self.max_connections.or(weaker.max_connections),
+        }
+    }
+
+    /// Fills in the defaults and checks what only all settings together can tell.
+    pub(crate) fn into_settings(self) -> anyhow::Result<ServeSettings> {
+        let default_listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4567);
+        let bytes = |size: Option<ByteSize>, default: u64| size.map_or(default, |size| size.0);
+        let tls = merge_tls(self.tls_cert, self.tls_key, self.tls_self_signed)?;
+        let base = match self.limits.unwrap_or(LimitsPreset::Aws) {
+            LimitsPreset::Aws => AWS_SHARD_LIMITS,
+            LimitsPreset::Off => NO_SHARD_LIMITS,
+        };
+        let settings = ServeSettings {
+            listen: self.listen.unwrap_or(default_listen),
+            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./anabranch-data")),
+            durability: self.durability.unwrap_or(Durability::Sync),
+            tls,
+            credentials: self.credentials,
+            insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
+            account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
+            region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
+            shard_limit: self.shard_limit.unwrap_or(20_000),
+            transition_ms: self.transition_ms.unwrap_or(20),
+            shard_limits: ShardLimits {
+                write_bytes_per_s: bytes(self.limit_shard_write_bytes, base.write_bytes_per_s),
+                write_records_per_s: self
+                    .limit_shard_write_records
+                    .unwrap_or(base.write_records_per_s),
+                read_bytes_per_s: bytes(self.limit_shard_read_bytes, base.read_bytes_per_s),
+                read_calls_per_s: self.limit_shard_read_calls.unwrap_or(base.read_calls_per_s),
+            },
+            log_format: self.log_format.unwrap_or(LogFormat::Text),
+            log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
+            tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
+            journal_file_bytes: bytes(self.journal_file_bytes, 64 << 20),
+            max_connections: self.max_connections.unwrap_or(10_000),
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+fn merge_tls(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    self_signed: Option<bool>,
+) -> anyhow::Result<Tls> {
+    match (cert, key, self_signed.unwrap_or(false)) {
+        (None, None, false) => Ok(Tls::Off),
+        (None, None, true) => Ok(Tls::SelfSigned),
+        (Some(cert), Some(key), false) => Ok(Tls::Files { cert, key }),
+        (_, _, true) => bail!("tls-self-signed excludes tls-cert and tls-key"),
+        (Some(_), None, false) => bail!("tls-cert needs tls-key"),
+        (None, Some(_), false) => bail!("tls-key needs tls-cert"),
+    }
+}
+
+impl ServeSettings {
+    fn check(&self) -> anyhow::Result<()> {
+        parse_account_id(&self.account_id).map_err(anyhow::Error::msg)?;
+        ensure!(!self.region.is_empty(), "region is empty");
+        ensure!(
+            self.credentials.is_none() || !self.insecure_anonymous,
+            "insecure-anonymous excludes credentials"
+        );
+        ensure!(
+            self.listen.ip().is_loopback() || self.credentials.is_some() || self.insecure_anonymous,
+            "refusing to listen for everybody without credentials: give --credentials FILE (made \
+             by `anabranch credentials add`) or --insecure-anonymous listen={}",
+            self.listen
+        );
+        ensure!(
+            self.journal_file_bytes >= 16 << 20,
+            "journal-file-bytes must be at least 16MiB, a request can be 10MiB journal_file_bytes={}",
+            self.journal_file_bytes
+        );
+        ensure!(self.max_connections > 0, "max-connections must be at least 1");
+        Ok(())
+    }
+
+    /// The settings as a config file that means the same.
+    pub(crate) fn to_toml(&self) -> String {
+        let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
+        let path = |value: &Path| text(&value.to_string_lossy());
+        let mut lines = vec![
+            format!("listen = {}", text(&self.listen.to_string())),
+            format!("data-dir = {}", path(&self.data_dir)),
+            format!("durability = {}", text(&self.durability.to_text())),
+        ];
+        match &self.tls {
+            Tls::Off => {}
+            Tls::SelfSigned => lines.push("tls-self-signed = true".to_owned()),
+            Tls::Files { cert, key } => {
+                lines.push(format!("tls-cert = {}", path(cert)));
+                lines.push(format!("tls-key = {}", path(key)));
+            }
+        }
+        if let Some(file) = &self.credentials {
+            lines.push(format!("credentials = {}", path(file)));
+        }
+        let log_format = match self.log_format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let limits = &self.shard_limits;
+        lines.extend([
+            format!("insecure-anonymous = {}", self.insecure_anonymous),
+            format!("account-id = {}", text(&self.account_id)),
+            format!("region = {}", text(&self.region)),
+            format!("shard-limit = {}", self.shard_limit),
+            format!("transition-ms = {}", self.transition_ms),
+            format!("limit-shard-write-bytes = {}", limits.write_bytes_per_s),
+            format!("limit-shard-write-records = {}", limits.write_records_per_s),
+            format!("limit-shard-read-bytes = {}", limits.read_bytes_per_s),
+            format!("limit-shard-read-calls = {}", limits.read_calls_per_s),
+            format!("log-format = {}", text(log_format)),
+            format!("log-level = {}", text(&self.log_level)),
+            format!("tail-cache-bytes = {}", self.tail_cache_bytes),
+            format!("journal-file-bytes = {}", self.journal_file_bytes),
+            format!("max-connections = {}", self.max_connections),
+        ]);
+        lines.join("\n") + "\n"
+    }
+}
+
+impl Durability {
+    fn to_text(self) -> String {
+        match self {
+            Durability::Sync => "sync".to_owned(),
+            Durability::Interval(ms) => format!("interval={ms}"),
+            Durability::Memory => "memory".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(strong: &str, weak: &str) -> anyhow::Result<ServeSettings> {
+        ServeLayer::from_toml(strong)?.over(ServeLayer::from_toml(weak)?).into_settings()
+    }
+
+    #[test]
+    fn has_defaults_for_everything() {
+        let settings = merged("", "").unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:4567");
+        assert_eq!(settings.durability, Durability::Sync);
+        assert_eq!(settings.shard_limits, AWS_SHARD_LIMITS);
+        assert_eq!(settings.tls, Tls::Off);
+        assert_eq!(settings.tail_cache_bytes, 268_435_456);
+    }
+
+    #[test]
+    fn the_stronger_layer_wins_and_leaves_the_rest() {
+        let weak = "listen = '127.0.0.1:1'\ndata-dir = '/weak'\ntail-cache-bytes = '1MiB'";
+        let settings = merged("listen = '127.0.0.1:2'\ntail-cache-bytes = 5", weak).unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.data_dir, PathBuf::from("/weak"));
+        assert_eq!(settings.tail_cache_bytes, 5);
+    }
+
+    #[test]
+    fn single_limits_override_the_preset_of_any_layer() {
+        let settings = merged("limits = 'off'", "limit-shard-write-bytes = '4MiB'").unwrap();
+        let expected = ShardLimits { write_bytes_per_s: 4 << 20, ..NO_SHARD_LIMITS };
+        assert_eq!(settings.shard_limits, expected);
+        let settings = merged("limit-shard-read-calls = 0", "").unwrap();
+        assert_eq!(settings.shard_limits, ShardLimits { read_calls_per_s: 0, ..AWS_SHARD_LIMITS });
+    }
+
+    #[test]
+    fn names_unknown_fields_and_their_line() {
+        let error = ServeLayer::from_toml("region = 'x'\nlisten-on = 'y'").unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("listen-on") && text.contains("line 2"), "{text}");
+        assert!(text.contains("journal-file-bytes"), "expected names are listed: {text}");
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit_together() {
+        for (config, expected) in [
+            ("listen = '0.0.0.0:1'", "--insecure-anonymous"),
+            ("tls-cert = 'a'", "needs tls-key"),
+            ("tls-key = 'a'", "needs tls-cert"),
+            ("tls-self-signed = true\ntls-cert = 'a'\ntls-key = 'b'", "excludes"),
+            ("insecure-anonymous = true\ncredentials = 'a'", "excludes"),
+            ("account-id = '12'", "twelve digits"),
+            ("journal-file-bytes = 1", "at least 16MiB"),
+            ("max-connections = 0", "at least 1"),
+            ("durability = 'interval=0'", "positive"),
+            ("durability = 'async'", "use sync"),
+            ("tail-cache-bytes = '5XB'", "unknown unit"),
+        ] {
+            let text = format!("{:#}", merged("", config).unwrap_err());
+            assert!(text.contains(expected), "{config}: {text}");
+        }
+        merged("listen = '0.0.0.0:1'\ninsecure-anonymous = true", "").unwrap();
+        merged("listen = '0.0.0.0:1'\ncredentials = 'keys'", "").unwrap();
+    }
+
+    #[test]
+    fn written_settings_read_back_the_same() {
+        for config in [
+            "",
+            "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
+            "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
+            "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
+        ] {
+            let settings = merged("", config).unwrap();
+            assert_eq!(merged(&settings.to_toml(), "").unwrap(), settings);
+        }
+    }
+}
