@@ -1,0 +1,1 @@
+"""What the tests share: a server process, clients of several kinds, polling with a deadline."""
