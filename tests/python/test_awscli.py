@@ -1,0 +1,90 @@
+"""Every implemented command through the real `aws` executable."""
+
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from support import streams
+from support.server import ACCOUNT, arn, clean_environment, poll
+
+AWS = pathlib.Path(sys.executable).parent / "aws"
+
+
+@pytest.fixture
+def aws(server):
+    def run(*arguments, fails=False):
+        result = subprocess.run(
+            [AWS, "--endpoint-url", server.endpoint, "--region", "us-east-1", "--output", "json",
+             "kinesis", *map(str, arguments)],
+            capture_output=True, text=True, timeout=120,
+            env={**clean_environment(), "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_MAX_ATTEMPTS": "1",
+                 "AWS_SECRET_ACCESS_KEY": "x", "AWS_PAGER": ""})
+        if fails:
+            assert result.returncode != 0, result.stdout
+            return result.stderr
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout) if result.stdout.strip() else None
+
+    return run
+
+
+def test_a_stream_from_its_beginning_to_its_end(aws):
+    name = streams.unique("cli")
+    by_name = ["--stream-name", name]
+    assert aws("create-stream", *by_name, "--shard-count", 2, "--tags", "team=blue") is None
+    aws("wait", "stream-exists", *by_name)
+    described = aws("describe-stream", *by_name)["StreamDescription"]
+    assert described["StreamARN"] == arn(name) and len(described["Shards"]) == 2
+    summary = aws("describe-stream-summary", "--stream-arn", arn(name))["StreamDescriptionSummary"]
+    assert summary["OpenShardCount"] == 2
+    assert name in aws("list-streams")["StreamNames"]
+    assert len(aws("list-shards", *by_name, "--shard-filter", "Type=AT_LATEST")["Shards"]) == 2
+
+    put = aws("put-record", *by_name, "--partition-key", "k", "--explicit-hash-key", "0",
+              "--data", base64.b64encode(b"hello").decode())
+    assert put["ShardId"] == "shardId-000000000000"
+    many = aws("put-records", *by_name, "--records", json.dumps([
+        {"Data": base64.b64encode(b"%d" % index).decode(), "PartitionKey": "k",
+         "ExplicitHashKey": "0"} for index in range(3)]))
+    assert many["FailedRecordCount"] == 0
+    position = aws("get-shard-iterator", *by_name, "--shard-id", put["ShardId"],
+                   "--shard-iterator-type", "TRIM_HORIZON")["ShardIterator"]
+    found = aws("get-records", "--shard-iterator", position, "--limit", 10)
+    assert [base64.b64decode(r["Data"]) for r in found["Records"]] == [b"hello", b"0", b"1", b"2"]
+
+    aws("increase-stream-retention-period", *by_name, "--retention-period-hours", 48)
+    poll(lambda: aws("describe-stream-summary", *by_name)["StreamDescriptionSummary"][
+        "StreamStatus"] == "ACTIVE")
+    aws("decrease-stream-retention-period", *by_name, "--retention-period-hours", 24)
+    poll(lambda: aws("describe-stream-summary", *by_name)["StreamDescriptionSummary"][
+        "StreamStatus"] == "ACTIVE")
+    aws("add-tags-to-stream", *by_name, "--tags", "a=1,b=2")
+    aws("remove-tags-from-stream", *by_name, "--tag-keys", "a")
+    assert aws("list-tags-for-stream", *by_name)["Tags"] == [
+        {"Key": "b", "Value": "2"}, {"Key": "team", "Value": "blue"}]
+    assert aws("describe-limits")["OpenShardCount"] >= 2
+    assert aws("delete-stream", *by_name) is None
+    aws("wait", "stream-not-exists", *by_name)
+
+
+def test_the_pages_of_the_cli(aws, make_stream):
+    name = make_stream(5)
+    listed = aws("list-shards", "--stream-name", name, "--page-size", 2)
+    assert len(listed["Shards"]) == 5
+    first = aws("list-shards", "--stream-name", name, "--max-items", 2)
+    assert len(first["Shards"]) == 2 and first["NextToken"]
+    listed = aws("list-streams", "--page-size", 1)
+    assert name in listed["StreamNames"]
+
+
+def test_errors_are_printed_as_usual(aws):
+    text = aws("describe-stream", "--stream-name", "not-there", fails=True)
+    assert ("An error occurred (ResourceNotFoundException) when calling the DescribeStream "
+            f"operation: Stream not-there under account {ACCOUNT} not found.") in text
+    text = aws("register-stream-consumer", "--stream-arn", arn("x"), "--consumer-name", "c",
+               fails=True)
+    assert "UnsupportedOperationException" in text

@@ -1,0 +1,89 @@
+"""The server's own certificate, HTTP/1.1 and HTTP/2 by ALPN."""
+
+import socket
+import ssl
+
+import pytest
+
+from support import raw, streams
+from support.server import run_cli
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    from support.server import Server
+
+    server = Server(tmp_path_factory.mktemp("tls") / "data", "--tls-self-signed", "--limits", "off",
+                    "--transition-ms", "0")
+    server.start()
+    yield server
+    server.stop()
+
+
+def certificate(server):
+    return str(server.data_dir / "tls-cert.pem")
+
+
+def test_boto3_verifies_the_certificate(secure):
+    assert secure.endpoint.startswith("https://")
+    for host in ("127.0.0.1", "localhost"):
+        client = secure.client(verify=certificate(secure),
+                               endpoint_url=f"https://{host}:{secure.port}")
+        name = streams.create(client)
+        client.put_record(StreamName=name, Data=b"x" * 100_000, PartitionKey="k")
+        assert streams.data(streams.read(client, name)) == [b"x" * 100_000]
+
+
+def test_a_client_that_does_not_know_the_certificate_refuses(secure):
+    import botocore.exceptions
+
+    with pytest.raises(botocore.exceptions.SSLError):
+        secure.client().list_streams()
+
+
+@pytest.mark.parametrize("offered,chosen", [
+    (["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), ([], None)])
+def test_the_protocol_is_negotiated(secure, offered, chosen):
+    context = ssl.create_default_context(cafile=certificate(secure))
+    if offered:
+        context.set_alpn_protocols(offered)
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=20) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            assert sock.selected_alpn_protocol() == chosen
+
+
+def test_plain_text_on_a_tls_port_is_no_harm(secure):
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=20) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        try:
+            while sock.recv(1000):
+                pass
+        except ConnectionResetError:
+            pass
+    assert raw.call(secure, "DescribeLimits", {}).status == 200
+
+
+def test_the_certificate_is_kept_over_a_restart_and_its_key_is_private(start_server):
+    server = start_server("--tls-self-signed")
+    before = open(certificate(server)).read()
+    server.restart()
+    assert open(certificate(server)).read() == before
+    keys = [path for path in server.data_dir.glob("tls-*") if "PRIVATE KEY" in path.read_text()]
+    assert keys and all(path.stat().st_mode & 0o077 == 0 for path in keys)
+
+
+def test_a_certificate_of_ones_own(start_server):
+    first = start_server("--tls-self-signed")
+    cert = first.data_dir / "tls-cert.pem"
+    key = next(path for path in first.data_dir.glob("tls-*") if path != cert)
+    second = start_server("--tls-cert", cert, "--tls-key", key)
+    assert second.client(verify=str(cert)).list_streams()["StreamNames"] == []
+
+
+def test_a_certificate_that_is_none_is_refused(tmp_path):
+    (tmp_path / "cert.pem").write_text("nothing")
+    (tmp_path / "key.pem").write_text("nothing")
+    result = run_cli("serve", "--listen", "127.0.0.1:0", "--data-dir", tmp_path / "data",
+                     "--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem")
+    assert result.returncode > 0
+    assert b"cert.pem" in result.stderr and b"panicked" not in result.stderr
