@@ -1,1 +1,29 @@
-//! placeholder
+//! The Kinesis wire without I/O: bytes in, typed requests out; typed replies in, bytes out.
+//!
+//! - [`reader`] and [`writer`] are the two traits every codec implements; [`json`] is AWS JSON 1.1
+//!   and [`cbor`] the proprietary CBOR 1.1 that the Java SDKs speak.
+//! - [`shape`] turns one declarative table per operation ([`input!`], [`output!`],
+//!   [`string_enum!`]) into structs, decoders, constraint checks and a schema.
+//! - [`error`] is the single table of error names and statuses; [`codec`] ties it all together.
+//! - [`sigv4`] signs and verifies requests.
+//!
+//! Invariant: nothing here reads a clock, a socket or a file, and no input, however hostile, makes
+//! a decoder panic, recurse without bound, or allocate from a length it was merely told.
+
+pub mod cbor;
+pub mod codec;
+pub mod error;
+pub mod json;
+mod number;
+pub mod reader;
+pub mod shape;
+pub mod sigv4;
+pub mod value;
+pub mod writer;
+
+pub use codec::Codec;
+pub use error::{ErrorKind, WireError};
+pub use reader::{DecodeError, Reader};
+pub use shape::{Decode, Encode, RequestError, Violations};
+pub use value::{Blob, Timestamp};
+pub use writer::Writer;

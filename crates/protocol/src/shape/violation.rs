@@ -1,0 +1,179 @@
+//! Constraint violations and the texts the service prints for them.
+
+use std::fmt::{self, Display};
+
+use super::{Pattern, Rule};
+
+/// How many violations one message names.
+const PRINTED_MAX: usize = 10;
+
+/// What a value failed to satisfy. Displays as the service's text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(missing_docs)]
+pub enum Constraint {
+    NotNull,
+    MinValue(i64),
+    MaxValue(i64),
+    MinLength(i64),
+    MaxLength(i64),
+    Pattern(Pattern),
+    EnumSet(&'static [&'static str]),
+    /// Of the scalar items of a list.
+    Items(&'static Rule),
+    /// Of the items of a list of enums.
+    ItemEnumSet(&'static [&'static str]),
+    Keys(&'static Rule),
+    Values(&'static Rule),
+    /// Of a null as the value of a map.
+    ValuesNotNull,
+}
+
+impl Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotNull => f.write_str("Member must not be null"),
+            Self::MinValue(bound) => {
+                write!(f, "Member must have value greater than or equal to {bound}")
+            }
+            Self::MaxValue(bound) => {
+                write!(f, "Member must have value less than or equal to {bound}")
+            }
+            Self::MinLength(bound) => {
+                write!(f, "Member must have length greater than or equal to {bound}")
+            }
+            Self::MaxLength(bound) => {
+                write!(f, "Member must have length less than or equal to {bound}")
+            }
+            Self::Pattern(pattern) => {
+                let printed = pattern.printed();
+                write!(f, "Member must satisfy regular expression pattern: {printed}")
+            }
+            Self::EnumSet(texts) => {
+                write!(f, "Member must satisfy enum value set: [{}]", texts.join(", "))
+            }
+            Self::Items(rule) => write!(f, "Member must satisfy constraint: {}", Nested(rule)),
+            Self::ItemEnumSet(texts) => {
+                write!(f, "Member must satisfy constraint: [{}]", Self::EnumSet(texts))
+            }
+            Self::Keys(rule) => write!(f, "Map keys must satisfy constraint: {}", Nested(rule)),
+            Self::Values(rule) => write!(f, "Map value must satisfy constraint: {}", Nested(rule)),
+            Self::ValuesNotNull => {
+                write!(f, "Map value must satisfy constraint: [{}]", Self::NotNull)
+            }
+        }
+    }
+}
+
+/// A rule of string items, keys or values, printed whole whichever part of it failed.
+struct Nested(&'static Rule);
+
+impl Display for Nested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.0.max.map(Constraint::MaxLength),
+            self.0.min.map(Constraint::MinLength),
+            self.0.pattern.map(Constraint::Pattern),
+        ];
+        let texts: Vec<_> = parts.iter().flatten().map(Constraint::to_string).collect();
+        write!(f, "[{}]", texts.join(", "))
+    }
+}
+
+/// The offending value as the message shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shown {
+    Null,
+    Text(String),
+    /// Left out, as for blobs and lists of structures.
+    Nothing,
+}
+
+impl From<Option<String>> for Shown {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::Nothing, Self::Text)
+    }
+}
+
+/// One value and what it failed to satisfy. Displays as the service's text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// Positions of members and items from the top, by which violations are ordered.
+    pub(super) place: Vec<usize>,
+    pub(super) path: String,
+    pub(super) shown: Shown,
+    pub(super) constraint: Constraint,
+}
+
+impl Violation {
+    /// At `path` (such as `records.1.member.data`), without showing the value.
+    pub fn new(path: impl Into<String>, constraint: Constraint) -> Self {
+        Self { place: vec![], path: path.into(), shown: Shown::Nothing, constraint }
+    }
+
+    /// Shows the value too.
+    pub fn of_value(mut self, value: impl Into<String>) -> Self {
+        self.shown = Shown::Text(value.into());
+        self
+    }
+
+    /// The member's path, such as `records.1.member.data`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What was not satisfied.
+    pub fn constraint(&self) -> Constraint {
+        self.constraint
+    }
+}
+
+impl Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shown {
+            Shown::Null => f.write_str("Value null at ")?,
+            Shown::Text(text) => write!(f, "Value '{text}' at ")?,
+            Shown::Nothing => f.write_str("Value at ")?,
+        }
+        write!(f, "'{}' failed to satisfy constraint: {}", self.path, self.constraint)
+    }
+}
+
+/// The violations of one request, at least one and at most ten. Displays as the message of a
+/// `ValidationException`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// `None` if there are none.
+    pub(super) fn of(mut all: Vec<Violation>) -> Option<Self> {
+        all.sort_by(|one, other| one.place.cmp(&other.place));
+        all.truncate(PRINTED_MAX);
+        (!all.is_empty()).then_some(Self(all))
+    }
+
+    /// The violations in the order of the message.
+    pub fn as_slice(&self) -> &[Violation] {
+        &self.0
+    }
+}
+
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
+    }
+}
+
+impl Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        write!(f, "{} validation error{plural} detected: ", self.0.len())?;
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many violations of one list are worth collecting: later items could not be printed.
+pub(super) const PER_LIST_MAX: usize = PRINTED_MAX;
