@@ -40,10 +40,10 @@ mod vectors;
 pub use error::{ScopeFault, SigV4Error};
 pub use hex::{HexDigest, sha256_hex};
 pub use key::{SigningKey, SigningKeyCache};
-pub use presented::{Credential, Placement, Presented, parse};
+pub use presented::{Credential, Placement, Presented, claimed_credential, parse};
 pub use sign::{Credentials, SignatureHeaders, Signer};
 pub use timestamp::Timestamp;
-pub use verify::{Verifier, verify};
+pub use verify::{Verifier, is_region_name, verify};
 
 /// The only algorithm there is for Kinesis.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -238,6 +238,23 @@ fn credential_elements_are_where_they_should_be() {
 }
 
 #[test]
+fn claimed_credential_needs_nothing_else() {
+    let claimed = |request: Owned| {
+        request.with(|r| claimed_credential(r).map(|credential| credential.as_str().to_owned()))
+    };
+    let with =
+        |authorization: &str| claimed(kinesis_request().header("authorization", authorization));
+    assert_eq!(with("Credential=a/b/c/d/e").as_deref(), Some("a/b/c/d/e"));
+    assert_eq!(with("AWS4-X Credential=a/b/c/d/e, x").as_deref(), Some("a/b/c/d/e"));
+    assert_eq!(with("AWS4-X Credential=a/b"), None);
+    assert_eq!(with("Bearer x"), None);
+    assert_eq!(claimed(kinesis_request()), None);
+    let mut presigned = kinesis_request();
+    presigned.query = "X-Amz-Credential=a%2Fb%2Fc%2Fd%2Fe".into();
+    assert_eq!(claimed(presigned).as_deref(), Some("a/b/c/d/e"));
+}
+
+#[test]
 fn verifier_agrees_with_verify_whether_the_key_is_known_or_not() {
     let verifier = Verifier::new(4);
     let good = signed_at_botocore_time();

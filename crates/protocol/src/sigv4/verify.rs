@@ -108,7 +108,8 @@ fn check_scope(presented: &Presented<'_>, services: &[&str]) -> Result<(), SigV4
     if faults.is_empty() { Ok(()) } else { Err(SigV4Error::BadScope { faults }) }
 }
 
-fn is_region_name(name: &str) -> bool {
+/// Whether this may be the name of a Region: 1 to 32 lower-case letters, digits and hyphens.
+pub fn is_region_name(name: &str) -> bool {
     (1..=REGION_LEN_MAX).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -1,0 +1,489 @@
+//! The credentials file: who may call, and with which secret.
+//!
+//! ```toml
+//! [[credential]]
+//! access_key_id = "AKIAIOSFODNN7EXAMPLE"
+//! secret_access_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+//! account_id = "123456789012"
+//! user = "alice"
+//! session_token = "..."                  # optional: must then accompany every request
+//! expires_at = "2030-01-01T00:00:00Z"    # optional: RFC 3339, or Unix seconds
+//! created_at = "2025-01-01T00:00:00Z"    # optional: for people
+//! ```
+//!
+//! Guarantees:
+//!
+//! - A file that group or others may touch is refused, not only warned about.
+//! - Unknown fields, malformed values and repeated access key ids are refused with file and line;
+//!   no message shows a secret.
+//! - A change is made durable under a new name before it takes the old one's place, so that a
+//!   crash leaves either the old or the new file. The new name is also the lock between two
+//!   processes that change the file at once. Comments are not kept.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anabranch_protocol::sigv4::timestamp;
+use aws_lc_rs::rand::SecureRandom;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Spanned;
+use toml::value::{Datetime, Offset};
+
+use super::secret::{self, Secret};
+
+/// No sane file comes near; a wrong path (a device, a log) is noticed before it fills the memory.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+const HEADER: &str = "# Access keys of this Anabranch server. Keep it secret (mode 0600).\n\
+                      # Comments are lost when a command changes this file.\n";
+
+/// One access key.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Names the secret in requests.
+    pub access_key_id: Arc<str>,
+    /// What requests are signed with.
+    pub secret_access_key: Secret,
+    /// The account whose streams it reaches: 12 digits.
+    pub account_id: Arc<str>,
+    /// Name of the user within the account.
+    pub user: Arc<str>,
+    /// Must accompany every request if it is there, and must not if it is not.
+    pub session_token: Option<Secret>,
+    /// Unix seconds after which the key is refused.
+    pub expires_at: Option<i64>,
+    /// Unix seconds of its making.
+    pub created_at: Option<i64>,
+    /// `arn:aws:iam::ACCOUNT:user/USER`.
+    pub principal_arn: Arc<str>,
+}
+
+/// What the maker of a new access key decides.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
+    /// 12 digits.
+    pub account_id: String,
+    /// 1 to 64 letters, digits or `_+=,.@-`, as IAM's user names.
+    pub user: String,
+    /// Unix seconds after which the key is refused.
+    pub expires_at: Option<i64>,
+}
+
+/// Why the credentials file was not read or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// Reading failed.
+    #[error("cannot read credentials file path={}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others than its owner have access.
+    #[error(
+        "credentials file is open to others than its owner, run `chmod 600 {}` mode={mode:04o}",
+        path.display()
+    )]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Its content is wrong.
+    #[error("{}:{line}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A value for a new key is wrong.
+    #[error("{0}")]
+    InvalidNew(String),
+    /// Another process is changing the file, or died while it did.
+    #[error(
+        "another process is changing the credentials file; if none is, remove {}",
+        lock.display()
+    )]
+    Busy {
+        /// The temporary file.
+        lock: PathBuf,
+    },
+    /// Writing failed; the file is as before.
+    #[error("cannot write credentials file path={}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no random numbers.
+    #[error("cannot get random bytes from the system")]
+    NoRandomness,
+}
+
+/// A credentials file by its path, for commands that show or change it.
+#[derive(Debug, Clone)]
+pub struct CredentialsFile {
+    path: PathBuf,
+}
+
+impl CredentialsFile {
+    /// Names a file, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads and checks it. The order is the file's.
+    pub fn load(&self) -> Result<Vec<Credential>, CredentialsError> {
+        let text = self.read()?;
+        parse(&text).map_err(|fault| CredentialsError::Invalid {
+            path: self.path.clone(),
+            line: line_at(&text, fault.at),
+            problem: fault.problem,
+        })
+    }
+
+    /// Makes an access key, adds it to the file (which is created if need be) and returns it.
+    pub fn add(
+        &self,
+        new: &NewCredential,
+        rng: &dyn SecureRandom,
+        now_unix_secs: i64,
+    ) -> Result<Credential, CredentialsError> {
+        check_account_id(&new.account_id).map_err(CredentialsError::InvalidNew)?;
+        check_user(&new.user).map_err(CredentialsError::InvalidNew)?;
+        let fresh = |_| CredentialsError::NoRandomness;
+        let credential = Credential {
+            access_key_id: secret::random_access_key_id(rng).map_err(fresh)?.into(),
+            secret_access_key: secret::random_secret(rng).map_err(fresh)?,
+            account_id: new.account_id.as_str().into(),
+            user: new.user.as_str().into(),
+            session_token: None,
+            expires_at: new.expires_at,
+            created_at: Some(now_unix_secs),
+            principal_arn: principal_arn(&new.account_id, &new.user),
+        };
+        let pending = PendingFile::create(&self.path)?;
+        let mut credentials = self.load_or_empty()?;
+        credentials.push(credential.clone());
+        pending.replace_with(&credentials)?;
+        Ok(credential)
+    }
+
+    /// Removes an access key; says whether there was one.
+    pub fn remove(&self, access_key_id: &str) -> Result<bool, CredentialsError> {
+        let pending = PendingFile::create(&self.path)?;
+        let mut credentials = self.load()?;
+        let count_before = credentials.len();
+        credentials.retain(|credential| *credential.access_key_id != *access_key_id);
+        if credentials.len() == count_before {
+            return Ok(false);
+        }
+        pending.replace_with(&credentials)?;
+        Ok(true)
+    }
+
+    fn load_or_empty(&self) -> Result<Vec<Credential>, CredentialsError> {
+        match self.load() {
+            Err(CredentialsError::Read { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(Vec::new())
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn read(&self) -> Result<String, CredentialsError> {
+        let failed = |source| CredentialsError::Read { path: self.path.clone(), source };
+        let file = File::open(&self.path).map_err(failed)?;
+        // Asked of the open file, so that it cannot be exchanged between check and use.
+        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(CredentialsError::OpenToOthers { path: self.path.clone(), mode });
+        }
+        let mut text = String::new();
+        let len = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+        if len as u64 > FILE_BYTES_MAX {
+            return Err(failed(io::Error::other("larger than 16 MiB")));
+        }
+        Ok(text)
+    }
+}
+
+/// The next content of the file, under its temporary name: present exactly while a change is
+/// under way.
+struct PendingFile<'a> {
+    target: &'a Path,
+    path: PathBuf,
+    file: File,
+    is_renamed: bool,
+}
+
+impl<'a> PendingFile<'a> {
+    fn create(target: &'a Path) -> Result<Self, CredentialsError> {
+        let mut path = target.as_os_str().to_owned();
+        path.push(".new");
+        let path = PathBuf::from(path);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => Ok(Self { target, path, file, is_renamed: false }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(CredentialsError::Busy { lock: path })
+            }
+            Err(source) => Err(CredentialsError::Write { path: target.to_owned(), source }),
+        }
+    }
+
+    fn replace_with(self, credentials: &[Credential]) -> Result<(), CredentialsError> {
+        let target = self.target;
+        self.write_and_rename(&render(credentials))
+            .map_err(|source| CredentialsError::Write { path: target.to_owned(), source })
+    }
+
+    fn write_and_rename(mut self, text: &str) -> io::Result<()> {
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_all()?;
+        fs::rename(&self.path, self.target)?;
+        self.is_renamed = true;
+        let parent = match self.target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        File::open(parent)?.sync_all()
+    }
+}
+
+impl Drop for PendingFile<'_> {
+    fn drop(&mut self) {
+        // Once renamed, the name may already belong to another process.
+        if !self.is_renamed {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The file's tables as they are read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileContent {
+    #[serde(default)]
+    credential: Vec<ReadEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadEntry {
+    access_key_id: Spanned<String>,
+    secret_access_key: Spanned<String>,
+    account_id: Spanned<String>,
+    user: Spanned<String>,
+    session_token: Option<Spanned<String>>,
+    expires_at: Option<PointInTime>,
+    created_at: Option<PointInTime>,
+}
+
+/// The same as they are written.
+#[derive(Serialize)]
+struct WrittenContent<'a> {
+    credential: Vec<WrittenEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenEntry<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    account_id: &'a str,
+    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<i64>,
+}
+
+struct Fault {
+    /// Byte of the text where it is.
+    at: usize,
+    problem: String,
+}
+
+fn parse(text: &str) -> Result<Vec<Credential>, Fault> {
+    // The full text of a TOML error quotes the line, which may hold a secret.
+    let content: FileContent = toml::from_str(text).map_err(|error| Fault {
+        at: error.span().map_or(0, |span| span.start),
+        problem: error.message().to_owned(),
+    })?;
+    let mut seen = HashMap::new();
+    let mut credentials = Vec::with_capacity(content.credential.len());
+    for entry in content.credential {
+        let at = entry.access_key_id.span().start;
+        let credential = entry.check()?;
+        if let Some(first) = seen.insert(Arc::clone(&credential.access_key_id), at) {
+            let id = &credential.access_key_id;
+            let line = line_at(text, first);
+            let problem = format!("access_key_id {id} is already used on line {line}");
+            return Err(Fault { at, problem });
+        }
+        credentials.push(credential);
+    }
+    Ok(credentials)
+}
+
+impl ReadEntry {
+    fn check(self) -> Result<Credential, Fault> {
+        check_field(&self.access_key_id, check_access_key_id)?;
+        check_field(&self.secret_access_key, |text| check_secret("secret_access_key", text))?;
+        check_field(&self.account_id, check_account_id)?;
+        check_field(&self.user, check_user)?;
+        if let Some(token) = &self.session_token {
+            check_field(token, |text| check_secret("session_token", text))?;
+        }
+        let account_id = self.account_id.into_inner();
+        let user = self.user.into_inner();
+        Ok(Credential {
+            access_key_id: self.access_key_id.into_inner().into(),
+            secret_access_key: Secret::new(self.secret_access_key.into_inner()),
+            principal_arn: principal_arn(&account_id, &user),
+            account_id: account_id.into(),
+            user: user.into(),
+            session_token: self.session_token.map(|token| Secret::new(token.into_inner())),
+            expires_at: self.expires_at.map(|time| time.0),
+            created_at: self.created_at.map(|time| time.0),
+        })
+    }
+}
+
+fn check_field(
+    field: &Spanned<String>,
+    check: impl FnOnce(&str) -> Result<(), String>,
+) -> Result<(), Fault> {
+    check(field.get_ref()).map_err(|problem| Fault { at: field.span().start, problem })
+}
+
+/// Within a credential scope the id ends at the first slash, and a comma would end the scope.
+fn check_access_key_id(text: &str) -> Result<(), String> {
+    let fits = (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if fits {
+        return Ok(());
+    }
+    Err(format!("access_key_id must be 1 to 128 letters, digits, `_` or `-`, got `{text}`"))
+}
+
+fn check_secret(field: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || text.bytes().any(|b| !b.is_ascii_graphic()) {
+        return Err(format!("{field} must be printable ASCII without spaces, and not empty"));
+    }
+    Ok(())
+}
+
+fn check_account_id(text: &str) -> Result<(), String> {
+    if super::is_account_id(text) {
+        return Ok(());
+    }
+    Err(format!("account_id must be 12 digits, got `{text}`"))
+}
+
+fn check_user(text: &str) -> Result<(), String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+    if fits {
+        return Ok(());
+    }
+    Err(format!("user must be 1 to 64 letters, digits or `_+=,.@-`, got `{text}`"))
+}
+
+fn principal_arn(account_id: &str, user: &str) -> Arc<str> {
+    format!("arn:aws:iam::{account_id}:user/{user}").into()
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn render(credentials: &[Credential]) -> String {
+    let credential = credentials
+        .iter()
+        .map(|credential| WrittenEntry {
+            access_key_id: &credential.access_key_id,
+            secret_access_key: credential.secret_access_key.expose(),
+            account_id: &credential.account_id,
+            user: &credential.user,
+            session_token: credential.session_token.as_ref().map(Secret::expose),
+            expires_at: credential.expires_at,
+            created_at: credential.created_at,
+        })
+        .collect();
+    let tables = toml::to_string(&WrittenContent { credential })
+        .expect("strings and integers can be written as TOML");
+    format!("{HEADER}\n{tables}")
+}
+
+/// Unix seconds, read from an integer, an RFC 3339 string or a TOML date-time with an offset.
+struct PointInTime(i64);
+
+impl<'de> Deserialize<'de> for PointInTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PointInTimeVisitor).map(Self)
+    }
+}
+
+struct PointInTimeVisitor;
+
+impl<'de> Visitor<'de> for PointInTimeVisitor {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an RFC 3339 date-time with an offset, or Unix seconds")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, secs: i64) -> Result<i64, E> {
+        Ok(secs)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<i64, E> {
+        text.parse().ok().and_then(unix_secs).ok_or_else(|| {
+            E::custom(format!("`{text}` is not an RFC 3339 date-time with an offset"))
+        })
+    }
+
+    /// TOML's own date-times arrive as a map.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<i64, A::Error> {
+        let value = Datetime::deserialize(MapAccessDeserializer::new(map))?;
+        unix_secs(value)
+            .ok_or_else(|| A::Error::custom(format!("`{value}` is not a date-time with an offset")))
+    }
+}
+
+fn unix_secs(value: Datetime) -> Option<i64> {
+    let (date, time) = (value.date?, value.time?);
+    let offset_secs = match value.offset? {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes) * 60,
+    };
+    let local = timestamp::unix_from_civil(
+        date.year.into(),
+        date.month.into(),
+        date.day.into(),
+        time.hour.into(),
+        time.minute.into(),
+        time.second.into(),
+    )?;
+    Some(local - offset_secs)
+}

@@ -1,0 +1,225 @@
+//! Who is calling: from an HTTP request to an account, a Region and a principal.
+//!
+//! Order of the checks with [`AuthMode::Sigv4`], which is also the order of what a stranger can
+//! learn: is there a signature and is it complete, is its access key known, does the session
+//! token fit, has the key expired, and last whether scope, clock and signature are right. The
+//! body is hashed only for a known key.
+//!
+//! With [`AuthMode::Open`] everybody is believed and nothing is ever refused.
+
+pub mod credentials;
+mod intern;
+mod secret;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use anabranch_protocol::sigv4::{self, SigV4Error, Verifier, is_region_name};
+use http::request::Parts;
+
+pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredential};
+pub use secret::Secret;
+pub use store::CredentialStore;
+
+use intern::Interner;
+
+/// One is needed per access key, day, Region and service in use.
+const SIGNING_KEYS_MAX: usize = 4096;
+/// Access key id of a caller who named none.
+const ANONYMOUS: &str = "anonymous";
+
+/// How callers prove who they are.
+#[derive(Debug)]
+pub enum AuthMode {
+    /// By signature with a key of the credentials file.
+    Sigv4(CredentialStore),
+    /// Not at all: any credentials or none are accepted, as emulators do.
+    Open {
+        /// Account of callers whose access key id is not itself an account id.
+        account_id: Arc<str>,
+    },
+}
+
+/// Who called, and where. Clones share their text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// 12 digits.
+    pub account_id: Arc<str>,
+    /// Region of the credential scope.
+    pub region: Arc<str>,
+    /// The key that was used, or `anonymous`.
+    pub access_key_id: Arc<str>,
+    /// `arn:aws:iam::ACCOUNT:user/USER`; without authentication `arn:aws:iam::ACCOUNT:root`.
+    pub principal_arn: Arc<str>,
+}
+
+/// Why a caller was turned away. `Display` is the message on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The signature is missing, incomplete, out of date or wrong.
+    #[error(transparent)]
+    Signature(#[from] SigV4Error),
+    /// The access key is unknown, or its session token is missing, wrong or not expected. AWS
+    /// does not say which.
+    #[error("The security token included in the request is invalid.")]
+    UnrecognizedClient,
+    /// The access key was good once.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
+}
+
+impl AuthError {
+    /// The `__type` of the error on the wire.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Signature(error) => error.kind_name(),
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::ExpiredToken => "ExpiredTokenException",
+        }
+    }
+}
+
+/// Tells callers from strangers.
+#[derive(Debug)]
+pub struct Authenticator {
+    mode: AuthMode,
+    default_region: Arc<str>,
+    verifier: Verifier,
+    regions: Interner<Arc<str>>,
+    /// With [`AuthMode::Open`]: callers in the default Region by access key id.
+    open_callers: Interner<Caller>,
+}
+
+impl Authenticator {
+    /// `default_region` is for callers without a credential scope.
+    pub fn new(mode: AuthMode, default_region: impl Into<Arc<str>>) -> Self {
+        Self {
+            mode,
+            default_region: default_region.into(),
+            verifier: Verifier::new(SIGNING_KEYS_MAX),
+            regions: Interner::default(),
+            open_callers: Interner::default(),
+        }
+    }
+
+    /// How callers prove who they are.
+    pub fn mode(&self) -> &AuthMode {
+        &self.mode
+    }
+
+    /// Says who sent this request with this body. `services` are the names that the credential
+    /// scope may carry for it: `["kinesis"]` for an operation of Kinesis.
+    pub fn authenticate(
+        &self,
+        parts: &Parts,
+        payload: &[u8],
+        services: &[&str],
+        now_unix_secs: i64,
+    ) -> Result<Caller, AuthError> {
+        match &self.mode {
+            AuthMode::Open { account_id } => Ok(self.believe(parts, account_id)),
+            AuthMode::Sigv4(store) => self.verify(parts, payload, services, now_unix_secs, store),
+        }
+    }
+
+    fn verify(
+        &self,
+        parts: &Parts,
+        payload: &[u8],
+        services: &[&str],
+        now_unix_secs: i64,
+        store: &CredentialStore,
+    ) -> Result<Caller, AuthError> {
+        let headers = header_slices(parts);
+        let unhashed = request_of(parts, &headers);
+        let presented = sigv4::parse(&unhashed)?;
+
+        let credential = store
+            .lookup(presented.credential.access_key_id(), now_unix_secs)
+            .ok_or(AuthError::UnrecognizedClient)?;
+        check_token(&credential, presented.session_token.as_deref())?;
+        if credential.expires_at.is_some_and(|expiry| now_unix_secs >= expiry) {
+            return Err(AuthError::ExpiredToken);
+        }
+
+        let hash = sigv4::sha256_hex(payload);
+        let request = sigv4::Request { payload_sha256_hex: hash.as_str(), ..unhashed };
+        let secret = credential.secret_access_key.expose();
+        self.verifier.verify(&presented, &request, secret, services, now_unix_secs)?;
+
+        Ok(Caller {
+            account_id: Arc::clone(&credential.account_id),
+            region: self.region(presented.credential.region()),
+            access_key_id: Arc::clone(&credential.access_key_id),
+            principal_arn: Arc::clone(&credential.principal_arn),
+        })
+    }
+
+    fn believe(&self, parts: &Parts, default_account_id: &Arc<str>) -> Caller {
+        let authorization = parts.headers.get(http::header::AUTHORIZATION);
+        let headers = authorization.map(|value| ("authorization", value.as_bytes()));
+        let request = request_of(parts, headers.as_slice());
+        let claimed = sigv4::claimed_credential(&request);
+
+        let id = claimed.as_ref().map_or(ANONYMOUS, |credential| credential.access_key_id());
+        let caller = self.open_callers.get_or_make(id, || {
+            let account_id =
+                if is_account_id(id) { id.into() } else { Arc::clone(default_account_id) };
+            Caller {
+                principal_arn: format!("arn:aws:iam::{account_id}:root").into(),
+                account_id,
+                region: Arc::clone(&self.default_region),
+                access_key_id: id.into(),
+            }
+        });
+        match claimed.as_ref().map(|credential| credential.region()) {
+            Some(region) if is_region_name(region) => {
+                Caller { region: self.region(region), ..caller }
+            }
+            _ => caller,
+        }
+    }
+
+    fn region(&self, name: &str) -> Arc<str> {
+        self.regions.get_or_make(name, || name.into())
+    }
+}
+
+fn check_token(credential: &Credential, presented: Option<&str>) -> Result<(), AuthError> {
+    let fits = match (&credential.session_token, presented) {
+        (None, None) => true,
+        (Some(expected), Some(presented)) => expected.matches(presented),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if fits { Ok(()) } else { Err(AuthError::UnrecognizedClient) }
+}
+
+/// Whether this is an account id: 12 digits.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn header_slices(parts: &Parts) -> Vec<(&str, &[u8])> {
+    let mut headers = Vec::with_capacity(parts.headers.len() + 1);
+    headers.extend(parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    // HTTP/2 has `:authority` instead, and clients sign it as `host`.
+    if let Some(authority) = parts.uri.authority()
+        && !parts.headers.contains_key(http::header::HOST)
+    {
+        headers.push(("host", authority.as_str().as_bytes()));
+    }
+    headers
+}
+
+/// The request as SigV4 sees it, its payload not yet hashed.
+fn request_of<'a>(parts: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> sigv4::Request<'a> {
+    sigv4::Request {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers,
+        payload_sha256_hex: "",
+    }
+}

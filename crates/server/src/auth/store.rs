@@ -1,0 +1,125 @@
+//! The credentials that a running server believes, kept in step with their file.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::credentials::{Credential, CredentialsError, CredentialsFile};
+
+type Credentials = HashMap<Arc<str>, Arc<Credential>>;
+
+/// Access keys by id.
+///
+/// The file is looked at not more than once a second and read when it has changed. While it is
+/// missing, unreadable or wrong, the last good content stays in force and the log says why, once
+/// per change of the file: a typing error must not lock everybody out.
+#[derive(Debug)]
+pub struct CredentialStore {
+    file: CredentialsFile,
+    checked_at: AtomicI64,
+    /// The file that was last read, with or without success; nothing if it was not there. Locked
+    /// by whoever is reading the file.
+    seen: Mutex<Option<FileVersion>>,
+    credentials: RwLock<Credentials>,
+}
+
+/// What changes when a file changes. The time of the last status change is part of it, because
+/// `chmod` can turn a refused file into a good one and touches nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileVersion {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileVersion {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+impl CredentialStore {
+    /// Reads the file, which must be good at the start.
+    pub fn open(file: CredentialsFile, now_unix_secs: i64) -> Result<Self, CredentialsError> {
+        // Taken before reading: a change in between is then noticed at the next look.
+        let seen = FileVersion::of(file.path()).ok();
+        let credentials = by_id(file.load()?);
+        Ok(Self {
+            file,
+            checked_at: AtomicI64::new(now_unix_secs),
+            seen: Mutex::new(seen),
+            credentials: RwLock::new(credentials),
+        })
+    }
+
+    /// The access key with this id. Once a second one caller does a `stat` first, and reads the
+    /// file if it has changed.
+    pub fn lookup(&self, access_key_id: &str, now_unix_secs: i64) -> Option<Arc<Credential>> {
+        if self.may_check(now_unix_secs) {
+            self.reload_if_changed();
+        }
+        self.credentials.read().get(access_key_id).cloned()
+    }
+
+    /// Number of access keys in force.
+    pub fn len(&self) -> usize {
+        self.credentials.read().len()
+    }
+
+    /// Whether nobody can call.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// True for one caller in each second, also when the clock was set back.
+    fn may_check(&self, now_unix_secs: i64) -> bool {
+        let last = self.checked_at.load(Ordering::Relaxed);
+        last != now_unix_secs
+            && self
+                .checked_at
+                .compare_exchange(last, now_unix_secs, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn reload_if_changed(&self) {
+        let path = self.file.path();
+        let version = FileVersion::of(path).ok();
+        let Some(mut seen) = self.seen.try_lock().filter(|seen| **seen != version) else {
+            return;
+        };
+        *seen = version;
+        match self.file.load() {
+            Ok(credentials) => {
+                let count = credentials.len();
+                *self.credentials.write() = by_id(credentials);
+                tracing::info!(path = %path.display(), count, "credentials file read again");
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "credentials file changed but cannot be used, the previous keys stay in force"
+            ),
+        }
+    }
+}
+
+fn by_id(credentials: Vec<Credential>) -> Credentials {
+    credentials
+        .into_iter()
+        .map(|credential| (Arc::clone(&credential.access_key_id), Arc::new(credential)))
+        .collect()
+}
