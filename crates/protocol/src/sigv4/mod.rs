@@ -2,12 +2,12 @@
 //!
 //! The files follow the specification's steps in order:
 //!
-//! 1. [`canonical`]: the request in the one form that both sides hash;
-//! 2. [`string_to_sign`]: algorithm, timestamp, credential scope, hash of step 1;
-//! 3. [`key`]: the signing key, derived from the secret by four HMACs, and a cache of such keys;
-//! 4. [`verify`] and [`sign`]: HMAC of step 2 under step 3, compared or sent.
+//! 1. `canonical`: the request in the one form that both sides hash;
+//! 2. `string_to_sign`: algorithm, timestamp, credential scope, hash of step 1;
+//! 3. `key`: the signing key, derived from the secret by four HMACs, and a cache of such keys;
+//! 4. `verify` and `sign`: HMAC of step 2 under step 3, compared or sent.
 //!
-//! [`presented`] reads what a request claims about itself, [`error`] holds every refusal with the
+//! `presented` reads what a request claims about itself, `error` holds every refusal with the
 //! wire text of AWS. Nothing here reads a clock, a header map or a socket.
 //!
 //! Guarantees of [`verify()`]:
