@@ -1,0 +1,505 @@
+//! The load generator behind `anabranch bench`.
+//!
+//! It shares its machine with the server that it measures, so its own cost is part of the design:
+//! bodies are built before the clock starts ([`bodies`]), replies are searched instead of parsed
+//! ([`scan`]), workers share nothing ([`stats`]), and one thread serves all connections. What it
+//! costs nevertheless is in the report ([`report`]). It works against any Kinesis endpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub(crate) mod bodies;
+pub(crate) mod load;
+pub(crate) mod pace;
+pub(crate) mod process;
+pub(crate) mod read;
+pub(crate) mod report;
+pub(crate) mod scan;
+pub(crate) mod stats;
+pub(crate) mod wire;
+
+use bodies::{STAMP_BYTES, Shape, Template};
+use load::{Bodies, Writer};
+use pace::{Pace, Window};
+use read::{AtTip, Follower, Readers, Seen};
+use report::{EndToEnd, Quantiles, Report, Server};
+use stats::Tally;
+use wire::{Connection, Wire};
+
+/// How long readers wait, after the last put, for records that were acknowledged.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long a new stream may take to become ACTIVE, and an old one to go.
+const TRANSITION_MAX: Duration = Duration::from_secs(300);
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Workload {
+    /// PutRecords with full batches
+    PutRecords,
+    /// PutRecord, one record per request
+    PutRecord,
+    /// GetRecords of everything from the trim horizon on
+    Get,
+    /// Puts at a fixed rate while others read: the time from put to read
+    EndToEnd,
+}
+
+impl Workload {
+    fn name(self) -> &'static str {
+        match self {
+            Workload::PutRecords => "put-records",
+            Workload::PutRecord => "put-record",
+            Workload::Get => "get",
+            Workload::EndToEnd => "end-to-end",
+        }
+    }
+}
+
+/// A run, with every default decided.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) endpoint: String,
+    pub(crate) http2: bool,
+    pub(crate) workload: Workload,
+    pub(crate) stream: String,
+    /// Shards of the stream if it has to be created; `None` if it must exist.
+    pub(crate) create_shards: Option<u32>,
+    pub(crate) delete_after: bool,
+    pub(crate) record_bytes: usize,
+    pub(crate) batch: usize,
+    pub(crate) connections: usize,
+    /// Requests at once on an HTTP/2 connection.
+    pub(crate) streams_per_connection: usize,
+    pub(crate) duration: Duration,
+    pub(crate) warmup: Duration,
+    /// Requests per second of an open loop; `None` is a closed loop.
+    pub(crate) rate: Option<f64>,
+    pub(crate) requests_max: Option<u64>,
+    pub(crate) seed: u64,
+    /// GetRecords' limit.
+    pub(crate) read_limit: u32,
+    /// Read again from the start at the tip.
+    pub(crate) repeat: bool,
+    pub(crate) poll_interval: Duration,
+    pub(crate) server_pid: Option<u32>,
+}
+
+impl Plan {
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.workload != Workload::EndToEnd || self.record_bytes >= STAMP_BYTES,
+            "end-to-end needs records of at least {STAMP_BYTES} bytes"
+        );
+        ensure!(
+            self.workload != Workload::EndToEnd || self.rate.is_some(),
+            "end-to-end needs a rate"
+        );
+        ensure!(
+            self.streams_per_connection == 1 || self.http2,
+            "several requests at once on a connection need HTTP/2"
+        );
+        Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape {
+            stream: self.stream.clone(),
+            batch: (self.workload != Workload::PutRecord).then_some(self.batch),
+            record_bytes: self.record_bytes,
+        }
+    }
+
+    fn operation(&self) -> &'static str {
+        if self.workload == Workload::PutRecord { "PutRecord" } else { "PutRecords" }
+    }
+
+    fn pace(&self, window: Window) -> Pace {
+        match self.rate {
+            Some(rate) => Pace::open(window, rate, self.requests_max),
+            None => Pace::closed(window, self.requests_max),
+        }
+    }
+}
+
+/// Measures, from creating the stream to deleting it.
+pub(crate) async fn run(plan: &Plan, wire: Wire) -> anyhow::Result<Report> {
+    plan.check()?;
+    let wire = Arc::new(wire);
+    let mut control = wire.connect().await?;
+    let created = ensure_stream(&wire, &mut control, plan).await?;
+    let outcome = measure(plan, &wire, &mut control).await;
+    if plan.delete_after && (created || outcome.is_ok()) {
+        // The old connection may have been closed as idle during the run.
+        let mut control = wire.connect().await?;
+        delete_stream(&wire, &mut control, &plan.stream).await?;
+    }
+    outcome
+}
+
+async fn measure(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    control: &mut Connection,
+) -> anyhow::Result<Report> {
+    let shards = list_shards(wire, control, &plan.stream).await?;
+    let mut report = blank_report(plan, wire, shards.open);
+    match plan.workload {
+        Workload::PutRecords | Workload::PutRecord => {
+            put_only(plan, wire, &mut report).await?;
+        }
+        Workload::Get => read_back(plan, wire, shards.all, &mut report).await?,
+        Workload::EndToEnd => end_to_end(plan, wire, shards.all, &mut report).await?,
+    }
+    Ok(report)
+}
+
+async fn put_only(plan: &Plan, wire: &Arc<Wire>, report: &mut Report) -> anyhow::Result<()> {
+    let pool = Arc::new(bodies::pool(&plan.shape(), plan.seed, wire.is_signed()));
+    let connections = connect_all(plan, wire).await?;
+    let window = Window::new(plan.warmup, plan.duration);
+    let pace = plan.pace(window);
+    let mut workers = JoinSet::new();
+    let workers_total = connections.len();
+    for (number, connection) in connections.into_iter().enumerate() {
+        // Workers begin at different bodies, so that they do not send the same ones at once.
+        let next = number * pool.len() / workers_total;
+        let bodies = Bodies::Pool { pool: Arc::clone(&pool), next };
+        workers.spawn(writer(plan, wire, connection, bodies, pace.clone(), window).run());
+    }
+    let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
+    let tally = total(&tallies);
+    report.unsent = pace.unsent().await;
+    report.count(&tally, usage.elapsed);
+    usage.fill(plan, report);
+    Ok(())
+}
+
+async fn read_back(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    shards: Vec<String>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let assignment = assign(&shards, plan.connections);
+    let window = Window::new(plan.warmup, plan.duration);
+    let pace = plan.pace(window);
+    let readers = readers(plan, wire, window);
+    let at_tip = if plan.repeat { AtTip::StartAgain } else { AtTip::Stop };
+    let mut workers = JoinSet::new();
+    for shards in assignment {
+        workers.spawn(readers.clone().read_back(shards, pace.clone(), at_tip));
+    }
+    let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
+    let tallies = tallies.into_iter().collect::<anyhow::Result<Vec<Tally>>>()?;
+    let tally = total(&tallies);
+    report.count(&tally, usage.elapsed);
+    usage.fill(plan, report);
+    Ok(())
+}
+
+async fn end_to_end(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    shards: Vec<String>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let run: u32 = rand::random();
+    let template = Template::new(&plan.shape(), plan.seed);
+    let connections = connect_all(plan, wire).await?;
+    let mut followers = Vec::new();
+    // The window of the readers' own counters is not used: they count by the puts' window.
+    let placeholder = Window::new(Duration::ZERO, Duration::ZERO);
+    for shards in assign(&shards, plan.connections) {
+        let readers = readers(plan, wire, placeholder);
+        followers.push(Follower::at_tip(readers, shards, run, plan.poll_interval).await?);
+    }
+
+    let window = Window::new(plan.warmup, plan.duration);
+    let (stop, stopped) = watch::channel(false);
+    let seen_now = Arc::new(AtomicU64::new(0));
+    let mut reading = JoinSet::new();
+    for follower in followers {
+        reading.spawn(follower.run(window, stopped.clone(), Arc::clone(&seen_now)));
+    }
+    let pace = plan.pace(window);
+    let mut workers = JoinSet::new();
+    for connection in connections {
+        let bodies = Bodies::Stamped { template: template.clone(), run };
+        workers.spawn(writer(plan, wire, connection, bodies, pace.clone(), window).run());
+    }
+    let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
+    let tally = total(&tallies);
+
+    let drained_by = Instant::now() + DRAIN_MAX;
+    while seen_now.load(Ordering::Relaxed) < tally.records && Instant::now() < drained_by {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.send_replace(true);
+    let mut seen = Seen::new();
+    while let Some(follower) = reading.join_next().await {
+        seen.add(&follower.context("a reader panicked")??);
+    }
+    report.unsent = pace.unsent().await;
+    report.count(&tally, usage.elapsed);
+    usage.fill(plan, report);
+    report.end_to_end = Some(EndToEnd {
+        records_read: seen.records,
+        records_missing: tally.records.saturating_sub(seen.records),
+        reads: seen.reads,
+        read_errors: seen.errors.clone().into_iter().collect(),
+        put_to_read_ms: Quantiles::of(&seen.put_to_read),
+    });
+    Ok(())
+}
+
+fn writer(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    connection: Connection,
+    bodies: Bodies,
+    pace: Pace,
+    window: Window,
+) -> Writer {
+    Writer {
+        wire: Arc::clone(wire),
+        operation: wire.operation(plan.operation()),
+        connection: Some(connection),
+        bodies,
+        record_bytes: plan.record_bytes as u64,
+        pace,
+        window,
+    }
+}
+
+fn readers(plan: &Plan, wire: &Arc<Wire>, window: Window) -> Readers {
+    Readers {
+        wire: Arc::clone(wire),
+        operation: wire.operation("GetRecords"),
+        stream: plan.stream.clone(),
+        limit: plan.read_limit,
+        window,
+    }
+}
+
+/// One handle per worker; over HTTP/2 several share a connection.
+async fn connect_all(plan: &Plan, wire: &Wire) -> anyhow::Result<Vec<Connection>> {
+    let mut handles = Vec::new();
+    for _ in 0..plan.connections {
+        let connection = wire.connect().await?;
+        for _ in 1..plan.streams_per_connection {
+            handles.extend(connection.share());
+        }
+        handles.push(connection);
+    }
+    Ok(handles)
+}
+
+/// Which reader reads which shards: with fewer readers than shards each has several, with more
+/// readers than shards a shard has several, as with several consumers.
+fn assign(shards: &[String], readers: usize) -> Vec<Vec<String>> {
+    let mut assignment = vec![Vec::new(); readers];
+    if readers >= shards.len() {
+        for (reader, shards_of_reader) in assignment.iter_mut().enumerate() {
+            shards_of_reader.extend(shards.get(reader % shards.len().max(1)).cloned());
+        }
+    } else {
+        for (number, shard) in shards.iter().enumerate() {
+            assignment[number % readers].push(shard.clone());
+        }
+    }
+    assignment
+}
+
+fn total(tallies: &[Tally]) -> Tally {
+    let mut total = Tally::new();
+    tallies.iter().for_each(|tally| total.add(tally));
+    total
+}
+
+/// Processor time and length of the measured window.
+#[derive(Debug)]
+struct Usage {
+    elapsed: Duration,
+    client_cpu: Option<f64>,
+    server_cpu: Option<f64>,
+}
+
+impl Usage {
+    fn fill(&self, plan: &Plan, report: &mut Report) {
+        report.client_cpu_seconds = self.client_cpu;
+        report.server = plan.server_pid.map(|pid| {
+            let millions = report.records as f64 / 1e6;
+            let per_million = self.server_cpu.filter(|_| millions > 0.0).map(|cpu| cpu / millions);
+            Server {
+                cpu_seconds: self.server_cpu,
+                cpu_seconds_per_million_records: per_million,
+                peak_rss_bytes: process::peak_rss_bytes(pid),
+            }
+        });
+    }
+}
+
+/// Waits for the workers while it notes processor times at both ends of the window.
+async fn watch_run<T: 'static>(
+    plan: &Plan,
+    window: Window,
+    workers: &mut JoinSet<T>,
+) -> anyhow::Result<(Vec<T>, Usage)> {
+    let own_pid = std::process::id();
+    let cpu = || (process::cpu_seconds(own_pid), plan.server_pid.and_then(process::cpu_seconds));
+    tokio::time::sleep_until(window.from.into()).await;
+    let before = cpu();
+
+    let mut results = Vec::new();
+    let mut at_end = None;
+    let end = tokio::time::sleep_until(window.until.into());
+    tokio::pin!(end);
+    while !workers.is_empty() {
+        tokio::select! {
+            () = &mut end, if at_end.is_none() => at_end = Some((Instant::now(), cpu())),
+            Some(result) = workers.join_next() => {
+                results.push(result.context("a worker panicked")?);
+            }
+        }
+    }
+    // Work that ran out before the window did ends it.
+    let (ended, after) = at_end.unwrap_or_else(|| (Instant::now(), cpu()));
+    let spent = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
+    let usage = Usage {
+        elapsed: ended.min(window.until).saturating_duration_since(window.from),
+        client_cpu: spent(before.0, after.0),
+        server_cpu: spent(before.1, after.1),
+    };
+    Ok((results, usage))
+}
+
+fn blank_report(plan: &Plan, wire: &Wire, open_shards: usize) -> Report {
+    Report {
+        workload: plan.workload.name(),
+        endpoint: plan.endpoint.clone(),
+        stream: plan.stream.clone(),
+        open_shards,
+        connections: plan.connections,
+        http2: plan.http2,
+        signed: wire.is_signed(),
+        record_bytes: plan.record_bytes,
+        batch: plan.batch,
+        rate: plan.rate,
+        seconds: 0.0,
+        requests: 0,
+        records: 0,
+        bytes: 0,
+        requests_per_s: 0.0,
+        records_per_s: 0.0,
+        mib_per_s: 0.0,
+        throttled_records: 0,
+        errors: BTreeMap::new(),
+        unsent: 0,
+        latency_ms: None,
+        service_time_ms: None,
+        end_to_end: None,
+        client_cpu_seconds: None,
+        server: None,
+    }
+}
+
+/// The shards of the stream: the ones that can be read, and how many can be written.
+#[derive(Debug)]
+struct Shards {
+    all: Vec<String>,
+    open: usize,
+}
+
+async fn list_shards(
+    wire: &Wire,
+    control: &mut Connection,
+    stream: &str,
+) -> anyhow::Result<Shards> {
+    let mut shards = Shards { all: Vec::new(), open: 0 };
+    let mut input = json!({ "StreamName": stream });
+    loop {
+        let reply = wire.call(control, "ListShards", &input).await??;
+        for shard in reply["Shards"].as_array().context("ListShards gave no list")? {
+            let id = shard["ShardId"].as_str().context("ListShards gave no id")?;
+            shards.all.push(id.to_owned());
+            if shard["SequenceNumberRange"]["EndingSequenceNumber"].is_null() {
+                shards.open += 1;
+            }
+        }
+        match &reply["NextToken"] {
+            Value::String(token) => input = json!({ "NextToken": token }),
+            _ => return Ok(shards),
+        }
+    }
+}
+
+/// Makes sure that the stream is there and ACTIVE; tells whether it was created.
+async fn ensure_stream(wire: &Wire, control: &mut Connection, plan: &Plan) -> anyhow::Result<bool> {
+    let mut created = false;
+    let deadline = Instant::now() + TRANSITION_MAX;
+    loop {
+        match stream_status(wire, control, &plan.stream).await? {
+            Some(status) if status == "ACTIVE" => return Ok(created),
+            Some(_) => {}
+            None if created => {}
+            None => {
+                let Some(shards) = plan.create_shards else {
+                    bail!("no such stream; --shards N creates it stream={}", plan.stream);
+                };
+                let input = json!({ "StreamName": plan.stream, "ShardCount": shards });
+                wire.call(control, "CreateStream", &input).await??;
+                created = true;
+            }
+        }
+        ensure!(Instant::now() < deadline, "the stream does not become ACTIVE");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn delete_stream(wire: &Wire, control: &mut Connection, name: &str) -> anyhow::Result<()> {
+    let input = json!({ "StreamName": name, "EnforceConsumerDeletion": true });
+    wire.call(control, "DeleteStream", &input).await??;
+    let deadline = Instant::now() + TRANSITION_MAX;
+    while stream_status(wire, control, name).await?.is_some() {
+        ensure!(Instant::now() < deadline, "the stream is still being deleted");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// The status of a stream, `None` if there is no such stream.
+async fn stream_status(
+    wire: &Wire,
+    control: &mut Connection,
+    name: &str,
+) -> anyhow::Result<Option<String>> {
+    let input = json!({ "StreamName": name });
+    match wire.call(control, "DescribeStreamSummary", &input).await? {
+        Ok(reply) => {
+            let status = reply["StreamDescriptionSummary"]["StreamStatus"].as_str();
+            Ok(Some(status.context("DescribeStreamSummary gave no status")?.to_owned()))
+        }
+        Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shard_has_a_reader_and_every_reader_a_shard() {
+        let shards: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        assert_eq!(assign(&shards, 2), [vec!["a", "c"], vec!["b"]]);
+        assert_eq!(assign(&shards, 4), [["a"], ["b"], ["c"], ["a"]]);
+        assert_eq!(assign(&[], 1), [Vec::<String>::new()]);
+    }
+}
