@@ -1,12 +1,13 @@
 """Signature Version 4: header and query form, clocks, tampering, who is refused."""
 
 import datetime
+import hashlib
 import re
 
 import pytest
 
 from support import credentials, raw, streams
-from support.server import Server, StartFailed
+from support.server import Server, StartFailed, poll, run_cli
 from support.streams import refused
 
 MISMATCH = ("The request signature we calculated does not match the signature you provided. Check "
@@ -60,8 +61,6 @@ def test_the_header_form(locked):
 
 
 def test_a_body_hash_header_is_signed_and_checked(locked):
-    import hashlib
-
     def with_hash(value):
         def change(path, body, headers):
             return path, body, {**headers, "X-Amz-Content-Sha256": value}
@@ -218,6 +217,36 @@ def test_a_session_token_of_nobody_is_refused(locked):
         server.client(key.access_key, key.secret, token="nobody's").list_streams()
 
 
+def test_a_key_with_a_session_token_needs_it(tmp_path, start_server):
+    file = tmp_path / "credentials.toml"
+    key = credentials.add(file, "ci", "123456789012", "--session-token", "the/token+==",
+                          "--expires", "12h")
+    server = start_server("--credentials", file)
+    server.client(key.access_key, key.secret, token="the/token+==").list_streams()
+    for query in (False, True):
+        reply = raw.send_signed(server, "ListStreams", {}, key.access_key, key.secret,
+                                token="the/token+==", query=query)
+        assert reply.status == 200, reply
+    for token in (None, "another"):
+        with refused("UnrecognizedClientException", UNKNOWN):
+            server.client(key.access_key, key.secret, token=token).list_streams()
+
+
+def test_a_key_expires(tmp_path, start_server):
+    file = tmp_path / "credentials.toml"
+    key = credentials.add(file, "ci", "123456789012", "--session-token", "t", "--expires", "1s")
+    server = start_server("--credentials", file)
+    client = server.client(key.access_key, key.secret, token="t")
+
+    def expired():
+        try:
+            client.list_streams()
+        except client.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+
+    assert poll(expired) == "ExpiredTokenException"
+
+
 def test_an_open_server_takes_any_credentials(server):
     for access_key, secret, token in (
         ("anything", "at all", None), ("AKIAIOSFODNN7EXAMPLE", "x", "a/session+token==")):
@@ -257,8 +286,6 @@ def test_it_starts_with_credentials_or_when_told_to(tmp_path, start_server):
 
 
 def test_a_removed_key_opens_nothing_after_a_restart(tmp_path, start_server):
-    from support.server import run_cli
-
     file = tmp_path / "credentials.toml"
     one, two = credentials.add(file, "alice"), credentials.add(file, "bob")
     listed = run_cli("credentials", "list", "--file", file)

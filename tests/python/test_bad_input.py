@@ -175,7 +175,8 @@ def test_ten_thousand_idle_connections(start_server):
     if hard != resource.RLIM_INFINITY and hard < wanted:
         pytest.skip(f"at most {hard} files may be open here")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    server = start_server("--limits", "off", "--transition-ms", "0", preexec=lambda: (
+    server = start_server("--limits", "off", "--transition-ms", "0", "--max-connections", "20000",
+                          preexec=lambda: (
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))))
     idle = []
     try:

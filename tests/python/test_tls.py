@@ -3,16 +3,15 @@
 import socket
 import ssl
 
+import botocore.exceptions
 import pytest
 
 from support import raw, streams
-from support.server import run_cli
+from support.server import Server, run_cli
 
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
-    from support.server import Server
-
     server = Server(tmp_path_factory.mktemp("tls") / "data", "--tls-self-signed", "--limits", "off",
                     "--transition-ms", "0")
     server.start()
@@ -35,8 +34,6 @@ def test_boto3_verifies_the_certificate(secure):
 
 
 def test_a_client_that_does_not_know_the_certificate_refuses(secure):
-    import botocore.exceptions
-
     with pytest.raises(botocore.exceptions.SSLError):
         secure.client().list_streams()
 

@@ -1,1 +1,76 @@
-//! placeholder
+//! A real server for tests: the executable itself, on a port of its own choosing, over a
+//! directory of its own, ended with the value that stands for it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// How long a server may take until it listens.
+const START: Duration = Duration::from_secs(30);
+
+/// A running server. It is killed when this is dropped, and its data goes with it.
+pub struct TestServer {
+    endpoint: String,
+    _process: Child,
+    // Kept open: a server whose output nobody can take would fail on its next line.
+    _stdout: BufReader<ChildStdout>,
+    _data: TempDir,
+}
+
+impl TestServer {
+    /// An open server without rate limits or visible transitions.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(["--limits", "off", "--transition-ms", "0"]).await
+    }
+
+    /// A server with these flags of `anabranch serve` besides the address and the directory.
+    pub async fn start_with<S: AsRef<OsStr>>(flags: impl IntoIterator<Item = S>) -> Result<Self> {
+        let data = tempfile::tempdir().context("cannot make a directory for the server")?;
+        let binary = binary()?;
+        let mut process = Command::new(&binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path().join("data"))
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let stdout = process.stdout.take().context("the server's output is not piped")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        tokio::time::timeout(START, stdout.read_line(&mut line))
+            .await
+            .context("the server does not say that it listens")??;
+        let Some(endpoint) = line.trim_end().strip_prefix("listening on ") else {
+            bail!("the server's first line is {line:?}");
+        };
+        let endpoint = endpoint.to_owned();
+        Ok(Self { endpoint, _process: process, _stdout: stdout, _data: data })
+    }
+
+    /// The URL that clients are given.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+/// `ANABRANCH_BIN`, else what cargo has built beside the running test.
+fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("ANABRANCH_BIN") {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe().context("cannot tell where the test lies")?;
+    let profile = test.parent().and_then(Path::parent).context("the test lies in no build tree")?;
+    let beside = profile.join("anabranch");
+    if !beside.exists() {
+        bail!("no server executable; set ANABRANCH_BIN or build one, path={}", beside.display());
+    }
+    Ok(beside)
+}

@@ -81,7 +81,7 @@ fn unwraps(text: &str) -> Vec<usize> {
             continue;
         }
         position = position.after(code);
-        if matches!(position, Position::Code) && code.contains(".unwrap()") {
+        if matches!(position, Position::Code) && code.contains(concat!(".unw", "rap()")) {
             found.push(index + 1);
         }
     }
