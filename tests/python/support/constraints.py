@@ -29,7 +29,7 @@ def printed(value):
     if value is None:
         return "null"
     if isinstance(value, dict):
-        return "'{" + ", ".join(f"{k}={v}" for k, v in value.items()) + "}'"
+        return "'{" + ", ".join(sorted(f"{k}={v}" for k, v in value.items())) + "}'"
     if isinstance(value, list):
         return "'[" + ", ".join(map(str, value)) + "]'"
     return f"'{value}'"
@@ -226,16 +226,14 @@ def element_rule(head, meta):
     return f"{head}: [{length('max', meta['max'])}, {length('min', meta['min'])}]"
 
 
-OPEN_FORMS = [
-    (re.compile(r"enum value set: \[[A-Z_, ]+\]"), "enum value set: [...]"),
-]
-
-
 def normalised(text):
-    """The parts of an item that may be printed in more than one way, made one."""
-    for form, plain in OPEN_FORMS:
-        text = form.sub(plain, text)
-    return text
+    """The parts of an item that have no known order, made comparable."""
+    text = re.sub(r"enum value set: \[[A-Z_, ]+\]", "enum value set: [...]", text)
+    return re.sub(r"^Value '\{(.*)\}' at ", _sort_entries, text)
+
+
+def _sort_entries(match):
+    return "Value '{" + ", ".join(sorted(match[1].split(", "))) + "}' at "
 
 
 def matches(text, accepted):

@@ -193,7 +193,8 @@ def signed_request(server, operation, value, access_key, secret, token=None, reg
         _sign_at(signer, request, at)
     prepared = request.prepare()
     path = prepared.url.removeprefix(server.endpoint)
-    return path, body, {k: _text(v) for k, v in prepared.headers.items()}
+    headers = {k: _text(v) for k, v in prepared.headers.items() if k.lower() != "content-length"}
+    return path, body, headers
 
 
 def _text(value):
