@@ -74,6 +74,7 @@ fn encoded<T: Encode, W: Writer>(value: &T, mut writer: W) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

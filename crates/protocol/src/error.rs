@@ -213,6 +213,7 @@ impl From<Violation> for WireError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::shape::Constraint;

@@ -80,6 +80,7 @@ pub(crate) fn push_decimal(out: &mut Vec<u8>, number: i64) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

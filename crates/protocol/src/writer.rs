@@ -31,6 +31,8 @@ pub trait Writer {
     fn timestamp(&mut self, time: Timestamp);
     /// A blob.
     fn blob(&mut self, bytes: &[u8]);
+    /// A value that a writer of the same kind has written before.
+    fn raw_value(&mut self, encoded: &[u8]);
     /// A null. Absent members are left out instead.
     fn null(&mut self);
     /// Makes room for that many more bytes.

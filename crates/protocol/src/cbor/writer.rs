@@ -20,9 +20,9 @@ impl CborWriter {
         let bytes = argument.to_be_bytes();
         let (code, width) = match argument {
             0..=23 => return self.out.push(initial | argument as u8),
-            ..0x100 => (info::ONE_BYTE, 1),
-            ..0x1_0000 => (info::ONE_BYTE + 1, 2),
-            ..0x1_0000_0000 => (info::ONE_BYTE + 2, 4),
+            24..0x100 => (info::ONE_BYTE, 1),
+            0x100..0x1_0000 => (info::ONE_BYTE + 1, 2),
+            0x1_0000..0x1_0000_0000 => (info::ONE_BYTE + 2, 4),
             _ => (info::EIGHT_BYTES, 8),
         };
         self.out.push(initial | code);
@@ -99,6 +99,10 @@ impl Writer for CborWriter {
     fn blob(&mut self, bytes: &[u8]) {
         self.head(major::BYTES, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
+    }
+
+    fn raw_value(&mut self, encoded: &[u8]) {
+        self.out.extend_from_slice(encoded);
     }
 
     fn null(&mut self) {

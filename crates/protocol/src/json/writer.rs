@@ -153,6 +153,11 @@ impl Writer for JsonWriter {
         self.out.push(b'"');
     }
 
+    fn raw_value(&mut self, encoded: &[u8]) {
+        self.before_value();
+        self.out.extend_from_slice(encoded);
+    }
+
     fn null(&mut self) {
         self.before_value();
         self.out.extend_from_slice(b"null");

@@ -58,7 +58,7 @@ macro_rules! __input {
         }
 
         impl<$wire> $crate::shape::Decode<$wire> for $($this)+ {
-            #[allow(unused_variables, unused_mut, clippy::infallible_destructuring_match)]
+            #[allow(unused_variables, unused_mut, unreachable_patterns)]
             fn decode<R: $crate::reader::Reader<$wire>>(
                 reader: &mut R,
                 context: &mut $crate::shape::Context,
@@ -82,9 +82,12 @@ macro_rules! __input {
                 $( let $field = <$type as $crate::shape::Field<$wire>>::from_slot(
                     $field, context, path, members, $member,
                 ); )*
-                ::std::result::Result::Ok((|| {
-                    ::std::option::Option::Some(Self { $( $field: $field?, )* })
-                })().map_or($crate::shape::Decoded::Rejected, $crate::shape::Decoded::Value))
+                ::std::result::Result::Ok(match ($( $field, )*) {
+                    ($( ::std::option::Option::Some($field), )*) => {
+                        $crate::shape::Decoded::Value(Self { $( $field, )* })
+                    }
+                    _ => $crate::shape::Decoded::Rejected,
+                })
             }
         }
     };
@@ -156,6 +159,7 @@ macro_rules! string_enum {
             $( $(#[$variant_meta])* $variant, )+
         }
 
+        #[allow(dead_code)]
         impl $name {
             /// Every value, as declared.
             $vis const ALL: &'static [Self] = &[$( Self::$variant, )+];

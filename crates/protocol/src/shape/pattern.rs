@@ -237,7 +237,7 @@ fn kinesis_end(text: &str) -> Option<usize> {
 /// Where the earliest match of `arn:aws.*:kinesis:.*:\d{12}:` ends.
 fn account_end(text: &str) -> Option<usize> {
     let service_end = kinesis_end(text)?;
-    let rest = text[service_end..].as_bytes();
+    let rest = &text.as_bytes()[service_end..];
     let is_account = |window: &[u8]| {
         window[0] == b':' && window[13] == b':' && window[1..13].iter().all(u8::is_ascii_digit)
     };

@@ -1,5 +1,8 @@
 use super::*;
+use crate::cbor::CborWriter;
+use crate::json::JsonWriter;
 use crate::shape::{Kind, Structure};
+use crate::writer::Writer;
 
 fn described() -> DescribeOutput {
     let shard = Shard {
@@ -50,6 +53,27 @@ fn a_reply_without_members_is_empty() {
     let mut out = vec![];
     Codec::Json.encode_into(&NothingOutput {}, &mut out);
     assert_eq!(out, b"{}");
+}
+
+#[test]
+fn what_was_encoded_before_can_be_reused() {
+    fn list_of_two<W: Writer>(mut writer: W, item: &[u8]) -> Vec<u8> {
+        writer.begin_list();
+        writer.raw_value(item);
+        writer.raw_value(item);
+        writer.end_list();
+        writer.finish()
+    }
+    let shard = described().shards.remove(0);
+    let twice = vec![shard.clone(), shard.clone()];
+    for codec in [Codec::Json, Codec::Cbor] {
+        let item = codec.encode_reply(&shard);
+        let list = match codec {
+            Codec::Json => list_of_two(JsonWriter::default(), &item),
+            Codec::Cbor => list_of_two(CborWriter::default(), &item),
+        };
+        assert_eq!(list, codec.encode_reply(&twice));
+    }
 }
 
 #[test]

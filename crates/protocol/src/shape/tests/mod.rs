@@ -1,4 +1,5 @@
 //! The macros on shapes that stand for all others.
+#![allow(clippy::unwrap_used)]
 
 mod decoding;
 mod encoding;
