@@ -1,1 +1,49 @@
-//! placeholder
+//! The log of one cell: every record and every change of the catalog, in one order, durable.
+//!
+//! # Guarantees
+//! * An append is confirmed only after its frames are on stable storage (in durability `sync`),
+//!   and nothing can be read before that.
+//! * Indices are assigned once, in journal order, from one counter for the whole cell. Within a
+//!   shard, index order is journal order is read order.
+//! * After a failed write or sync nothing is confirmed any more until the store is opened again.
+//! * Memory is bounded: the queue, the tail cache and the segment directories have limits in
+//!   bytes, whatever the data, the number of shards and the speed of readers.
+//!
+//! # Shape
+//! ```text
+//! append ─► queue ─► writer thread: one vectored write, one sync ─► memtable ─► acknowledged
+//!                                      │ file full: seal, next file
+//!                                      ▼
+//!                    maintenance thread: memtable ─► segments, retire the journal file
+//! ```
+//! The records of one journal file are a *chapter*: first in the journal and a memtable, later in
+//! segments as well, at last only there. Chapters have consecutive index ranges, so a reader finds
+//! its chapter by binary search and needs no index per shard. Positions of the cell:
+//! `trimmed ≤ readable = durable ≤ written ≤ assigned`.
+
+mod chapter;
+mod format;
+mod frame;
+mod host;
+pub mod inspect;
+mod journal;
+mod maintenance;
+mod memtable;
+mod options;
+mod read;
+pub mod record;
+mod recovery;
+mod segment;
+mod snapshot;
+mod store;
+mod writer;
+
+#[cfg(test)]
+mod model_tests;
+
+pub use host::Host;
+pub use options::{Durability, StoreOptions};
+pub use read::{ReadError, ReadReply, ReadRequest, RunSlice};
+pub use record::RunBuilder;
+pub use recovery::{OpenError, Recovered, RecoveredCommand};
+pub use store::{AppendError, Appended, Gate, Run, Store, StoreHealth};

@@ -1,0 +1,182 @@
+//! Journal files: `journal/<number>.journal`.
+//!
+//! A file is preallocated, so that a full volume is met before a write and a sync moves data
+//! instead of metadata; retired files are used again. It starts with a header of 64 bytes,
+//! little-endian; frames follow, the last of a full file is a seal:
+//!
+//! | at | bytes | field |
+//! |--:|--:|---|
+//! | 0 | 4 | magic `ABJ1` |
+//! | 4 | 4 | zero |
+//! | 8 | 8 | number of the file |
+//! | 16 | 8 | the cell's next index when the file was begun |
+//! | 24 | 8 | the highest arrival time before, epoch milliseconds |
+//! | 32 | 28 | zero |
+//! | 60 | 4 | CRC-32 of the 60 bytes before |
+
+use crate::format::{FILE_HEADER_BYTES, JOURNAL_MAGIC, Layout, u32_at, u64_at};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use anabranch_env::{Disk, DiskFile};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// What a journal file starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JournalHeader {
+    pub(crate) number: u64,
+    pub(crate) next_index: u64,
+    pub(crate) last_ms: u64,
+}
+
+impl JournalHeader {
+    pub(crate) fn encode(&self) -> [u8; FILE_HEADER_BYTES as usize] {
+        let mut out = [0u8; FILE_HEADER_BYTES as usize];
+        out[..4].copy_from_slice(&JOURNAL_MAGIC);
+        out[8..16].copy_from_slice(&self.number.to_le_bytes());
+        out[16..24].copy_from_slice(&self.next_index.to_le_bytes());
+        out[24..32].copy_from_slice(&self.last_ms.to_le_bytes());
+        let crc = crc32fast::hash(&out[..60]);
+        out[60..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..FILE_HEADER_BYTES as usize)?;
+        let intact =
+            bytes[..4] == JOURNAL_MAGIC && crc32fast::hash(&bytes[..60]) == u32_at(bytes, 60);
+        intact.then(|| Self {
+            number: u64_at(bytes, 8),
+            next_index: u64_at(bytes, 16),
+            last_ms: u64_at(bytes, 24),
+        })
+    }
+}
+
+/// The journal file that is being written.
+#[derive(Debug)]
+pub(crate) struct JournalFile {
+    file: Arc<dyn DiskFile>,
+    pub(crate) number: u64,
+    /// Bytes written.
+    offset: u64,
+    /// Bytes known to be durable.
+    synced: u64,
+    capacity: u64,
+}
+
+impl JournalFile {
+    /// Makes the next journal file: a spare one if there is any, else a new one.
+    ///
+    /// The file has its name durably, so the one before must have been sealed. See
+    /// [`prepare_spare`] for the part that may fail for want of space.
+    pub(crate) fn begin(
+        disk: &dyn Disk,
+        layout: &Layout,
+        header: &JournalHeader,
+        spare: Arc<dyn DiskFile>,
+    ) -> io::Result<Self> {
+        spare.write_all_at(&mut [IoSlice::new(&header.encode())], 0)?;
+        spare.sync_data()?;
+        disk.rename(&layout.spare(), &layout.journal(header.number))?;
+        disk.sync_dir(&layout.journal_dir())?;
+        Self::resume(spare, header.number, FILE_HEADER_BYTES)
+    }
+
+    /// Goes on writing at `offset`.
+    pub(crate) fn resume(file: Arc<dyn DiskFile>, number: u64, offset: u64) -> io::Result<Self> {
+        let capacity = file.len()?;
+        Ok(Self { file, number, offset, synced: offset, capacity })
+    }
+
+    /// Whether frames of `bytes` fit, and a seal after them.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        self.offset + bytes + FRAME_HEADER_BYTES as u64 <= self.capacity
+    }
+
+    /// Bytes known to be durable, for the frames that are written next.
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// Writes frames. An error is final.
+    pub(crate) fn write(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        self.file.write_all_at(slices, self.offset)?;
+        self.offset += bytes;
+        Ok(())
+    }
+
+    /// Makes all that was written durable. An error is final.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if self.synced < self.offset {
+            self.file.sync_data()?;
+            self.synced = self.offset;
+        }
+        Ok(())
+    }
+
+    /// Ends a file that an earlier process wrote, whose last writes may not be durable yet.
+    pub(crate) fn make_durable_and_seal(&mut self, next_index: u64) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.seal(next_index)
+    }
+
+    /// Ends the file. An error is final.
+    pub(crate) fn seal(&mut self, next_index: u64) -> io::Result<()> {
+        self.sync()?;
+        let seal = FrameHeader {
+            kind: FrameKind::Seal,
+            file_number: self.number,
+            subject: 0,
+            index: next_index,
+            arrival_ms: 0,
+            count: 0,
+            body_len: 0,
+            body_crc: 0,
+            durable_bytes: self.synced,
+        };
+        self.write(&mut [IoSlice::new(&seal.encode())])?;
+        self.sync()
+    }
+}
+
+/// Makes sure that a file with reserved space is there for the next journal file.
+///
+/// # Errors
+/// `StorageFull` when the volume has no room: nothing is lost then, and it can be tried again.
+pub(crate) fn prepare_spare(
+    disk: &dyn Disk,
+    layout: &Layout,
+    bytes: u64,
+) -> io::Result<Arc<dyn DiskFile>> {
+    let path = layout.spare();
+    if let Ok(file) = disk.open(&path, true)
+        && file.len()? >= bytes
+    {
+        return Ok(file);
+    }
+    let file = disk.create(&path)?;
+    if let Err(error) = file.allocate(bytes) {
+        // A file without its space must not be mistaken for a spare.
+        disk.remove(&path)?;
+        return Err(error);
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_round_trips_and_notices_every_flipped_bit() {
+        let header = JournalHeader { number: 3, next_index: 1 << 40, last_ms: 77 };
+        let mut bytes = header.encode();
+        assert_eq!(JournalHeader::decode(&bytes), Some(header));
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(JournalHeader::decode(&bytes), None, "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}

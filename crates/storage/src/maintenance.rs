@@ -1,0 +1,251 @@
+//! The maintenance thread: turns old journal into segments, and deletes what has expired.
+
+use crate::chapter::Chapter;
+use crate::format::Layout;
+use crate::host::Host;
+use crate::memtable::MemRun;
+use crate::options::Durability;
+use crate::segment::{self, SegmentName};
+use crate::snapshot;
+use crate::store::Shared;
+use anabranch_env::{Clock, Disk};
+use anabranch_model::ShardKey;
+use anabranch_model::limits::RETENTION_HOURS_MIN;
+use anabranch_model::retention::{HOUR_MS, RetentionClass};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often expiry is looked at without being asked.
+const TICK: Duration = Duration::from_secs(5);
+/// How soon to look again whether the engine has applied a command.
+const SHORT_TICK: Duration = Duration::from_millis(10);
+
+/// What the thread is told and tells.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// Work has come up.
+    pub(crate) wanted: bool,
+    /// The store is closing.
+    pub(crate) stop: bool,
+    /// The last turn ended with an error: waiting for the next one may take long.
+    pub(crate) is_stuck: bool,
+}
+
+/// Works until the store is stopped.
+pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
+    loop {
+        {
+            let mut signals = shared.maintenance.lock();
+            if !signals.wanted && !signals.stop {
+                shared.maintenance_wanted.wait_for(&mut signals, TICK);
+            }
+            if signals.stop {
+                return;
+            }
+            signals.wanted = false;
+        }
+        let outcome = turn(shared, host, clock.now_ms());
+        let kind = outcome.as_ref().err().map(io::Error::kind);
+        let mut signals = shared.maintenance.lock();
+        signals.is_stuck = kind.is_some_and(|kind| kind != ErrorKind::WouldBlock);
+        if kind == Some(ErrorKind::WouldBlock) {
+            shared.maintenance_wanted.wait_for(&mut signals, SHORT_TICK);
+            signals.wanted = true;
+        } else if let Err(error) = outcome {
+            // Nothing is lost: the journal keeps what the segments do not have yet.
+            tracing::error!(%error, "maintenance of the log failed; it will be tried again");
+        }
+        drop(signals);
+        shared.maintenance_progress.notify_all();
+    }
+}
+
+fn turn(shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+    expire(shared, host, now_ms)?;
+    if shared.options.durability != Durability::Memory {
+        for chapter in shared.chapters.all() {
+            let state = chapter.state.read();
+            let is_due = state.end_index.is_some() && state.has_journal;
+            drop(state);
+            if is_due && !shared.maintenance.lock().stop {
+                retire(shared, host, &chapter)?;
+                shared.maintenance_progress.notify_all();
+            }
+        }
+        evict(shared);
+    }
+    Ok(())
+}
+
+/// Writes a sealed chapter's segments and lets its journal file go.
+///
+/// After an error it is called again, and goes on where it stopped. Files go in order, so that
+/// those that are left are consecutive.
+fn retire(shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()> {
+    if chapter.state.read().segments.is_none() {
+        let names = write_segments(&*shared.disk, &shared.layout, host, chapter)?;
+        chapter.state.write().segments = Some(names);
+    }
+    cover_commands(shared, host, chapter.state.read().last_command)?;
+    release_journal(shared, chapter.number)?;
+    chapter.state.write().has_journal = false;
+    Ok(())
+}
+
+/// Makes sure that a snapshot holds all commands up to `last_command`, and that there is one:
+/// a journal that does not start with the first file is complete only with a snapshot.
+fn cover_commands(shared: &Shared, host: &dyn Host, last_command: u64) -> io::Result<()> {
+    let mut covered = shared.covered_command.lock();
+    if covered.is_some_and(|command| command >= last_command) {
+        return Ok(());
+    }
+    let (command, payload) = host.snapshot();
+    if command < last_command {
+        // Durable, but not yet applied by the engine: the file stays until it is.
+        return Err(ErrorKind::WouldBlock.into());
+    }
+    snapshot::write(&*shared.disk, &shared.layout, command, &payload)?;
+    *covered = Some(command);
+    Ok(())
+}
+
+fn write_segments(
+    disk: &dyn Disk,
+    layout: &Layout,
+    host: &dyn Host,
+    chapter: &Chapter,
+) -> io::Result<Vec<SegmentName>> {
+    // Nobody writes to a sealed chapter but this thread: the guard holds no one up.
+    let state = chapter.state.read();
+    let memtable = state.memtable.as_ref().expect("kept until the segments are written");
+    let mut classes: BTreeMap<RetentionClass, Vec<(ShardKey, &[MemRun])>> = BTreeMap::new();
+    for (shard, runs) in memtable.by_shard() {
+        if let Some(class) = host.retention_class(shard) {
+            classes.entry(class).or_default().push((shard, runs));
+        }
+    }
+    let mut names = Vec::new();
+    for (class, shards) in classes {
+        let last_ms = shards.iter().filter_map(|(_, runs)| Some(runs.last()?.arrival_ms)).max();
+        let name = SegmentName {
+            chapter: chapter.number,
+            class,
+            first_index: chapter.first_index,
+            end_index: state.end_index.expect("only sealed chapters are retired"),
+            last_ms: last_ms.unwrap_or(0),
+        };
+        segment::write(disk, &layout.segment_dir(), &name, &shards)?;
+        names.push(name);
+    }
+    disk.sync_dir(&layout.segment_dir())?;
+    Ok(names)
+}
+
+/// Keeps one retired journal file as the next one, and removes the others.
+fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
+    let (disk, layout) = (&*shared.disk, &shared.layout);
+    let _sole = shared.spare.lock();
+    let has_spare = disk.open(&layout.spare(), false).is_ok();
+    let released = match has_spare {
+        true => disk.remove(&layout.journal(number)),
+        false => disk.rename(&layout.journal(number), &layout.spare()),
+    };
+    match released {
+        // The call before this one came that far.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        other => other?,
+    }
+    disk.sync_dir(&layout.journal_dir())
+}
+
+/// Drops memtables, old ones first, until the tail cache is within its limit.
+fn evict(shared: &Shared) {
+    let mut excess = shared.chapters.memory_bytes().saturating_sub(shared.options.tail_cache_bytes);
+    for chapter in shared.chapters.all() {
+        if excess == 0 {
+            break;
+        }
+        let mut state = chapter.state.write();
+        if state.segments.is_some()
+            && let Some(memtable) = state.memtable.take()
+        {
+            excess = excess.saturating_sub(memtable.bytes());
+        }
+    }
+}
+
+/// Deletes segments, and in memory whole chapters, of which nothing can be read any more.
+fn expire(shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+    let young = now_ms.saturating_sub(u64::from(RETENTION_HOURS_MIN) * HOUR_MS);
+    for chapter in shared.chapters.all() {
+        let state = chapter.state.read();
+        if state.end_index.is_none() {
+            continue;
+        }
+        let segments = state.segments.clone();
+        let memory_only = shared.options.durability == Durability::Memory;
+        if memory_only {
+            let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
+            let readable = memtable.by_shard().iter().any(|(shard, runs)| {
+                let last_ms = runs.last().map_or(0, |run| run.arrival_ms);
+                host.trim_horizon_ms(*shard).is_some_and(|horizon| last_ms >= horizon)
+            });
+            drop(state);
+            if !readable {
+                shared.chapters.remove(chapter.number);
+            }
+            continue;
+        }
+        drop(state);
+        if let Some(segments) = segments {
+            expire_segments(shared, host, &chapter, segments, young)?;
+        }
+    }
+    Ok(())
+}
+
+fn expire_segments(
+    shared: &Shared,
+    host: &dyn Host,
+    chapter: &Chapter,
+    segments: Vec<SegmentName>,
+    young_ms: u64,
+) -> io::Result<()> {
+    let mut kept = Vec::with_capacity(segments.len());
+    let mut expired = Vec::new();
+    for name in segments {
+        let may_be_readable = name.last_ms >= young_ms && !host.has_dropped_shards();
+        if may_be_readable || is_readable(shared, host, &name)? {
+            kept.push(name);
+        } else {
+            expired.push(name);
+        }
+    }
+    if expired.is_empty() && !kept.is_empty() {
+        return Ok(());
+    }
+    // Out of the readers' sight first, then off the disk.
+    let nothing_left = kept.is_empty();
+    chapter.state.write().segments = Some(kept);
+    if nothing_left && !chapter.state.read().has_journal {
+        shared.chapters.remove(chapter.number);
+    }
+    for name in expired {
+        shared.segment_cache.forget(&name);
+        shared.disk.remove(&shared.layout.segment_dir().join(name.file_name()))?;
+    }
+    Ok(())
+}
+
+fn is_readable(shared: &Shared, host: &dyn Host, name: &SegmentName) -> io::Result<bool> {
+    let directory = shared.layout.segment_dir();
+    let segment = shared
+        .segment_cache
+        .get(&*shared.disk, &directory, name)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(segment.directory().iter().any(|entry| {
+        host.trim_horizon_ms(entry.shard).is_some_and(|horizon| entry.last_ms >= horizon)
+    }))
+}

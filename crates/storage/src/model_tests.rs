@@ -1,0 +1,347 @@
+//! The store against a plain model: random appends, commands, reads, crashes, faults.
+//!
+//! Each case has a seed, printed on failure; `ANABRANCH_SEED=n` runs that one alone.
+
+use crate::record::Records;
+use crate::{
+    AppendError, Durability, Gate, Host, ReadRequest, Run, RunBuilder, Store, StoreOptions,
+};
+use anabranch_env::{Disk, FakeDisk, Fault, ManualClock};
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const CASES: u64 = 100;
+const SHARDS: u64 = 5;
+
+#[derive(Default)]
+struct TestHost {
+    applied: Mutex<(u64, Vec<u8>)>,
+    horizon_ms: Mutex<u64>,
+}
+
+impl Host for TestHost {
+    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
+        Some(if shard.0 % 2 == 0 { RetentionClass::Day } else { RetentionClass::Week })
+    }
+
+    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
+        Some(*self.horizon_ms.lock())
+    }
+
+    fn has_dropped_shards(&self) -> bool {
+        false
+    }
+
+    fn snapshot(&self) -> (u64, Vec<u8>) {
+        self.applied.lock().clone()
+    }
+}
+
+/// A record that was sent: its data is unique.
+type Sent = Vec<u8>;
+
+#[derive(Default)]
+struct Model {
+    /// Acknowledged records by shard and index.
+    acknowledged: BTreeMap<u64, BTreeMap<u64, Sent>>,
+    /// Records whose fate is unknown: they may be there, at any index above the acknowledged.
+    uncertain: BTreeMap<u64, Vec<Sent>>,
+    commands: Vec<Vec<u8>>,
+    uncertain_command: Option<Vec<u8>>,
+}
+
+struct Case {
+    seed: u64,
+    rng: StdRng,
+    disk: FakeDisk,
+    clock: Arc<ManualClock>,
+    host: Arc<TestHost>,
+    gates: Vec<Arc<Gate>>,
+    model: Model,
+    next_datum: u64,
+}
+
+fn options() -> StoreOptions {
+    StoreOptions {
+        journal_file_bytes: 8 << 10,
+        tail_cache_bytes: 24 << 10,
+        ..StoreOptions::new(PathBuf::from("/data"))
+    }
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            disk: FakeDisk::default(),
+            clock: Arc::new(ManualClock::at_ms(1_000_000)),
+            host: Arc::default(),
+            gates: (0..SHARDS).map(|_| Arc::default()).collect(),
+            model: Model::default(),
+            next_datum: 0,
+        }
+    }
+
+    async fn run(mut self) {
+        for _ in 0..self.rng.random_range(1..4) {
+            self.live().await;
+            let crash_seed = self.rng.random();
+            self.disk = self.disk.crash(crash_seed);
+        }
+        let store = self.open();
+        self.check_all(&store);
+    }
+
+    /// One life of a process: open, verify, act until the end or a fault.
+    async fn live(&mut self) {
+        let store = self.open();
+        self.check_all(&store);
+        let horizon = self.disk.operations();
+        if self.rng.random_bool(0.7) {
+            let fault = [Fault::Dead, Fault::Dead, Fault::Broken, Fault::NoSpace]
+                [self.rng.random_range(0..4)];
+            self.disk.fail_at(horizon + self.rng.random_range(0..60), fault);
+        }
+        for _ in 0..self.rng.random_range(0..80) {
+            match self.rng.random_range(0..10) {
+                0 => self.command(&store).await,
+                1 => self.check_all(&store),
+                2 => self.move_clock(),
+                _ => self.append(&store).await,
+            }
+        }
+        if self.rng.random() {
+            store.shut_down();
+        }
+    }
+
+    fn open(&mut self) -> Store {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let opened = Store::open(options(), disk, self.clock.clone());
+        let (store, recovered) =
+            opened.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
+        let mut commands: Vec<Vec<u8>> = recovered
+            .snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.split(|b| *b == 0).map(<[u8]>::to_vec))
+            .filter(|command| !command.is_empty())
+            .collect();
+        let mut last = self.host.applied.lock().0;
+        for command in recovered.commands {
+            commands.push(command.payload.to_vec());
+            last = last.max(command.number);
+        }
+        if let Some(uncertain) = self.model.uncertain_command.take()
+            && commands.last() == Some(&uncertain)
+        {
+            self.model.commands.push(uncertain);
+        }
+        assert_eq!(commands, self.model.commands, "seed {}: commands", self.seed);
+        *self.host.applied.lock() = (last, self.model.commands.join(&0));
+        store.start(self.host.clone()).expect("threads");
+        store
+    }
+
+    async fn command(&mut self, store: &Store) {
+        let payload = format!("command {}", self.next_datum).into_bytes();
+        self.next_datum += 1;
+        if self.model.uncertain_command.is_some() {
+            return;
+        }
+        match store.append_command(Bytes::from(payload.clone()), &[]).await {
+            Ok(appended) => {
+                self.model.commands.push(payload);
+                *self.host.applied.lock() = (appended.command, self.model.commands.join(&0));
+            }
+            Err(AppendError::StorageFull) => {}
+            Err(_) => self.model.uncertain_command = Some(payload),
+        }
+    }
+
+    async fn append(&mut self, store: &Store) {
+        let mut runs = Vec::new();
+        let mut sent = Vec::new();
+        for _ in 0..self.rng.random_range(1..4) {
+            let shard = self.rng.random_range(0..SHARDS);
+            let mut builder = RunBuilder::default();
+            let mut data = Vec::new();
+            for _ in 0..self.rng.random_range(1..5) {
+                let mut datum = self.next_datum.to_le_bytes().to_vec();
+                datum.resize(self.rng.random_range(8..400), 7);
+                self.next_datum += 1;
+                builder.push(Some("k"), &datum);
+                data.push(datum);
+            }
+            let gate = self.gates[shard as usize].clone();
+            runs.push(Run::new(ShardKey(shard), builder.finish(), gate));
+            sent.push((shard, data));
+        }
+        match store.append(runs).await {
+            Ok(appended) => {
+                for ((shard, data), first) in sent.into_iter().zip(appended.first_indices) {
+                    let shard = self.model.acknowledged.entry(shard).or_default();
+                    for (index, datum) in (first..).zip(data) {
+                        let last = shard.last_key_value().map_or(0, |(last, _)| *last);
+                        assert!(index > last, "seed {}: index {index} after {last}", self.seed);
+                        shard.insert(index, datum);
+                    }
+                }
+            }
+            Err(AppendError::StorageFull) => {}
+            Err(_) => {
+                for (shard, data) in sent {
+                    self.model.uncertain.entry(shard).or_default().extend(data);
+                }
+            }
+        }
+    }
+
+    fn move_clock(&mut self) {
+        let now = 1_000_000 + self.rng.random_range(0..100_000);
+        self.clock.set_ms(now);
+    }
+
+    fn check_all(&mut self, store: &Store) {
+        for shard in 0..SHARDS {
+            self.check_shard(store, shard);
+        }
+    }
+
+    /// Reads a shard from the start in pages and compares it with the model.
+    fn check_shard(&mut self, store: &Store, shard: u64) {
+        let seed = self.seed;
+        let mut found: BTreeMap<u64, Sent> = BTreeMap::new();
+        let (mut from_index, mut last_ms) = (0, 0);
+        loop {
+            let request = ReadRequest {
+                shard: ShardKey(shard),
+                from_index,
+                from_ms: 0,
+                end_index: None,
+                records_max: self.rng.random_range(1..20),
+                bytes_max: self.rng.random_range(1..5000),
+            };
+            let reply = match store.read(&request) {
+                Ok(reply) => reply,
+                // Reading needs the disk too: a dead one ends the life.
+                Err(_) if self.disk.is_dead() => return,
+                Err(error) => panic!("seed {seed}: {error}"),
+            };
+            for run in &reply.runs {
+                assert!(run.arrival_ms >= last_ms, "seed {seed}: arrival times never fall");
+                last_ms = run.arrival_ms;
+                for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
+                    assert!(index >= from_index, "seed {seed}: read before the asked index");
+                    assert!(found.insert(index, record.data.to_vec()).is_none(), "seed {seed}");
+                }
+            }
+            assert!(reply.next_index > from_index || reply.at_tip, "seed {seed}: progress");
+            from_index = reply.next_index;
+            if reply.at_tip {
+                break;
+            }
+        }
+        let acknowledged = self.model.acknowledged.entry(shard).or_default();
+        for (index, datum) in acknowledged.iter() {
+            assert_eq!(found.get(index), Some(datum), "seed {seed}: shard {shard} index {index}");
+        }
+        let uncertain = self.model.uncertain.entry(shard).or_default();
+        for (index, datum) in found {
+            if acknowledged.contains_key(&index) {
+                continue;
+            }
+            let place = uncertain.iter().position(|sent| *sent == datum);
+            let place = place.unwrap_or_else(|| panic!("seed {seed}: {datum:?} was never sent"));
+            // Once seen it must stay.
+            uncertain.remove(place);
+            acknowledged.insert(index, datum);
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_every_crash_and_fault() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    let only = std::env::var("ANABRANCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    for seed in only.map_or(0..CASES, |seed: u64| seed..seed + 1) {
+        runtime.block_on(Case::new(seed).run());
+    }
+}
+
+fn memory_store(clock: &Arc<ManualClock>, host: &Arc<TestHost>) -> Store {
+    let options = StoreOptions { durability: Durability::Memory, ..options() };
+    let opened = Store::open(options, Arc::new(FakeDisk::default()), clock.clone());
+    let (store, _) = opened.expect("opened");
+    store.start(host.clone()).expect("threads");
+    store
+}
+
+fn run_of(bytes: usize) -> Run {
+    let mut builder = RunBuilder::default();
+    builder.push(Some("k"), &vec![1; bytes]);
+    Run::new(ShardKey(1), builder.finish(), Arc::default())
+}
+
+#[tokio::test]
+async fn memory_is_bounded_and_comes_back_when_records_expire() {
+    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
+    let store = memory_store(&clock, &host);
+    let mut stored = 0;
+    let error = loop {
+        match store.append(vec![run_of(1000)]).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, AppendError::StorageFull);
+    assert!((10..=40).contains(&stored), "{stored} records of 1000 bytes in 24 KiB");
+    *host.horizon_ms.lock() = 5_000;
+    clock.advance_ms(10_000);
+    while store.append(vec![run_of(1000)]).await.is_err() {
+        store.nudge_maintenance();
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_gate_lets_nothing_behind_the_command() {
+    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
+    let store = memory_store(&clock, &host);
+    let run = run_of(10);
+    let gate = run.gate.clone();
+    let before = store.append(vec![run.clone()]).await.expect("open");
+    let closed = store.append_command(Bytes::from_static(b"close"), &[gate]).await.expect("closed");
+    assert!(closed.first_indices[0] > before.first_indices[0]);
+    let refused = store.append(vec![run]).await;
+    assert_eq!(refused, Err(AppendError::Closed(ShardKey(1))));
+}
+
+#[tokio::test]
+async fn damage_in_acknowledged_journal_is_refused_not_cut() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let open = |disk: &FakeDisk| {
+        Store::open(options(), Arc::new(disk.clone()), clock.clone()).map(|(store, _)| store)
+    };
+    let store = open(&disk).expect("opened");
+    store.start(Arc::<TestHost>::default()).expect("threads");
+    for _ in 0..3 {
+        store.append(vec![run_of(500)]).await.expect("stored");
+    }
+    drop(store);
+    let journal = PathBuf::from("/data/journal/0000000000000001.journal");
+    disk.corrupt(&journal, |bytes| bytes[300] ^= 1);
+    let error = open(&disk).err().expect("refused").to_string();
+    assert!(error.contains("offset=64") && error.contains("journal"), "{error}");
+    disk.corrupt(&journal, |bytes| bytes[300] ^= 1);
+    open(&disk).expect("intact again");
+}

@@ -1,0 +1,224 @@
+//! Reading a shard: from memory where the chapter still is, else from its segments.
+
+use crate::chapter::Chapter;
+use crate::memtable::MemRun;
+use crate::record::Records;
+use crate::segment::SegmentName;
+use crate::store::Shared;
+use anabranch_model::ShardKey;
+use bytes::Bytes;
+use std::sync::atomic::Ordering;
+
+pub use crate::segment::SegmentError as ReadError;
+
+/// Chapters that one read looks into on disk. A read that finds nothing in so many returns
+/// without records but further on, so that its cost is bounded.
+const COLD_CHAPTERS_MAX: usize = 64;
+/// Bytes read from a segment at once at least.
+const CHUNK_BYTES_MIN: usize = 64 << 10;
+
+/// What to read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest {
+    /// The shard.
+    pub shard: ShardKey,
+    /// First index wanted.
+    pub from_index: u64,
+    /// Records that arrived earlier (epoch milliseconds) are passed over.
+    pub from_ms: u64,
+    /// The shard's end, if it is closed.
+    pub end_index: Option<u64>,
+    /// Records at most; at least 1.
+    pub records_max: usize,
+    /// Bytes of data and partition keys at most; one record is returned however long it is.
+    pub bytes_max: usize,
+}
+
+/// Consecutive records.
+#[derive(Clone, Debug)]
+pub struct RunSlice {
+    /// Index of the first one.
+    pub first_index: u64,
+    /// Arrival time of all, epoch milliseconds.
+    pub arrival_ms: u64,
+    /// How many.
+    pub count: u32,
+    /// The records (see [`crate::record::Records`]).
+    pub body: Bytes,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadReply {
+    /// Runs in index order.
+    pub runs: Vec<RunSlice>,
+    /// Where to go on.
+    pub next_index: u64,
+    /// Whether there was nothing more at that moment (or, of a closed shard, ever).
+    pub at_tip: bool,
+    /// Arrival time of the newest record that was passed, epoch milliseconds; 0 for none.
+    pub reached_ms: u64,
+}
+
+pub(crate) fn read(shared: &Shared, request: &ReadRequest) -> Result<ReadReply, ReadError> {
+    let durable = shared.durable_index.load(Ordering::Acquire);
+    let stop = request.end_index.map_or(durable, |end| end.min(durable));
+    let mut collector = Collector::new(request);
+    let mut at = request.from_index;
+    let mut cold_chapters = 0;
+    while at < stop && cold_chapters < COLD_CHAPTERS_MAX {
+        let Some(chapter) = shared.chapters.from_index(at).filter(|c| c.first_index < stop) else {
+            at = stop;
+            break;
+        };
+        let visit = visit(shared, &chapter, request, at, &mut collector)?;
+        if collector.is_full {
+            return Ok(collector.into_reply(None, false));
+        }
+        cold_chapters += usize::from(visit.was_cold);
+        collector.reached_ms = collector.reached_ms.max(visit.last_ms);
+        at = visit.end_index.unwrap_or(stop);
+    }
+    let at_tip = at >= stop;
+    Ok(collector.into_reply(Some(at), at_tip))
+}
+
+/// What a look into one chapter found out about it.
+struct Visit {
+    end_index: Option<u64>,
+    last_ms: u64,
+    was_cold: bool,
+}
+
+fn visit(
+    shared: &Shared,
+    chapter: &Chapter,
+    request: &ReadRequest,
+    at: u64,
+    collector: &mut Collector,
+) -> Result<Visit, ReadError> {
+    let state = chapter.state.read();
+    let mut visit = Visit { end_index: state.end_index, last_ms: state.last_ms, was_cold: false };
+    // Of an active chapter the newest record may belong to another shard: only sealed ones tell.
+    if visit.end_index.is_none() {
+        visit.last_ms = 0;
+    }
+    if let Some(memtable) = &state.memtable {
+        let runs = memtable.runs(request.shard, at, request.from_ms);
+        let _ = runs.iter().all(|run| collector.take(run));
+        return Ok(visit);
+    }
+    let segments = state.segments.clone().unwrap_or_default();
+    drop(state);
+    visit.was_cold = true;
+    let wanted = |segment: &&SegmentName| segment.last_ms >= request.from_ms;
+    for name in segments.iter().filter(wanted) {
+        let directory = shared.layout.segment_dir();
+        let segment = shared.segment_cache.get(&*shared.disk, &directory, name)?;
+        if let Some(entry) = segment.entry(request.shard) {
+            let chunk = collector.bytes_left().clamp(CHUNK_BYTES_MIN, 4 << 20);
+            let take = |run: MemRun| collector.take(&run);
+            segment.read_runs(entry, at, request.from_ms, chunk, take)?;
+        }
+    }
+    Ok(visit)
+}
+
+struct Collector {
+    from_index: u64,
+    from_ms: u64,
+    end_index: u64,
+    records_left: usize,
+    bytes_left: usize,
+    runs: Vec<RunSlice>,
+    is_full: bool,
+    reached_ms: u64,
+}
+
+impl Collector {
+    fn new(request: &ReadRequest) -> Self {
+        Self {
+            from_index: request.from_index,
+            from_ms: request.from_ms,
+            end_index: request.end_index.unwrap_or(u64::MAX),
+            records_left: request.records_max.max(1),
+            bytes_left: request.bytes_max,
+            runs: Vec::new(),
+            is_full: false,
+            reached_ms: 0,
+        }
+    }
+
+    fn bytes_left(&self) -> usize {
+        self.bytes_left
+    }
+
+    /// Takes what fits of a run. `false`: no more is wanted.
+    fn take(&mut self, run: &MemRun) -> bool {
+        if run.first_index >= self.end_index {
+            return true;
+        }
+        if run.arrival_ms < self.from_ms || run.end_index() <= self.from_index {
+            return true;
+        }
+        let skip = self.from_index.saturating_sub(run.first_index) as usize;
+        let whole = skip == 0 && run.count as usize <= self.records_left;
+        if whole && run.body.len() <= self.bytes_left {
+            self.push(run, 0..run.body.len(), run.first_index, run.count, run.body.len());
+        } else {
+            self.take_part(run, skip);
+        }
+        self.is_full |= self.records_left == 0;
+        !self.is_full
+    }
+
+    fn take_part(&mut self, run: &MemRun, skip: usize) {
+        let mut records = Records::new(&run.body);
+        records.by_ref().take(skip).for_each(drop);
+        let start = run.body.len() - records.remaining();
+        let (mut end, mut count, mut bytes) = (start, 0usize, 0);
+        while let Some(record) = records.next() {
+            let counted = record.counted_bytes();
+            let is_first = self.runs.is_empty() && count == 0;
+            let fits = bytes + counted <= self.bytes_left || is_first;
+            if !fits || count == self.records_left {
+                self.is_full = true;
+                break;
+            }
+            bytes += counted;
+            count += 1;
+            end = run.body.len() - records.remaining();
+        }
+        if count > 0 {
+            let first_index = run.first_index + skip as u64;
+            self.push(run, start..end, first_index, count as u32, bytes);
+        }
+    }
+
+    fn push(
+        &mut self,
+        run: &MemRun,
+        range: std::ops::Range<usize>,
+        first_index: u64,
+        count: u32,
+        bytes: usize,
+    ) {
+        self.records_left -= count as usize;
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.reached_ms = self.reached_ms.max(run.arrival_ms);
+        let (arrival_ms, body) = (run.arrival_ms, run.body.slice(range));
+        self.runs.push(RunSlice { first_index, arrival_ms, count, body });
+    }
+
+    /// `next_index` is `None` when a limit ended the read.
+    fn into_reply(self, next_index: Option<u64>, at_tip: bool) -> ReadReply {
+        let after_last =
+            self.runs.last().map_or(self.from_index, |run| run.first_index + u64::from(run.count));
+        ReadReply {
+            next_index: next_index.unwrap_or(after_last).max(after_last),
+            runs: self.runs,
+            at_tip,
+            reached_ms: self.reached_ms,
+        }
+    }
+}

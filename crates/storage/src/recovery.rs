@@ -1,0 +1,477 @@
+//! Opening a store: what the last process left behind.
+//!
+//! Journal files are read forward from the oldest one, every checksum is verified. What a file
+//! may look like where reading stops, and what follows:
+//!
+//! | case | file | reading stops at | later frames of this file say | verdict |
+//! |---|---|---|---|---|
+//! | A | not the last | a seal | – | go on with the next file |
+//! | B | not the last | anything else | – | damaged: refuse |
+//! | C | last | a seal | – | begin the next file |
+//! | D | last | no valid frame | nothing, or durable up to here at most | torn tail: cut |
+//! | E | last | no valid frame | durable beyond here | damaged: refuse |
+//!
+//! Every frame tells how much of its file was durable when it was written, which is what tells
+//! D from E: a torn tail was never acknowledged, so no later frame vouches for it. After D the
+//! file is sealed at the cut and a new one begun, so that leftovers behind the cut are never
+//! taken for frames; a file in which nothing was written goes on being used.
+
+use crate::chapter::{Chapter, ChapterState};
+use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::journal::{JournalFile, JournalHeader, prepare_spare};
+use crate::memtable::{MemRun, Memtable};
+use crate::options::{Durability, StoreOptions};
+use crate::segment::SegmentName;
+use crate::snapshot;
+use anabranch_env::{Disk, DiskFile};
+use anabranch_model::ShardKey;
+use bytes::Bytes;
+use parking_lot::RwLock;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "the data directory is in use by another process path={}; stop that process, or choose \
+         another directory with --data-dir",
+        .0.display()
+    )]
+    Locked(PathBuf),
+    /// The operating system refused.
+    #[error("cannot use the data directory path={} error={error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A checksum or a structure does not hold.
+    #[error(
+        "the data directory is damaged path={} offset={offset}; restore it from a backup, or run \
+         `anabranch inspect` to see what is intact",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        offset: u64,
+    },
+    /// A file that must be there is not.
+    #[error("the data directory is incomplete, missing={}; restore it from a backup", .0.display())]
+    Missing(PathBuf),
+    /// The directory holds something else or was written by another version.
+    #[error(
+        "this is not a data directory that this version can read path={}; use an empty directory \
+         or the version that wrote it",
+        .0.display()
+    )]
+    UnknownFormat(PathBuf),
+}
+
+impl OpenError {
+    pub(crate) fn io(path: &Path, error: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), error }
+    }
+
+    pub(crate) fn damaged(path: &Path, offset: u64) -> Self {
+        Self::Damaged { path: path.to_owned(), offset }
+    }
+}
+
+/// A command as it was journaled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredCommand {
+    /// Its number.
+    pub number: u64,
+    /// The cell's next index at its place.
+    pub index: u64,
+    /// When it was journaled, epoch milliseconds.
+    pub arrival_ms: u64,
+    /// The engine's bytes.
+    pub payload: Bytes,
+}
+
+/// What the engine needs to rebuild the catalog.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// The newest snapshot, if there is any.
+    pub snapshot: Option<Bytes>,
+    /// The commands since, in order.
+    pub commands: Vec<RecoveredCommand>,
+    /// Records that were read back into memory.
+    pub records: u64,
+    /// Bytes of journal that were read.
+    pub journal_bytes: u64,
+    /// Bytes of a torn tail that were cut.
+    pub torn_bytes: u64,
+}
+
+/// Everything that [`crate::Store`] starts with.
+#[derive(Default)]
+pub(crate) struct Opened {
+    pub(crate) recovered: Recovered,
+    pub(crate) chapters: VecDeque<Arc<Chapter>>,
+    pub(crate) journal: Option<JournalFile>,
+    pub(crate) next_index: u64,
+    pub(crate) next_command: u64,
+    /// Number of the last command in the snapshot.
+    pub(crate) covered_command: Option<u64>,
+    pub(crate) last_ms: u64,
+    pub(crate) lock: Option<Box<dyn Send + Sync>>,
+}
+
+/// The first record's index: 0 is the shard's own starting number.
+const FIRST_INDEX: u64 = 1;
+
+pub(crate) fn open(
+    options: &StoreOptions,
+    layout: &Layout,
+    disk: &dyn Disk,
+) -> Result<Opened, OpenError> {
+    if options.durability == Durability::Memory {
+        return Ok(Opened {
+            chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
+            next_index: FIRST_INDEX,
+            next_command: 1,
+            ..Opened::default()
+        });
+    }
+    for directory in
+        [layout.root.clone(), layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()]
+    {
+        disk.create_dir_all(&directory).map_err(|e| OpenError::io(&directory, e))?;
+    }
+    let lock = disk.lock(&layout.lock()).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => OpenError::Locked(layout.root.clone()),
+        _ => OpenError::io(&layout.lock(), error),
+    })?;
+    // A name that the last process saw need not have been durable; what follows relies on it.
+    for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
+        disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
+    }
+    let mut opened = match read_format(layout, disk)? {
+        true => recover(options, layout, disk)?,
+        false => initialise(options, layout, disk)?,
+    };
+    opened.lock = Some(lock);
+    Ok(opened)
+}
+
+/// Whether the directory is marked as ours. The mark is made last when it is set up.
+pub(crate) fn read_format(layout: &Layout, disk: &dyn Disk) -> Result<bool, OpenError> {
+    let path = layout.format();
+    let file = match disk.open(&path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(OpenError::io(&path, error)),
+    };
+    let mut text = vec![0; FORMAT_TEXT.len()];
+    let read = file.read_exact_at(&mut text, 0);
+    if read.is_err() || text != FORMAT_TEXT.as_bytes() {
+        return Err(OpenError::UnknownFormat(path));
+    }
+    Ok(true)
+}
+
+fn initialise(
+    options: &StoreOptions,
+    layout: &Layout,
+    disk: &dyn Disk,
+) -> Result<Opened, OpenError> {
+    let journal_dir = layout.journal_dir();
+    let io = |e| OpenError::io(&journal_dir, e);
+    // Without the mark nothing was ever served from here: more than one empty journal file means
+    // that the mark was lost, not that it was never made.
+    let journals = list_journals(layout, disk)?;
+    let segments = disk.list(&layout.segment_dir()).map_err(io)?;
+    let empty = journals.iter().try_fold(true, |empty, number| {
+        let scan = scan_file(layout, disk, *number)?;
+        Ok::<_, OpenError>(empty && scan.frames == 0)
+    })?;
+    if journals.len() > 1 || !segments.is_empty() || !empty {
+        return Err(OpenError::Missing(layout.format()));
+    }
+    let journal = begin_journal(options, layout, disk, 1, FIRST_INDEX, 0)?;
+    disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()])
+        .map_err(|e| OpenError::io(&layout.format(), e))?;
+    for directory in [layout.root.parent(), Some(&layout.root)].into_iter().flatten() {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        disk.sync_dir(directory).map_err(|e| OpenError::io(directory, e))?;
+    }
+    Ok(Opened {
+        chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
+        journal: Some(journal),
+        next_index: FIRST_INDEX,
+        next_command: 1,
+        ..Opened::default()
+    })
+}
+
+fn begin_journal(
+    options: &StoreOptions,
+    layout: &Layout,
+    disk: &dyn Disk,
+    number: u64,
+    next_index: u64,
+    last_ms: u64,
+) -> Result<JournalFile, OpenError> {
+    let header = JournalHeader { number, next_index, last_ms };
+    prepare_spare(disk, layout, options.journal_file_bytes)
+        .and_then(|spare| JournalFile::begin(disk, layout, &header, spare))
+        .map_err(|e| OpenError::io(&layout.journal(number), e))
+}
+
+fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<Opened, OpenError> {
+    let snapshot = snapshot::read_newest(disk, layout)?;
+    let journals = list_journals(layout, disk)?;
+    let Some((&first, &last)) = journals.first().zip(journals.last()) else {
+        return Err(OpenError::Missing(layout.journal_dir()));
+    };
+    if let Some(missing) = (first..=last).find(|number| !journals.contains(number)) {
+        return Err(OpenError::Missing(layout.journal(missing)));
+    }
+    // A retired file leaves a snapshot.
+    if first > 1 && snapshot.is_none() {
+        return Err(OpenError::Missing(layout.catalog_dir()));
+    }
+    let mut opened = Opened {
+        chapters: segment_chapters(layout, disk, first)?,
+        next_command: snapshot.as_ref().map_or(0, |snapshot| snapshot.command) + 1,
+        covered_command: snapshot.as_ref().map(|snapshot| snapshot.command),
+        ..Opened::default()
+    };
+    let known_command = opened.next_command - 1;
+    for number in journals {
+        let scan = scan_file(layout, disk, number)?;
+        check_end(layout, &scan, number == last)?;
+        take_scan(&mut opened, scan, known_command, number == last, options, layout, disk)?;
+    }
+    opened.recovered.snapshot = snapshot.map(|snapshot| snapshot.payload);
+    Ok(opened)
+}
+
+/// Refuses cases B and E.
+pub(crate) fn check_end(layout: &Layout, scan: &Scan, is_last: bool) -> Result<(), OpenError> {
+    let damaged = !scan.sealed && (!is_last || scan.vouched_bytes > scan.valid_bytes);
+    if damaged {
+        return Err(OpenError::damaged(&layout.journal(scan.header.number), scan.valid_bytes));
+    }
+    Ok(())
+}
+
+fn take_scan(
+    opened: &mut Opened,
+    scan: Scan,
+    known_command: u64,
+    is_last: bool,
+    options: &StoreOptions,
+    layout: &Layout,
+    disk: &dyn Disk,
+) -> Result<(), OpenError> {
+    let number = scan.header.number;
+    let (next_index, last_ms) = (scan.next_index, scan.last_ms.max(opened.last_ms));
+    let last_command = scan.commands.last().map_or(0, |command| command.number);
+    opened.next_index = opened.next_index.max(next_index);
+    opened.next_command = opened.next_command.max(last_command + 1);
+    opened.last_ms = last_ms;
+    opened.recovered.records += scan.records;
+    opened.recovered.journal_bytes += scan.valid_bytes;
+    let new = scan.commands.into_iter().filter(|command| command.number > known_command);
+    opened.recovered.commands.extend(new);
+
+    let goes_on = is_last && !scan.sealed && scan.frames == 0 && scan.vouched_bytes == 0;
+    let end_index = (!goes_on).then_some(next_index);
+    let state = ChapterState {
+        end_index,
+        last_ms: scan.last_ms,
+        memtable: Some(scan.memtable),
+        segments: None,
+        has_journal: true,
+        last_command,
+    };
+    let first_index = scan.header.next_index;
+    opened.chapters.push_back(Arc::new(Chapter { number, first_index, state: RwLock::new(state) }));
+    if !is_last {
+        return Ok(());
+    }
+    let io = |e| OpenError::io(&layout.journal(number), e);
+    let mut journal = JournalFile::resume(scan.file, number, scan.valid_bytes).map_err(io)?;
+    if goes_on {
+        opened.journal = Some(journal);
+        return Ok(());
+    }
+    if !scan.sealed {
+        opened.recovered.torn_bytes = scan.leftover_bytes;
+        journal.make_durable_and_seal(next_index).map_err(io)?;
+    }
+    let next = begin_journal(options, layout, disk, number + 1, next_index, last_ms)?;
+    opened.journal = Some(next);
+    opened.chapters.push_back(Chapter::active(number + 1, next_index));
+    Ok(())
+}
+
+pub(crate) fn list_journals(layout: &Layout, disk: &dyn Disk) -> Result<Vec<u64>, OpenError> {
+    let directory = layout.journal_dir();
+    let names = disk.list(&directory).map_err(|e| OpenError::io(&directory, e))?;
+    let mut numbers: Vec<u64> = names.iter().filter_map(|n| number_in(n, "journal")).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Chapters that are only in segments. Removes unfinished segments and those of chapters whose
+/// journal is still there: they are written again.
+fn segment_chapters(
+    layout: &Layout,
+    disk: &dyn Disk,
+    first_journal: u64,
+) -> Result<VecDeque<Arc<Chapter>>, OpenError> {
+    let directory = layout.segment_dir();
+    let io = |e| OpenError::io(&directory, e);
+    let mut chapters: BTreeMap<u64, Vec<SegmentName>> = BTreeMap::new();
+    for name in disk.list(&directory).map_err(io)? {
+        match SegmentName::parse(&name) {
+            Some(segment) if segment.chapter < first_journal => {
+                chapters.entry(segment.chapter).or_default().push(segment);
+            }
+            Some(_) => disk.remove(&directory.join(name)).map_err(io)?,
+            None if name.ends_with(".tmp") => disk.remove(&directory.join(name)).map_err(io)?,
+            None => return Err(OpenError::UnknownFormat(directory.join(name))),
+        }
+    }
+    Ok(chapters.into_values().map(segment_chapter).collect())
+}
+
+fn segment_chapter(segments: Vec<SegmentName>) -> Arc<Chapter> {
+    let SegmentName { chapter: number, first_index, end_index, .. } = segments[0];
+    let last_ms = segments.iter().map(|segment| segment.last_ms).max().unwrap_or(0);
+    let state = ChapterState {
+        end_index: Some(end_index),
+        last_ms,
+        memtable: None,
+        segments: Some(segments),
+        has_journal: false,
+        last_command: 0,
+    };
+    Arc::new(Chapter { number, first_index, state: RwLock::new(state) })
+}
+
+/// What reading one journal file forward found.
+pub(crate) struct Scan {
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) header: JournalHeader,
+    pub(crate) memtable: Memtable,
+    pub(crate) commands: Vec<RecoveredCommand>,
+    pub(crate) frames: u64,
+    pub(crate) records: u64,
+    pub(crate) next_index: u64,
+    pub(crate) last_ms: u64,
+    /// Bytes up to the end of the last valid frame.
+    pub(crate) valid_bytes: u64,
+    pub(crate) sealed: bool,
+    /// Highest durable position that frames behind the valid ones tell of.
+    pub(crate) vouched_bytes: u64,
+    /// Bytes behind the valid ones up to the last that is not zero.
+    pub(crate) leftover_bytes: u64,
+}
+
+pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result<Scan, OpenError> {
+    let path = layout.journal(number);
+    let io = |e| OpenError::io(&path, e);
+    let file = disk.open(&path, true).or_else(|_| disk.open(&path, false)).map_err(io)?;
+    let len = usize::try_from(file.len().map_err(io)?).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0).map_err(io)?;
+    let header = JournalHeader::decode(&bytes)
+        .filter(|header| header.number == number)
+        .ok_or_else(|| OpenError::damaged(&path, 0))?;
+    let mut scan = Scan {
+        file,
+        memtable: Memtable::default(),
+        commands: Vec::new(),
+        frames: 0,
+        records: 0,
+        next_index: header.next_index,
+        last_ms: header.last_ms,
+        valid_bytes: FILE_HEADER_BYTES,
+        sealed: false,
+        vouched_bytes: 0,
+        leftover_bytes: 0,
+        header,
+    };
+    scan.read_frames(&Bytes::from(bytes));
+    Ok(scan)
+}
+
+impl Scan {
+    fn read_frames(&mut self, bytes: &Bytes) {
+        while !self.sealed {
+            let rest = &bytes[self.valid_bytes as usize..];
+            let Some(header) = FrameHeader::decode(rest).filter(|header| self.follows(header))
+            else {
+                break;
+            };
+            if header.body_in(rest).is_none() {
+                break;
+            }
+            let body_at = self.valid_bytes as usize + FRAME_HEADER_BYTES;
+            let body = bytes.slice(body_at..body_at + header.body_len as usize);
+            self.take_frame(&header, body);
+        }
+        if !self.sealed {
+            self.look_behind(&bytes[self.valid_bytes as usize..]);
+        }
+    }
+
+    fn follows(&self, header: &FrameHeader) -> bool {
+        header.file_number == self.header.number && header.index >= self.next_index
+    }
+
+    fn take_frame(&mut self, header: &FrameHeader, body: Bytes) {
+        self.valid_bytes += header.frame_bytes();
+        self.next_index = header.index;
+        if header.kind == FrameKind::Seal {
+            self.sealed = true;
+            return;
+        }
+        self.frames += 1;
+        self.last_ms = self.last_ms.max(header.arrival_ms);
+        if header.kind == FrameKind::Command {
+            self.commands.push(RecoveredCommand {
+                number: header.subject,
+                index: header.index,
+                arrival_ms: header.arrival_ms,
+                payload: body,
+            });
+            return;
+        }
+        self.next_index += u64::from(header.count);
+        self.records += u64::from(header.count);
+        let run = MemRun {
+            first_index: header.index,
+            arrival_ms: header.arrival_ms,
+            count: header.count,
+            body_crc: header.body_crc,
+            body,
+        };
+        self.memtable.push(ShardKey(header.subject), run);
+    }
+
+    /// Looks for frames of this file behind the place where reading stopped.
+    fn look_behind(&mut self, rest: &[u8]) {
+        for at in memchr::memmem::find_iter(rest, &FRAME_MAGIC) {
+            let header = FrameHeader::decode(&rest[at..]);
+            if let Some(header) = header.filter(|h| h.file_number == self.header.number) {
+                self.vouched_bytes = self.vouched_bytes.max(header.durable_bytes);
+            }
+        }
+        let last = rest.iter().rposition(|byte| *byte != 0);
+        self.leftover_bytes = last.map_or(0, |at| at as u64 + 1);
+    }
+}

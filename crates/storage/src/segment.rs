@@ -1,0 +1,594 @@
+//! Segments: immutable files with the records of a chapter, sorted by shard.
+//!
+//! Name: `segments/<number>-<class>-<first>-<end>-<last ms>.segment`, numbers in hexadecimal: the
+//! chapter, the retention class (`d`, `w`, `y`), the chapter's index range and the highest arrival
+//! time. With the name alone a segment is placed, so that opening a store does not read them.
+//!
+//! ```text
+//! header (64 bytes) │ frames, shard by shard │ directory │ sparse index │ trailer (64 bytes)
+//! ```
+//! Header: magic `ABS1`, zero (4), chapter (8), zero, CRC-32 of 60 bytes at 60. Frames are the
+//! journal's (see `frame.rs`). A directory entry has 64 bytes: shard key, first index, end index,
+//! first and last arrival time, offset and length of the frames (8 each), place of its first
+//! sparse index entry and their number (4 each). A sparse index entry has 24: first index and
+//! arrival time of a frame and its offset, one for every 64 KiB of frames. Trailer: magic `ABT1`,
+//! number of directory entries (4), offset of the directory (8), number of sparse entries (4),
+//! CRC-32 of directory and sparse index (4), zero, CRC-32 of 60 bytes at 60. All little-endian.
+
+use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::memtable::MemRun;
+use anabranch_env::{Disk, DiskFile};
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const TRAILER_BYTES: u64 = 64;
+const DIRECTORY_ENTRY_BYTES: usize = 64;
+const INDEX_ENTRY_BYTES: usize = 24;
+/// Bytes of frames between two entries of the sparse index.
+const INDEX_STRIDE_BYTES: u64 = 64 << 10;
+/// Slices gathered before a write, to bound the list.
+const SLICES_PER_WRITE: usize = 1024;
+/// Memory for the directories of open segments.
+const CACHE_BYTES: usize = 64 << 20;
+/// Open segment files.
+const CACHE_FILES: usize = 256;
+
+/// A segment, by its file name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SegmentName {
+    pub(crate) chapter: u64,
+    pub(crate) class: RetentionClass,
+    pub(crate) first_index: u64,
+    pub(crate) end_index: u64,
+    pub(crate) last_ms: u64,
+}
+
+impl SegmentName {
+    pub(crate) fn file_name(&self) -> String {
+        let Self { chapter, first_index, end_index, last_ms, .. } = self;
+        let class = match self.class {
+            RetentionClass::Day => 'd',
+            RetentionClass::Week => 'w',
+            RetentionClass::Year => 'y',
+        };
+        format!("{chapter:016x}-{class}-{first_index:016x}-{end_index:016x}-{last_ms:012x}.segment")
+    }
+
+    pub(crate) fn parse(file_name: &str) -> Option<Self> {
+        let mut fields = file_name.strip_suffix(".segment")?.split('-');
+        let hex =
+            |fields: &mut std::str::Split<'_, char>| u64::from_str_radix(fields.next()?, 16).ok();
+        let chapter = hex(&mut fields)?;
+        let class = match fields.next()? {
+            "d" => RetentionClass::Day,
+            "w" => RetentionClass::Week,
+            "y" => RetentionClass::Year,
+            _ => return None,
+        };
+        let name = Self {
+            chapter,
+            class,
+            first_index: hex(&mut fields)?,
+            end_index: hex(&mut fields)?,
+            last_ms: hex(&mut fields)?,
+        };
+        (name.file_name() == file_name).then_some(name)
+    }
+}
+
+/// Where a shard's records are in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DirectoryEntry {
+    pub(crate) shard: ShardKey,
+    pub(crate) first_index: u64,
+    pub(crate) end_index: u64,
+    pub(crate) first_ms: u64,
+    pub(crate) last_ms: u64,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    index_start: u32,
+    index_count: u32,
+}
+
+impl DirectoryEntry {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let long = [
+            self.shard.0,
+            self.first_index,
+            self.end_index,
+            self.first_ms,
+            self.last_ms,
+            self.offset,
+            self.len,
+        ];
+        long.iter().for_each(|field| out.extend_from_slice(&field.to_le_bytes()));
+        out.extend_from_slice(&self.index_start.to_le_bytes());
+        out.extend_from_slice(&self.index_count.to_le_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        Self {
+            shard: ShardKey(u64_at(bytes, 0)),
+            first_index: u64_at(bytes, 8),
+            end_index: u64_at(bytes, 16),
+            first_ms: u64_at(bytes, 24),
+            last_ms: u64_at(bytes, 32),
+            offset: u64_at(bytes, 40),
+            len: u64_at(bytes, 48),
+            index_start: u32_at(bytes, 56),
+            index_count: u32_at(bytes, 60),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct IndexEntry {
+    first_index: u64,
+    arrival_ms: u64,
+    offset: u64,
+}
+
+/// Writes a segment under its name. `shards` are in key order, runs in index order.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    directory: &Path,
+    name: &SegmentName,
+    shards: &[(ShardKey, &[MemRun])],
+) -> io::Result<()> {
+    let temporary = directory.join(format!("{}.tmp", name.file_name()));
+    let file = disk.create(&temporary)?;
+    let mut writer = SegmentWriter::new(&*file, name.chapter)?;
+    for (shard, runs) in shards {
+        writer.shard(*shard, runs)?;
+    }
+    writer.finish()?;
+    disk.rename(&temporary, &directory.join(name.file_name()))
+}
+
+struct SegmentWriter<'a> {
+    file: &'a dyn DiskFile,
+    chapter: u64,
+    offset: u64,
+    directory: Vec<u8>,
+    index: Vec<u8>,
+    index_count: u32,
+    shard_count: u32,
+}
+
+impl<'a> SegmentWriter<'a> {
+    fn new(file: &'a dyn DiskFile, chapter: u64) -> io::Result<Self> {
+        file.write_all_at(&mut [IoSlice::new(&header(chapter))], 0)?;
+        Ok(Self {
+            file,
+            chapter,
+            offset: FILE_HEADER_BYTES,
+            directory: Vec::new(),
+            index: Vec::new(),
+            index_count: 0,
+            shard_count: 0,
+        })
+    }
+
+    fn shard(&mut self, shard: ShardKey, runs: &[MemRun]) -> io::Result<()> {
+        let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(()) };
+        let (start, index_start) = (self.offset, self.index_count);
+        let mut indexed_to = start;
+        for batch in runs.chunks(SLICES_PER_WRITE / 2) {
+            let headers: Vec<_> =
+                batch.iter().map(|run| frame_header(self.chapter, shard, run).encode()).collect();
+            let mut at = self.offset;
+            for run in batch {
+                if at >= indexed_to {
+                    self.add_index_entry(run, at);
+                    indexed_to = at + INDEX_STRIDE_BYTES;
+                }
+                at += (FRAME_HEADER_BYTES + run.body.len()) as u64;
+            }
+            let mut slices: Vec<IoSlice<'_>> = headers
+                .iter()
+                .zip(batch)
+                .flat_map(|(header, run)| [IoSlice::new(header), IoSlice::new(&run.body)])
+                .collect();
+            self.file.write_all_at(&mut slices, self.offset)?;
+            self.offset = at;
+        }
+        let entry = DirectoryEntry {
+            shard,
+            first_index: first.first_index,
+            end_index: last.end_index(),
+            first_ms: first.arrival_ms,
+            last_ms: last.arrival_ms,
+            offset: start,
+            len: self.offset - start,
+            index_start,
+            index_count: self.index_count - index_start,
+        };
+        entry.encode(&mut self.directory);
+        self.shard_count += 1;
+        Ok(())
+    }
+
+    fn add_index_entry(&mut self, run: &MemRun, offset: u64) {
+        for field in [run.first_index, run.arrival_ms, offset] {
+            self.index.extend_from_slice(&field.to_le_bytes());
+        }
+        self.index_count += 1;
+    }
+
+    fn finish(self) -> io::Result<()> {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&self.directory);
+        crc.update(&self.index);
+        let mut trailer = [0u8; TRAILER_BYTES as usize];
+        trailer[..4].copy_from_slice(&SEGMENT_TRAILER_MAGIC);
+        trailer[4..8].copy_from_slice(&self.shard_count.to_le_bytes());
+        trailer[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        trailer[16..20].copy_from_slice(&self.index_count.to_le_bytes());
+        trailer[20..24].copy_from_slice(&crc.finalize().to_le_bytes());
+        close_header(&mut trailer);
+        let parts = [&self.directory[..], &self.index, &trailer];
+        let mut slices = parts.map(IoSlice::new);
+        self.file.write_all_at(&mut slices, self.offset)?;
+        self.file.sync_data()
+    }
+}
+
+fn header(chapter: u64) -> [u8; FILE_HEADER_BYTES as usize] {
+    let mut header = [0u8; FILE_HEADER_BYTES as usize];
+    header[..4].copy_from_slice(&SEGMENT_MAGIC);
+    header[8..16].copy_from_slice(&chapter.to_le_bytes());
+    close_header(&mut header);
+    header
+}
+
+fn close_header(header: &mut [u8; 64]) {
+    let crc = crc32fast::hash(&header[..60]);
+    header[60..].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn frame_header(chapter: u64, shard: ShardKey, run: &MemRun) -> FrameHeader {
+    FrameHeader {
+        kind: FrameKind::Run,
+        file_number: chapter,
+        subject: shard.0,
+        index: run.first_index,
+        arrival_ms: run.arrival_ms,
+        count: run.count,
+        body_len: u32::try_from(run.body.len()).expect("a run is far below 4 GiB"),
+        body_crc: run.body_crc,
+        durable_bytes: 0,
+    }
+}
+
+/// A segment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The operating system refused.
+    #[error("cannot read segment path={} error={error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A checksum or a structure does not hold.
+    #[error("segment is damaged path={} offset={offset}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        offset: u64,
+    },
+}
+
+/// An open segment with its directory in memory.
+#[derive(Debug)]
+pub(crate) struct OpenSegment {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    chapter: u64,
+    directory: Vec<DirectoryEntry>,
+    index: Vec<IndexEntry>,
+}
+
+impl OpenSegment {
+    pub(crate) fn open(disk: &dyn Disk, path: PathBuf, chapter: u64) -> Result<Self, SegmentError> {
+        let file = match disk.open(&path, false) {
+            Ok(file) => file,
+            Err(error) => return Err(SegmentError::Io { path, error }),
+        };
+        let len = match file.len() {
+            Ok(len) => len,
+            Err(error) => return Err(SegmentError::Io { path, error }),
+        };
+        let mut segment = Self { path, file, chapter, directory: Vec::new(), index: Vec::new() };
+        segment.load(len)?;
+        Ok(segment)
+    }
+
+    fn load(&mut self, len: u64) -> Result<(), SegmentError> {
+        if len < FILE_HEADER_BYTES + TRAILER_BYTES {
+            return Err(self.damaged(0));
+        }
+        if self.read_at(0, FILE_HEADER_BYTES as usize)? != header(self.chapter) {
+            return Err(self.damaged(0));
+        }
+        let trailer_at = len - TRAILER_BYTES;
+        let trailer = self.read_at(trailer_at, TRAILER_BYTES as usize)?;
+        let intact = trailer[..4] == SEGMENT_TRAILER_MAGIC
+            && crc32fast::hash(&trailer[..60]) == u32_at(&trailer, 60);
+        let shards = u32_at(&trailer, 4) as usize;
+        let (start, indexed) = (u64_at(&trailer, 8), u32_at(&trailer, 16) as usize);
+        let footer_bytes = shards * DIRECTORY_ENTRY_BYTES + indexed * INDEX_ENTRY_BYTES;
+        if !intact || start.checked_add(footer_bytes as u64) != Some(trailer_at) {
+            return Err(self.damaged(trailer_at));
+        }
+        let footer = self.read_at(start, footer_bytes)?;
+        if crc32fast::hash(&footer) != u32_at(&trailer, 20) {
+            return Err(self.damaged(start));
+        }
+        let (directory, index) = footer.split_at(shards * DIRECTORY_ENTRY_BYTES);
+        self.directory =
+            directory.chunks_exact(DIRECTORY_ENTRY_BYTES).map(DirectoryEntry::decode).collect();
+        self.index = index
+            .chunks_exact(INDEX_ENTRY_BYTES)
+            .map(|bytes| IndexEntry {
+                first_index: u64_at(bytes, 0),
+                arrival_ms: u64_at(bytes, 8),
+                offset: u64_at(bytes, 16),
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn damaged(&self, offset: u64) -> SegmentError {
+        SegmentError::Damaged { path: self.path.clone(), offset }
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>, SegmentError> {
+        let mut bytes = vec![0; len];
+        let read = self.file.read_exact_at(&mut bytes, offset);
+        read.map_err(|error| SegmentError::Io { path: self.path.clone(), error })?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn directory(&self) -> &[DirectoryEntry] {
+        &self.directory
+    }
+
+    pub(crate) fn entry(&self, shard: ShardKey) -> Option<&DirectoryEntry> {
+        let place = self.directory.binary_search_by_key(&shard, |entry| entry.shard).ok()?;
+        Some(&self.directory[place])
+    }
+
+    /// Reads the shard's runs from an index and an arrival time on, until `wanted` is satisfied.
+    ///
+    /// `take` gets each run and says whether it wants more.
+    pub(crate) fn read_runs(
+        &self,
+        entry: &DirectoryEntry,
+        from: u64,
+        from_ms: u64,
+        chunk_bytes: usize,
+        mut take: impl FnMut(MemRun) -> bool,
+    ) -> Result<(), SegmentError> {
+        let start = entry.index_start as usize;
+        let index = &self.index[start..start + entry.index_count as usize];
+        // The last indexed frame that is surely not behind the wanted place.
+        let skip = index.partition_point(|e| e.first_index <= from || e.arrival_ms < from_ms);
+        let mut at = skip.checked_sub(1).map_or(entry.offset, |i| index[i].offset);
+        let end = entry.offset + entry.len;
+        while at < end {
+            let len = chunk_bytes.min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            let chunk = Bytes::from(self.read_at(at, len)?);
+            let mut within = 0;
+            while let Some(run) = self.run_in(&chunk, &mut within, at)? {
+                if run.end_index() > from && run.arrival_ms >= from_ms && !take(run) {
+                    return Ok(());
+                }
+            }
+            if within == 0 {
+                // One frame is longer than the chunk.
+                let run = self.long_run(at)?;
+                within = FRAME_HEADER_BYTES + run.body.len();
+                if run.end_index() > from && run.arrival_ms >= from_ms && !take(run) {
+                    return Ok(());
+                }
+            }
+            at += within as u64;
+        }
+        Ok(())
+    }
+
+    /// The next run that lies wholly in `chunk`, which was read at `offset`.
+    fn run_in(
+        &self,
+        chunk: &Bytes,
+        within: &mut usize,
+        offset: u64,
+    ) -> Result<Option<MemRun>, SegmentError> {
+        let rest = &chunk[*within..];
+        if rest.len() < FRAME_HEADER_BYTES {
+            return Ok(None);
+        }
+        let damaged = || self.damaged(offset + *within as u64);
+        let header = FrameHeader::decode(rest).ok_or_else(damaged)?;
+        let len = FRAME_HEADER_BYTES + header.body_len as usize;
+        if rest.len() < len {
+            return Ok(None);
+        }
+        let intact = header.kind == FrameKind::Run
+            && header.file_number == self.chapter
+            && header.body_in(rest).is_some();
+        if !intact {
+            return Err(damaged());
+        }
+        let body = chunk.slice(*within + FRAME_HEADER_BYTES..*within + len);
+        *within += len;
+        Ok(Some(MemRun {
+            first_index: header.index,
+            arrival_ms: header.arrival_ms,
+            count: header.count,
+            body_crc: header.body_crc,
+            body,
+        }))
+    }
+
+    fn long_run(&self, at: u64) -> Result<MemRun, SegmentError> {
+        let header = self.read_at(at, FRAME_HEADER_BYTES)?;
+        let header = FrameHeader::decode(&header).ok_or_else(|| self.damaged(at))?;
+        let chunk = Bytes::from(self.read_at(at, FRAME_HEADER_BYTES + header.body_len as usize)?);
+        self.run_in(&chunk, &mut 0, at)?.ok_or_else(|| self.damaged(at))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.directory.len() * DIRECTORY_ENTRY_BYTES + self.index.len() * INDEX_ENTRY_BYTES + 512
+    }
+}
+
+/// Open segments, least recently used out first.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentCache(Mutex<CacheState>);
+
+#[derive(Debug, Default)]
+struct CacheState {
+    open: HashMap<SegmentName, (u64, Arc<OpenSegment>)>,
+    bytes: usize,
+    uses: u64,
+}
+
+impl SegmentCache {
+    pub(crate) fn get(
+        &self,
+        disk: &dyn Disk,
+        directory: &Path,
+        name: &SegmentName,
+    ) -> Result<Arc<OpenSegment>, SegmentError> {
+        if let Some(segment) = self.0.lock().hit(name) {
+            return Ok(segment);
+        }
+        // Opened without the lock: two readers may both do it, and one result is dropped.
+        let path = directory.join(name.file_name());
+        let segment = Arc::new(OpenSegment::open(disk, path, name.chapter)?);
+        self.0.lock().insert(*name, segment.clone());
+        Ok(segment)
+    }
+
+    pub(crate) fn forget(&self, name: &SegmentName) {
+        self.0.lock().remove(name);
+    }
+}
+
+impl CacheState {
+    fn hit(&mut self, name: &SegmentName) -> Option<Arc<OpenSegment>> {
+        self.uses += 1;
+        let (used, segment) = self.open.get_mut(name)?;
+        *used = self.uses;
+        Some(segment.clone())
+    }
+
+    fn insert(&mut self, name: SegmentName, segment: Arc<OpenSegment>) {
+        self.remove(&name);
+        self.bytes += segment.memory_bytes();
+        self.open.insert(name, (self.uses, segment));
+        while self.open.len() > 1 && (self.bytes > CACHE_BYTES || self.open.len() > CACHE_FILES) {
+            let oldest = self.open.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| *name);
+            self.remove(&oldest.expect("there is more than one"));
+        }
+    }
+
+    fn remove(&mut self, name: &SegmentName) {
+        if let Some((_, segment)) = self.open.remove(name) {
+            self.bytes -= segment.memory_bytes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::RunBuilder;
+    use anabranch_env::FakeDisk;
+
+    fn run(first_index: u64, arrival_ms: u64, data: &[u8]) -> MemRun {
+        let mut builder = RunBuilder::default();
+        builder.push(Some("key"), data);
+        let (body, count) = builder.finish();
+        let body_crc = crc32fast::hash(&body);
+        MemRun { first_index, arrival_ms, count, body_crc, body }
+    }
+
+    fn name() -> SegmentName {
+        let class = RetentionClass::Week;
+        SegmentName { chapter: 9, class, first_index: 1, end_index: 0xabc, last_ms: 99 }
+    }
+
+    fn sample(disk: &FakeDisk) -> (Vec<MemRun>, PathBuf) {
+        let runs: Vec<_> =
+            (0..300).map(|i| run(10 + i * 2, 1000 + i, &vec![i as u8; 900])).collect();
+        let small = [run(5, 900, b"x")];
+        let shards = [(ShardKey(1), &small[..]), (ShardKey(7), &runs[..])];
+        write(disk, Path::new("/s"), &name(), &shards).expect("written");
+        (runs, Path::new("/s").join(name().file_name()))
+    }
+
+    #[test]
+    fn names_round_trip() {
+        assert_eq!(SegmentName::parse(&name().file_name()), Some(name()));
+        assert_eq!(SegmentName::parse("0-w-1-2-3.segment"), None);
+    }
+
+    #[test]
+    fn reads_from_any_index_and_time_with_any_chunk() {
+        let disk = FakeDisk::default();
+        let (runs, path) = sample(&disk);
+        let segment = OpenSegment::open(&disk, path, 9).expect("opened");
+        assert!(segment.entry(ShardKey(2)).is_none());
+        let entry = segment.entry(ShardKey(7)).expect("there");
+        assert!(entry.index_count > 2, "several strides");
+        for (from, from_ms) in
+            [(0, 0), (10, 0), (11, 0), (300, 1200), (0, 1299), (608, 0), (609, 0)]
+        {
+            let expected: Vec<_> = runs
+                .iter()
+                .filter(|r| r.end_index() > from && r.arrival_ms >= from_ms)
+                .map(|r| r.first_index)
+                .collect();
+            for chunk in [64, 1000, 100_000] {
+                let mut read = Vec::new();
+                let take = |run: MemRun| {
+                    read.push(run.first_index);
+                    true
+                };
+                segment.read_runs(entry, from, from_ms, chunk, take).expect("read");
+                assert_eq!(read, expected, "from {from} time {from_ms} chunk {chunk}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_anywhere_is_noticed_before_wrong_data_is_returned() {
+        let disk = FakeDisk::default();
+        let (_, path) = sample(&disk);
+        let len = disk.open(&path, false).and_then(|f| f.len()).expect("there") as usize;
+        for at in (0..len).step_by(97).chain(len - 200..len) {
+            disk.corrupt(&path, |bytes| bytes[at] ^= 4);
+            let read_all = || -> Result<(), SegmentError> {
+                let segment = OpenSegment::open(&disk, path.clone(), 9)?;
+                for entry in segment.directory().to_vec() {
+                    segment.read_runs(&entry, 0, 0, 10_000, |_| true)?;
+                }
+                Ok(())
+            };
+            assert!(read_all().is_err(), "byte {at} of {len}");
+            disk.corrupt(&path, |bytes| bytes[at] ^= 4);
+        }
+    }
+}

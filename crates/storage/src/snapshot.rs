@@ -1,0 +1,111 @@
+//! Snapshots of the catalog: `catalog/<number of the last command>.snapshot`.
+//!
+//! A header of 64 bytes, little-endian, and the engine's bytes:
+//!
+//! | at | bytes | field |
+//! |--:|--:|---|
+//! | 0 | 4 | magic `ABC1` |
+//! | 4 | 4 | zero |
+//! | 8 | 8 | number of the last command in it |
+//! | 16 | 8 | length of the payload |
+//! | 24 | 4 | CRC-32 of the payload |
+//! | 28 | 32 | zero |
+//! | 60 | 4 | CRC-32 of the 60 bytes before |
+
+use crate::format::{FILE_HEADER_BYTES, Layout, SNAPSHOT_MAGIC, number_in, u32_at, u64_at};
+use crate::recovery::OpenError;
+use anabranch_env::Disk;
+use bytes::Bytes;
+use std::io;
+use std::path::Path;
+
+/// A snapshot that was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) command: u64,
+    pub(crate) payload: Bytes,
+}
+
+pub(crate) fn write(
+    disk: &dyn Disk,
+    layout: &Layout,
+    command: u64,
+    payload: &[u8],
+) -> io::Result<()> {
+    let header = encode_header(command, payload);
+    disk.write_atomically(&layout.snapshot(command), &[&header, payload])?;
+    remove_older(disk, layout, command)
+}
+
+fn encode_header(command: u64, payload: &[u8]) -> [u8; 64] {
+    let mut header = [0u8; 64];
+    header[..4].copy_from_slice(&SNAPSHOT_MAGIC);
+    header[8..16].copy_from_slice(&command.to_le_bytes());
+    header[16..24].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    header[24..28].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    let crc = crc32fast::hash(&header[..60]);
+    header[60..].copy_from_slice(&crc.to_le_bytes());
+    header
+}
+
+fn remove_older(disk: &dyn Disk, layout: &Layout, command: u64) -> io::Result<()> {
+    for name in disk.list(&layout.catalog_dir())? {
+        if number_in(&name, "snapshot").is_some_and(|number| number < command) {
+            disk.remove(&layout.catalog_dir().join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest snapshot, if there is any. Older ones may be left from a crash.
+pub(crate) fn read_newest(disk: &dyn Disk, layout: &Layout) -> Result<Option<Snapshot>, OpenError> {
+    let directory = layout.catalog_dir();
+    let names = disk.list(&directory).map_err(|e| OpenError::io(&directory, e))?;
+    let Some(command) = names.iter().filter_map(|name| number_in(name, "snapshot")).max() else {
+        return Ok(None);
+    };
+    read(disk, &layout.snapshot(command), command).map(Some)
+}
+
+pub(crate) fn read(disk: &dyn Disk, path: &Path, command: u64) -> Result<Snapshot, OpenError> {
+    let io = |e| OpenError::io(path, e);
+    let file = disk.open(path, false).map_err(io)?;
+    let len = file.len().map_err(io)?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0).map_err(io)?;
+    let payload = decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, 0))?;
+    Ok(Snapshot { command, payload: Bytes::copy_from_slice(payload) })
+}
+
+fn decode(bytes: &[u8], command: u64) -> Option<&[u8]> {
+    let header = bytes.get(..FILE_HEADER_BYTES as usize)?;
+    let payload = &bytes[FILE_HEADER_BYTES as usize..];
+    let intact = header[..4] == SNAPSHOT_MAGIC
+        && crc32fast::hash(&header[..60]) == u32_at(header, 60)
+        && u64_at(header, 8) == command
+        && u64_at(header, 16) == payload.len() as u64
+        && u32_at(header, 24) == crc32fast::hash(payload);
+    intact.then_some(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_and_notices_every_flipped_bit() {
+        let payload = b"the catalog";
+        let mut bytes = encode_header(7, payload).to_vec();
+        bytes.extend_from_slice(payload);
+        assert_eq!(decode(&bytes, 7), Some(payload.as_slice()));
+        assert_eq!(decode(&bytes, 8), None);
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&bytes, 7), None, "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        for len in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..len], 7), None, "{len} bytes");
+        }
+    }
+}

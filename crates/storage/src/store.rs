@@ -1,0 +1,463 @@
+//! The store: what the engine holds.
+
+use crate::chapter::Chapters;
+use crate::format::Layout;
+use crate::host::Host;
+use crate::maintenance;
+use crate::options::{Durability, StoreOptions};
+use crate::read::{self, ReadError, ReadReply, ReadRequest};
+use crate::recovery::{self, OpenError, Recovered};
+use crate::segment::SegmentCache;
+use crate::writer;
+use anabranch_env::{Clock, Disk};
+use anabranch_model::ShardKey;
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+/// Why an append was not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The gate of this shard is closed. Nothing was stored.
+    #[error("shard is closed key={}", .0.0)]
+    Closed(ShardKey),
+    /// The volume is full. Nothing was stored; it may work later.
+    #[error("the volume of the data directory is full")]
+    StorageFull,
+    /// The queue stayed full for too long. Nothing was stored.
+    #[error("the disk does not keep up")]
+    Overloaded,
+    /// A write or a sync failed. What was stored shows after a restart.
+    #[error("the journal failed; restart the server")]
+    Failed,
+    /// The store is closing. Nothing was stored.
+    #[error("the store is shutting down")]
+    ShuttingDown,
+}
+
+/// Lets records of one shard into the journal until it is closed.
+///
+/// It is checked under the lock that assigns indices, so after a command that closed it no
+/// record of the shard follows in the journal.
+#[derive(Debug, Default)]
+pub struct Gate(AtomicBool);
+
+impl Gate {
+    /// A gate that is already closed.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self(AtomicBool::new(true))
+    }
+
+    /// Whether the gate is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Opens the gate again, when the command that closed it was not confirmed.
+    pub fn reopen(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Consecutive records of one shard on their way into the journal.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The shard.
+    pub shard: ShardKey,
+    /// Number of records in the body.
+    pub count: u32,
+    /// The records (see [`crate::RunBuilder`]).
+    pub body: Bytes,
+    /// CRC-32 of the body.
+    pub body_crc: u32,
+    /// The shard's gate.
+    pub gate: Arc<Gate>,
+}
+
+impl Run {
+    /// A run with its checksum.
+    #[must_use]
+    pub fn new(shard: ShardKey, (body, count): (Bytes, u32), gate: Arc<Gate>) -> Self {
+        let body_crc = crc32fast::hash(&body);
+        Self { shard, count, body, body_crc, gate }
+    }
+}
+
+/// A confirmed append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Index of the first record of each run; of a command, the cell's next index at its place.
+    pub first_indices: Vec<u64>,
+    /// Arrival time of all of it, epoch milliseconds.
+    pub arrival_ms: u64,
+    /// Number of the command; 0 for runs.
+    pub command: u64,
+}
+
+/// Whether the store takes writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// All is well.
+    Writable,
+    /// The volume is full; reads work.
+    Full,
+    /// A write or sync failed; reads work, a restart is needed.
+    Failed,
+}
+
+/// One thing to write, with its place already assigned.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Run { run: Run, first_index: u64 },
+    Command { number: u64, index: u64, payload: Bytes, payload_crc: u32 },
+}
+
+/// What one append queued; written, confirmed or refused as a whole.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) items: Vec<Item>,
+    pub(crate) frame_bytes: u64,
+    pub(crate) arrival_ms: u64,
+    /// The cell's next index before and after.
+    pub(crate) start_index: u64,
+    pub(crate) end_index: u64,
+    pub(crate) acknowledge: oneshot::Sender<Result<(), AppendError>>,
+    /// Room in the queue, given back when the submission is done.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
+}
+
+/// The queue and the counters under its lock.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) submissions: Vec<Submission>,
+    pub(crate) next_index: u64,
+    pub(crate) next_command: u64,
+    pub(crate) last_ms: u64,
+    /// Set once no more is taken.
+    pub(crate) stopped: Option<AppendError>,
+}
+
+/// What the threads and the callers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: StoreOptions,
+    pub(crate) layout: Layout,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) queue: Mutex<Queue>,
+    pub(crate) queue_filled: Condvar,
+    pub(crate) chapters: Chapters,
+    pub(crate) segment_cache: SegmentCache,
+    /// Every record below is durable and readable.
+    pub(crate) durable_index: AtomicU64,
+    pub(crate) durable_watch: watch::Sender<u64>,
+    pub(crate) full: AtomicBool,
+    pub(crate) failed: AtomicBool,
+    /// Number of the last command in a snapshot that is surely durable.
+    pub(crate) covered_command: Mutex<Option<u64>>,
+    /// Held while the spare journal file is made or used.
+    pub(crate) spare: Mutex<()>,
+    pub(crate) maintenance: Mutex<maintenance::Signals>,
+    pub(crate) maintenance_wanted: Condvar,
+    pub(crate) maintenance_progress: Condvar,
+}
+
+/// The durable log of one cell.
+///
+/// Dropping it stops the threads after what is queued is written.
+pub struct Store {
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    journal: Mutex<Option<crate::journal::JournalFile>>,
+    _lock: Option<Box<dyn Send + Sync>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// The queue is measured in units of this many bytes.
+const ROOM_UNIT: u64 = 1024;
+
+impl Store {
+    /// Opens the directory, recovers what is in it and starts nothing yet (see [`Store::start`]).
+    ///
+    /// # Errors
+    /// When the directory is locked, damaged, of another format or cannot be read.
+    pub fn open(
+        options: StoreOptions,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        let layout = Layout::new(&options.directory);
+        let opened = recovery::open(&options, &layout, &*disk)?;
+        let queue = Queue {
+            submissions: Vec::new(),
+            next_index: opened.next_index,
+            next_command: opened.next_command,
+            last_ms: opened.last_ms,
+            stopped: None,
+        };
+        let room = usize::try_from(options.queue_bytes / ROOM_UNIT).unwrap_or(usize::MAX);
+        let shared = Arc::new(Shared {
+            layout,
+            disk,
+            queue: Mutex::new(queue),
+            queue_filled: Condvar::new(),
+            chapters: Chapters::new(opened.chapters),
+            segment_cache: SegmentCache::default(),
+            durable_index: AtomicU64::new(opened.next_index),
+            durable_watch: watch::Sender::new(opened.next_index),
+            full: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            covered_command: Mutex::new(opened.covered_command),
+            spare: Mutex::new(()),
+            maintenance: Mutex::new(maintenance::Signals::default()),
+            maintenance_wanted: Condvar::new(),
+            maintenance_progress: Condvar::new(),
+            options,
+        });
+        let store = Self {
+            shared,
+            room: Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS))),
+            clock,
+            threads: Mutex::new(Vec::new()),
+            journal: Mutex::new(opened.journal),
+            _lock: opened.lock,
+        };
+        Ok((store, opened.recovered))
+    }
+
+    /// Starts writing and maintenance. Appends made before wait.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(&self, host: Arc<dyn Host>) -> std::io::Result<()> {
+        let journal = self.journal.lock().take();
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let (shared, clock) = (self.shared.clone(), self.clock.clone());
+        let writer = named("journal").spawn(move || writer::run(&shared, journal))?;
+        let shared = self.shared.clone();
+        let maintenance =
+            named("maintenance").spawn(move || maintenance::run(&shared, &*host, &*clock))?;
+        self.threads.lock().extend([writer, maintenance]);
+        Ok(())
+    }
+
+    /// Appends runs as one unit and returns when they are durable.
+    ///
+    /// Cancel safe in the sense that a dropped call leaves either all or nothing of them.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append(&self, runs: Vec<Run>) -> Result<Appended, AppendError> {
+        let bytes: u64 = runs.iter().map(|run| frame_bytes(&run.body)).sum();
+        let room = self.room_for(bytes).await?;
+        let (acknowledge, confirmed) = oneshot::channel();
+        let appended = self.enqueue_runs(runs, bytes, room, acknowledge)?;
+        confirmed.await.unwrap_or(Err(AppendError::Failed))?;
+        Ok(appended)
+    }
+
+    /// Appends a command and returns when it is durable.
+    ///
+    /// `closing` gates are closed at the command's place in the journal: the returned index is
+    /// above that of every record behind them. When the append fails they are open again.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append_command(
+        &self,
+        payload: Bytes,
+        closing: &[Arc<Gate>],
+    ) -> Result<Appended, AppendError> {
+        let bytes = frame_bytes(&payload);
+        let room = self.room_for(bytes).await?;
+        let (acknowledge, confirmed) = oneshot::channel();
+        let appended = self.enqueue_command(payload, closing, room, acknowledge)?;
+        match confirmed.await.unwrap_or(Err(AppendError::Failed)) {
+            Ok(()) => Ok(appended),
+            Err(error) => {
+                closing.iter().for_each(|gate| gate.reopen());
+                Err(error)
+            }
+        }
+    }
+
+    async fn room_for(&self, bytes: u64) -> Result<OwnedSemaphorePermit, AppendError> {
+        let units = bytes.div_ceil(ROOM_UNIT).min(self.shared.options.queue_bytes / ROOM_UNIT);
+        let units = u32::try_from(units.max(1)).unwrap_or(u32::MAX);
+        if let Ok(permit) = self.room.clone().try_acquire_many_owned(units) {
+            return Ok(permit);
+        }
+        let patience = self.shared.options.queue_patience;
+        match tokio::time::timeout(patience, self.room.clone().acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(AppendError::ShuttingDown),
+            Err(_) => Err(AppendError::Overloaded),
+        }
+    }
+
+    fn enqueue_runs(
+        &self,
+        runs: Vec<Run>,
+        frame_bytes: u64,
+        room: OwnedSemaphorePermit,
+        acknowledge: oneshot::Sender<Result<(), AppendError>>,
+    ) -> Result<Appended, AppendError> {
+        let now_ms = self.clock.now_ms();
+        let mut queue = self.shared.queue.lock();
+        if let Some(error) = queue.stopped {
+            return Err(error);
+        }
+        if let Some(run) = runs.iter().find(|run| run.gate.is_closed()) {
+            return Err(AppendError::Closed(run.shard));
+        }
+        let arrival_ms = queue.arrival(now_ms);
+        let start_index = queue.next_index;
+        let mut first_indices = Vec::with_capacity(runs.len());
+        let mut items = Vec::with_capacity(runs.len());
+        for run in runs {
+            let first_index = queue.next_index;
+            queue.next_index += u64::from(run.count);
+            first_indices.push(first_index);
+            items.push(Item::Run { run, first_index });
+        }
+        let end_index = queue.next_index;
+        queue.submissions.push(Submission {
+            items,
+            frame_bytes,
+            arrival_ms,
+            start_index,
+            end_index,
+            acknowledge,
+            _room: Some(room),
+        });
+        drop(queue);
+        self.shared.queue_filled.notify_one();
+        Ok(Appended { first_indices, arrival_ms, command: 0 })
+    }
+
+    fn enqueue_command(
+        &self,
+        payload: Bytes,
+        closing: &[Arc<Gate>],
+        room: OwnedSemaphorePermit,
+        acknowledge: oneshot::Sender<Result<(), AppendError>>,
+    ) -> Result<Appended, AppendError> {
+        let now_ms = self.clock.now_ms();
+        let payload_crc = crc32fast::hash(&payload);
+        let frame_bytes = frame_bytes(&payload);
+        let mut queue = self.shared.queue.lock();
+        if let Some(error) = queue.stopped {
+            return Err(error);
+        }
+        let arrival_ms = queue.arrival(now_ms);
+        let (number, index) = (queue.next_command, queue.next_index);
+        queue.next_command += 1;
+        closing.iter().for_each(|gate| gate.0.store(true, Ordering::Release));
+        queue.submissions.push(Submission {
+            items: vec![Item::Command { number, index, payload, payload_crc }],
+            frame_bytes,
+            arrival_ms,
+            start_index: index,
+            end_index: index,
+            acknowledge,
+            _room: Some(room),
+        });
+        drop(queue);
+        self.shared.queue_filled.notify_one();
+        Ok(Appended { first_indices: vec![index], arrival_ms, command: number })
+    }
+
+    /// Index that the next durable record will at least have: where LATEST is.
+    #[must_use]
+    pub fn durable_index(&self) -> u64 {
+        self.shared.durable_index.load(Ordering::Acquire)
+    }
+
+    /// Tells of every advance of [`Store::durable_index`].
+    #[must_use]
+    pub fn durable_watch(&self) -> watch::Receiver<u64> {
+        self.shared.durable_watch.subscribe()
+    }
+
+    /// Whether a read from this index needs no disk.
+    #[must_use]
+    pub fn is_in_memory(&self, from_index: u64) -> bool {
+        // Eviction goes from old to new: if this chapter is in memory, all later ones are.
+        let chapter = self.shared.chapters.from_index(from_index);
+        chapter.is_none_or(|chapter| chapter.state.read().memtable.is_some())
+    }
+
+    /// Reads durable records of one shard. Blocks on the disk unless [`Store::is_in_memory`].
+    ///
+    /// # Errors
+    /// When a segment is damaged or cannot be read.
+    pub fn read(&self, request: &ReadRequest) -> Result<ReadReply, ReadError> {
+        read::read(&self.shared, request)
+    }
+
+    /// Whether the store takes writes.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        if self.shared.failed.load(Ordering::Acquire) {
+            StoreHealth::Failed
+        } else if self.shared.full.load(Ordering::Acquire) {
+            StoreHealth::Full
+        } else {
+            StoreHealth::Writable
+        }
+    }
+
+    /// The durability in force.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared.options.durability
+    }
+
+    /// Wakes maintenance now instead of at its next turn.
+    pub fn nudge_maintenance(&self) {
+        self.shared.maintenance.lock().wanted = true;
+        self.shared.maintenance_wanted.notify_one();
+    }
+
+    /// Writes what is queued, syncs and stops. Later appends are refused.
+    pub fn shut_down(&self) {
+        self.shared.queue.lock().stopped.get_or_insert(AppendError::ShuttingDown);
+        self.shared.queue_filled.notify_one();
+        self.shared.maintenance.lock().stop = true;
+        self.shared.maintenance_wanted.notify_one();
+        self.shared.maintenance_progress.notify_all();
+        for thread in self.threads.lock().drain(..) {
+            // A panic was reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl Queue {
+    /// Arrival time of what is queued now: the clock, but never before anything earlier.
+    fn arrival(&mut self, now_ms: u64) -> u64 {
+        self.last_ms = self.last_ms.max(now_ms);
+        self.last_ms
+    }
+}
+
+fn frame_bytes(body: &Bytes) -> u64 {
+    crate::frame::FRAME_HEADER_BYTES as u64 + body.len() as u64
+}

@@ -1,0 +1,367 @@
+//! The writer thread: group commit.
+//!
+//! It takes everything that has queued, writes it with one vectored write, makes it durable with
+//! one sync, shows it to readers and acknowledges it. The batch grows with the load: at low load
+//! an append costs one sync, at high load the disk's bandwidth is the limit.
+
+use crate::chapter::Chapter;
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::journal::{JournalFile, JournalHeader, prepare_spare};
+use crate::memtable::MemRun;
+use crate::options::Durability;
+use crate::store::{AppendError, Item, Shared, Submission};
+use bytes::Bytes;
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Bytes that one write takes at most, so that early callers do not wait for late ones.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
+/// How often a writer that waits for maintenance looks whether it still makes sense to wait.
+const BACKLOG_TICK: Duration = Duration::from_millis(100);
+
+/// Writes until the store is stopped and everything queued is done.
+pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
+    let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
+    let mut writer = Writer { shared, journal, chapter, unsynced_since: None };
+    while let Some(submissions) = writer.next_batch() {
+        writer.commit_all(submissions);
+    }
+    if let Err(error) = writer.sync() {
+        writer.fail(&error);
+    }
+}
+
+/// Why the next chapter could not be begun.
+enum TurnError {
+    /// There is no room; everything is as before.
+    Full,
+    /// Nobody knows what is on the disk.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for TurnError {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Writer<'a> {
+    shared: &'a Arc<Shared>,
+    /// `None` in durability `memory`.
+    journal: Option<JournalFile>,
+    chapter: Arc<Chapter>,
+    /// In durability `interval`: when the oldest write that is not synced was made.
+    unsynced_since: Option<Instant>,
+}
+
+impl Writer<'_> {
+    /// Waits for work. `None`: the store is stopped and the queue is empty.
+    fn next_batch(&mut self) -> Option<Vec<Submission>> {
+        loop {
+            let mut queue = self.shared.queue.lock();
+            if !queue.submissions.is_empty() {
+                return Some(std::mem::take(&mut queue.submissions));
+            }
+            if queue.stopped.is_some() {
+                return None;
+            }
+            let Some(deadline) = self.sync_deadline() else {
+                self.shared.queue_filled.wait(&mut queue);
+                continue;
+            };
+            let timed_out = self.shared.queue_filled.wait_until(&mut queue, deadline).timed_out();
+            drop(queue);
+            if timed_out && let Err(error) = self.sync() {
+                self.fail(&error);
+            }
+        }
+    }
+
+    fn sync_deadline(&self) -> Option<Instant> {
+        match self.shared.options.durability {
+            Durability::Interval(period) => self.unsynced_since.map(|since| since + period),
+            Durability::Sync | Durability::Memory => None,
+        }
+    }
+
+    fn commit_all(&mut self, submissions: Vec<Submission>) {
+        if self.shared.failed.load(Ordering::Acquire) {
+            return refuse(submissions, AppendError::Failed);
+        }
+        let mut batch = Vec::new();
+        let mut batch_bytes = 0;
+        for submission in submissions {
+            let bytes = submission.frame_bytes;
+            let fits = self.has_room(batch_bytes + bytes);
+            if !batch.is_empty() && (!fits || batch_bytes + bytes > BATCH_BYTES_MAX) {
+                self.commit(std::mem::take(&mut batch));
+                batch_bytes = 0;
+            }
+            if !self.has_room(batch_bytes + bytes) && !self.make_room(&submission) {
+                let failed = self.shared.failed.load(Ordering::Acquire);
+                let error = if failed { AppendError::Failed } else { AppendError::StorageFull };
+                refuse(vec![submission], error);
+                continue;
+            }
+            batch_bytes += bytes;
+            batch.push(submission);
+        }
+        if !batch.is_empty() {
+            self.commit(batch);
+        }
+        if self.sync_deadline().is_some_and(|deadline| deadline <= Instant::now())
+            && let Err(error) = self.sync()
+        {
+            self.fail(&error);
+        }
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        match &self.journal {
+            Some(journal) => journal.has_room(bytes),
+            None => {
+                let state = self.chapter.state.read();
+                let held = state.memtable.as_ref().map_or(0, crate::memtable::Memtable::bytes);
+                held == 0 || held + bytes <= self.shared.options.journal_file_bytes
+            }
+        }
+    }
+
+    /// Begins the next chapter. `false`: the submission has to be refused.
+    fn make_room(&mut self, submission: &Submission) -> bool {
+        let turned = match self.journal.take() {
+            Some(journal) => self.turn_journal(journal, submission),
+            None => self.turn_memory(submission),
+        };
+        match turned {
+            Ok(()) => {
+                self.shared.full.store(false, Ordering::Release);
+                true
+            }
+            Err(TurnError::Full) => {
+                if !self.shared.full.swap(true, Ordering::AcqRel) {
+                    tracing::error!(
+                        directory = %self.shared.options.directory.display(),
+                        "no space for the next journal file; writes are refused until there is"
+                    );
+                }
+                false
+            }
+            Err(TurnError::Failed(error)) => {
+                self.fail(&error);
+                false
+            }
+        }
+    }
+
+    /// Seals `journal` and begins the next file. A full volume leaves things as they were.
+    fn turn_journal(
+        &mut self,
+        mut journal: JournalFile,
+        submission: &Submission,
+    ) -> Result<(), TurnError> {
+        let shared = self.shared;
+        let backlog = self.wait_for_backlog();
+        let _sole = shared.spare.lock();
+        let spare = backlog.and_then(|()| {
+            prepare_spare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
+        });
+        let spare = match spare {
+            Ok(spare) => spare,
+            Err(error) => {
+                self.journal = Some(journal);
+                return Err(match error.kind() {
+                    ErrorKind::StorageFull => TurnError::Full,
+                    _ => TurnError::Failed(error),
+                });
+            }
+        };
+        // From here on every error is final: the file may be sealed.
+        journal.seal(submission.start_index)?;
+        self.unsynced_since = None;
+        let header = JournalHeader {
+            number: journal.number + 1,
+            next_index: submission.start_index,
+            last_ms: submission.arrival_ms,
+        };
+        self.journal = Some(JournalFile::begin(&*shared.disk, &shared.layout, &header, spare)?);
+        self.turn_chapter(header.number, submission.start_index);
+        Ok(())
+    }
+
+    fn turn_memory(&mut self, submission: &Submission) -> Result<(), TurnError> {
+        let held = self.shared.chapters.memory_bytes();
+        if held + submission.frame_bytes > self.shared.options.tail_cache_bytes {
+            // Expired chapters may go now.
+            self.request_maintenance();
+            return Err(TurnError::Full);
+        }
+        self.turn_chapter(self.chapter.number + 1, submission.start_index);
+        Ok(())
+    }
+
+    fn turn_chapter(&mut self, number: u64, start_index: u64) {
+        let next = Chapter::active(number, start_index);
+        // The next one first: a reader that sees the end of this one finds where to go on.
+        self.shared.chapters.push(next.clone());
+        self.chapter.state.write().end_index = Some(start_index);
+        self.chapter = next;
+        self.request_maintenance();
+    }
+
+    fn request_maintenance(&self) {
+        self.shared.maintenance.lock().wanted = true;
+        self.shared.maintenance_wanted.notify_one();
+    }
+
+    /// Waits until maintenance has written enough segments for another chapter in memory.
+    fn wait_for_backlog(&self) -> io::Result<()> {
+        let backlog_max = self.shared.options.backlog_chapters_max();
+        let mut signals = self.shared.maintenance.lock();
+        while self.shared.chapters.backlog() + 1 > backlog_max {
+            if signals.is_stuck || signals.stop {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: Vec<Submission>) {
+        if let Err(error) = self.write(&batch) {
+            self.fail(&error);
+            return refuse(batch, AppendError::Failed);
+        }
+        self.publish(batch);
+    }
+
+    /// Writes the batch's frames and makes them as durable as the setting asks.
+    fn write(&mut self, batch: &[Submission]) -> io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let frames: Vec<([u8; FRAME_HEADER_BYTES], &Bytes)> = batch
+            .iter()
+            .flat_map(|submission| {
+                let arrival_ms = submission.arrival_ms;
+                submission.items.iter().map(move |item| (item, arrival_ms))
+            })
+            .map(|(item, arrival_ms)| {
+                let header = item.header(journal.number, arrival_ms, journal.synced());
+                (header.encode(), item.body())
+            })
+            .collect();
+        let mut slices: Vec<IoSlice<'_>> = frames
+            .iter()
+            .flat_map(|(header, body)| [IoSlice::new(header), IoSlice::new(body)])
+            .collect();
+        journal.write(&mut slices)?;
+        if self.shared.options.durability == Durability::Sync {
+            journal.sync()?;
+        } else {
+            self.unsynced_since.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.unsynced_since = None;
+        self.journal.as_mut().map_or(Ok(()), JournalFile::sync)
+    }
+
+    /// Shows a durable batch to readers, then acknowledges it.
+    fn publish(&self, batch: Vec<Submission>) {
+        let mut end_index = self.shared.durable_index.load(Ordering::Acquire);
+        let mut acknowledgements = Vec::with_capacity(batch.len());
+        let mut state = self.chapter.state.write();
+        for submission in batch {
+            end_index = end_index.max(submission.end_index);
+            state.last_ms = state.last_ms.max(submission.arrival_ms);
+            for item in submission.items {
+                match item {
+                    Item::Run { run, first_index } => {
+                        let memtable = state.memtable.as_mut().expect("the active one has it");
+                        memtable.push(
+                            run.shard,
+                            MemRun {
+                                first_index,
+                                arrival_ms: submission.arrival_ms,
+                                count: run.count,
+                                body_crc: run.body_crc,
+                                body: run.body,
+                            },
+                        );
+                    }
+                    Item::Command { number, .. } => state.last_command = number,
+                }
+            }
+            acknowledgements.push((submission.acknowledge, submission._room));
+        }
+        drop(state);
+        self.shared.durable_index.store(end_index, Ordering::Release);
+        self.shared.durable_watch.send_replace(end_index);
+        for (acknowledge, room) in acknowledgements {
+            drop(room);
+            // The caller may have gone; the records are stored all the same.
+            let _ = acknowledge.send(Ok(()));
+        }
+    }
+
+    /// After a failed write or sync nobody knows what is on the disk: nothing is confirmed any
+    /// more until recovery has read it.
+    fn fail(&self, error: &io::Error) {
+        tracing::error!(
+            %error,
+            directory = %self.shared.options.directory.display(),
+            "writing the journal failed; writes are refused until the server is restarted"
+        );
+        self.shared.failed.store(true, Ordering::Release);
+        self.shared.queue.lock().stopped = Some(AppendError::Failed);
+    }
+}
+
+fn refuse(batch: Vec<Submission>, error: AppendError) {
+    for submission in batch {
+        let _ = submission.acknowledge.send(Err(error));
+    }
+}
+
+impl Item {
+    fn header(&self, file_number: u64, arrival_ms: u64, durable_bytes: u64) -> FrameHeader {
+        match self {
+            Self::Run { run, first_index } => FrameHeader {
+                kind: FrameKind::Run,
+                file_number,
+                subject: run.shard.0,
+                index: *first_index,
+                arrival_ms,
+                count: run.count,
+                body_len: body_len(&run.body),
+                body_crc: run.body_crc,
+                durable_bytes,
+            },
+            Self::Command { number, index, payload, payload_crc } => FrameHeader {
+                kind: FrameKind::Command,
+                file_number,
+                subject: *number,
+                index: *index,
+                arrival_ms,
+                count: 0,
+                body_len: body_len(payload),
+                body_crc: *payload_crc,
+                durable_bytes,
+            },
+        }
+    }
+
+    fn body(&self) -> &Bytes {
+        match self {
+            Self::Run { run, .. } => &run.body,
+            Self::Command { payload, .. } => payload,
+        }
+    }
+}
+
+fn body_len(body: &Bytes) -> u32 {
+    u32::try_from(body.len()).expect("a run is far below 4 GiB")
+}
