@@ -177,7 +177,7 @@ fn unknown_tags_and_undefined_do_no_harm() {
 
 #[test]
 fn malformed_input_is_told() {
-    let inputs: [&[u8]; 31] = [
+    let inputs: [&[u8]; 33] = [
         b"",
         b"\x00\x00",
         b"\x18",
@@ -203,6 +203,8 @@ fn malformed_input_is_told() {
         b"\x7B\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
         b"\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00",
         b"\xBB\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00",
+        b"\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\xFF",
+        b"\x7F\x7F\xFF",
         b"\x82\x01",
         b"\x82\x01\xFF",
         b"\x9F\x01",

@@ -484,7 +484,6 @@ impl<'a> Decode<'a> for BTreeMap<String, String> {
         reader.begin_map()?;
         while let Some(key) = reader.next_key()? {
             if reader.take_null()? {
-                entries.remove(&*key);
                 nulls.insert(key.into_owned());
             } else {
                 nulls.remove(&*key);
@@ -515,5 +514,31 @@ impl<'a> Decode<'a> for BTreeMap<String, String> {
     fn printed(&self) -> Option<String> {
         let entries: Vec<_> = self.iter().map(|(key, value)| format!("{key}={value}")).collect();
         Some(format!("{{{}}}", entries.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::JsonReader;
+
+    crate::input! {
+        struct Items {
+            items: Vec<Item> = "Items" [Rule::ANY],
+        }
+
+        struct Item {
+            name: String = "Name" [Rule::at_least(2)],
+        }
+    }
+
+    #[test]
+    fn a_hostile_list_is_not_remembered_item_by_item() {
+        let json = format!(r#"{{"Items":[{}{{}}]}}"#, r#"{"Name":"x"},"#.repeat(10_000));
+        let mut context = Context::default();
+        let decoded =
+            decode_whole::<Items, JsonReader<'_>>(json.as_bytes(), &mut context).expect("types");
+        assert_eq!(decoded, Decoded::Rejected);
+        assert_eq!(context.violations.len(), PER_LIST_MAX);
     }
 }

@@ -75,6 +75,17 @@ fn a_list_given_again_takes_its_violations_back() {
 }
 
 #[test]
+fn a_member_given_again_leaves_other_items_alone() {
+    let json = r#"{"Records":[
+        {"Data":"","ExplicitHashKey":"x"},
+        {"Data":"","ExplicitHashKey":"x","ExplicitHashKey":"1"}
+    ]}"#;
+    let message = message::<PutRecordsInput<'_>>(json);
+    let head = "1 validation error detected: Value 'x' at 'records.1.member.explicitHashKey' ";
+    assert!(message.starts_with(head), "{message}");
+}
+
+#[test]
 fn records_are_borrowed_from_the_body() {
     let json = r#"{"Records":[{"Data":"AQID","PartitionKey":"p"}],"StreamName":"s"}"#;
     let input: PutRecordsInput<'_> = decode(json).unwrap();

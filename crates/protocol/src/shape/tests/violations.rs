@@ -191,4 +191,6 @@ fn lengths_of_strings_count_characters() {
     assert!(decode::<PutRecordsInput<'_>>(&json).is_ok());
     let json = format!(r#"{{"Records":[{{"Data":"","PartitionKey":"{key}é"}}]}}"#);
     assert_eq!(items::<PutRecordsInput<'_>>(&json).len(), 1);
+    assert!(Rule::between(3, 3).accepts_text("ééé"));
+    assert!(!Rule::at_least(3).accepts_text("éé"));
 }
