@@ -108,7 +108,7 @@ def test_sequence_number_for_ordering_orders_two_puts(client, stream):
     assert int(second) > int(first)
 
 
-@pytest.mark.parametrize("number", ["9" * 60, str((3 << 184) + 2)])
+@pytest.mark.parametrize("number", ["9" * 60, str((3 << 184) + 3)])
 def test_an_impossible_number_for_ordering_is_refused(client, stream, number):
     with refused("InvalidArgumentException", f"ExclusiveMinimumSequenceNumber {number} used in "
                  f"PutRecord on stream {stream} under account {ACCOUNT} is invalid."):
