@@ -3,7 +3,9 @@
 //! Everything the AWS CLI understands works: profiles, SSO, instance roles, proxies. On top of
 //! that, an endpoint on this machine works with no configuration at all.
 
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use aws_config::environment::credentials::EnvironmentVariableCredentialsProvider;
@@ -13,12 +15,26 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use clap::Args;
 
 /// Where `anabranch serve` listens unless told otherwise.
 pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4567";
+
+/// The SDK's client, and the name of its endpoint for error messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    sdk: aws_sdk_kinesis::Client,
+    endpoint: Arc<str>,
+}
+
+impl Deref for Client {
+    type Target = aws_sdk_kinesis::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sdk
+    }
+}
 
 /// How to reach the service.
 #[derive(Debug, Clone, Args)]
@@ -46,8 +62,8 @@ pub(crate) struct ConnectionArgs {
 enum Endpoint {
     /// Amazon's, computed by the SDK.
     Amazon,
-    /// The one of the SDK's own configuration.
-    Configured,
+    /// The one of the environment, which the SDK reads itself.
+    Configured(String),
     /// This URL.
     Url(String),
 }
@@ -59,6 +75,10 @@ impl ConnectionArgs {
         let configured =
             ["AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL"].map(|name| std::env::var(name).ok());
         let endpoint = self.endpoint(configured.into_iter().flatten().next());
+        if let Endpoint::Url(url) = &endpoint {
+            let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.scheme().is_some());
+            uri.with_context(|| format!("the endpoint is not a URL endpoint={url:?}"))?;
+        }
         let local = matches!(&endpoint, Endpoint::Url(url) if is_loopback(url));
 
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -75,12 +95,19 @@ impl ConnectionArgs {
         let shared = loader.load().await;
 
         let mut config = aws_sdk_kinesis::config::Builder::from(&shared);
-        match endpoint {
-            Endpoint::Amazon => config.set_endpoint_url(None),
-            Endpoint::Configured => &mut config,
-            Endpoint::Url(url) => config.set_endpoint_url(Some(url)),
+        let name = match endpoint {
+            Endpoint::Amazon => {
+                config.set_endpoint_url(None);
+                "Amazon's endpoint".to_owned()
+            }
+            Endpoint::Configured(url) => url,
+            Endpoint::Url(url) => {
+                config.set_endpoint_url(Some(url.clone()));
+                url
+            }
         };
-        Ok(Client::from_conf(config.build()))
+        let sdk = aws_sdk_kinesis::Client::from_conf(config.build());
+        Ok(Client { sdk, endpoint: name.into() })
     }
 
     fn endpoint(&self, configured: Option<String>) -> Endpoint {
@@ -88,7 +115,7 @@ impl ConnectionArgs {
             _ if self.aws => Endpoint::Amazon,
             (Some(url), _) => Endpoint::Url(url.clone()),
             (None, Some(url)) if is_loopback(&url) => Endpoint::Url(url),
-            (None, Some(_)) => Endpoint::Configured,
+            (None, Some(url)) => Endpoint::Configured(url),
             (None, None) => Endpoint::Url(DEFAULT_ENDPOINT.to_owned()),
         }
     }
@@ -157,31 +184,49 @@ fn http_client_trusting(
     Ok(Builder::new().tls_provider(provider).tls_context(context).build_https())
 }
 
-/// An SDK error as one line for a person: the service's code and message, or why the service
-/// could not be reached.
-pub(crate) fn explain<E, R>(error: SdkError<E, R>) -> anyhow::Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match &error {
-        SdkError::ServiceError(service) => {
-            let meta = service.err().meta();
-            let code = meta.code().unwrap_or("unknown error");
-            match meta.message() {
-                Some(message) => anyhow!("{code}: {message}"),
-                None => anyhow!("{code}"),
+impl Client {
+    /// An SDK error as one line for a person: the service's code and message, or why the
+    /// service could not be reached.
+    pub(crate) fn explain<E, R>(&self, error: SdkError<E, R>) -> anyhow::Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        match &error {
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                let code = meta.code().unwrap_or("unknown error");
+                match meta.message() {
+                    Some(message) => anyhow!("{code}: {message}"),
+                    None => anyhow!("{code}"),
+                }
             }
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => anyhow!(
+                "cannot reach {} (is `anabranch serve` running, or did you mean --aws?): {}",
+                self.endpoint,
+                causes(&error)
+            ),
+            _ => anyhow!("{}: {}", self.endpoint, causes(&error)),
         }
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => anyhow!(
-            "cannot reach the endpoint (is `anabranch serve` running, or did you mean --aws?): {}",
-            DisplayErrorContext(&error)
-        ),
-        _ => anyhow!("{}", DisplayErrorContext(&error)),
     }
 }
 
+/// The messages of an error and its causes, without the repetitions that wrappers make.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let message = cause.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -205,7 +250,8 @@ mod tests {
         let url = |text: &str| Endpoint::Url(text.to_owned());
         let configured = || Some("http://far".to_owned());
         assert_eq!(args(Some("http://a"), false).endpoint(configured()), url("http://a"));
-        assert_eq!(args(None, false).endpoint(configured()), Endpoint::Configured);
+        let expected = Endpoint::Configured("http://far".to_owned());
+        assert_eq!(args(None, false).endpoint(configured()), expected);
         assert_eq!(args(None, false).endpoint(None), url(DEFAULT_ENDPOINT));
         assert_eq!(args(None, true).endpoint(configured()), Endpoint::Amazon);
     }

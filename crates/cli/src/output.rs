@@ -28,6 +28,31 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Waits until nobody can read our standard output any more: the other end of a pipe is closed.
+/// A command that waits for something else would notice only when it next writes. Never returns
+/// where that cannot be known: for files, and on other systems than Unix. Cancel safe.
+pub(crate) async fn stdout_closed() {
+    #[cfg(unix)]
+    if let Some(()) = pipe_closed().await {
+        return;
+    }
+    std::future::pending().await
+}
+
+#[cfg(unix)]
+async fn pipe_closed() -> Option<()> {
+    use std::os::fd::AsFd;
+    use tokio::io::Interest;
+    use tokio::net::unix::pipe::Sender;
+
+    let stdout = io::stdout().as_fd().try_clone_to_owned().ok()?;
+    // The checked constructor would make the pipe non-blocking, for whoever else writes to it
+    // too. It is only watched here. A file cannot be, and is refused.
+    let watched = Sender::from_owned_fd_unchecked(stdout).ok()?;
+    while !watched.ready(Interest::ERROR).await.ok()?.is_error() {}
+    Some(())
+}
+
 /// Which side of a column its cells are flushed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -100,6 +125,7 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -358,7 +358,8 @@ impl ServeSettings {
         );
         ensure!(
             self.journal_file_bytes >= 16 << 20,
-            "journal-file-bytes must be at least 16MiB, a request can be 10MiB journal_file_bytes={}",
+            "journal-file-bytes must be at least 16MiB, for a request can be 10MiB \
+             journal_file_bytes={}",
             self.journal_file_bytes
         );
         ensure!(self.max_connections > 0, "max-connections must be at least 1");
@@ -421,6 +422,7 @@ impl Durability {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -101,9 +101,13 @@ impl fmt::Display for Instant {
     }
 }
 
-/// RFC 3339 text of a service timestamp, with milliseconds when there are any.
+/// RFC 3339 text of a service timestamp. Rounded to milliseconds, which is what the service has:
+/// its JSON number passed through a binary fraction, and `.48` would be shown as `.479999`.
 pub(crate) fn rfc3339(time: &DateTime) -> String {
-    time.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| format!("{}", time.secs()))
+    const NANOS_PER_MS: i128 = 1_000_000;
+    let rounded_ms = (time.as_nanos() + NANOS_PER_MS / 2).div_euclid(NANOS_PER_MS);
+    let rounded = i64::try_from(rounded_ms).map_or(*time, DateTime::from_millis);
+    rounded.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| time.secs().to_string())
 }
 
 /// An absolute time: RFC 3339, a UTC date, unix seconds (fractions allowed) or 13-digit unix
@@ -145,6 +149,7 @@ pub(crate) fn parse_future(text: &str) -> Result<Instant, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -203,5 +208,7 @@ mod tests {
         let instant = Instant { unix_ms: 1_459_799_926_480 };
         assert_eq!(instant.to_string(), "2016-04-04T19:58:46.48Z");
         assert_eq!(parse_past(&instant.to_string(), instant), Ok(instant));
+        let inexact = DateTime::from_nanos(1_459_799_926_479_999_900).unwrap();
+        assert_eq!(rfc3339(&inexact), instant.to_string());
     }
 }

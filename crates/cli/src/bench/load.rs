@@ -9,7 +9,7 @@ use crate::bench::bodies::{Body, Stamp, Template};
 use crate::bench::pace::{Pace, Window};
 use crate::bench::scan;
 use crate::bench::stats::Tally;
-use crate::bench::wire::{Connection, Operation, Wire};
+use crate::bench::wire::{Operation, Session};
 
 /// The pause after a transport failure: a server that is down is asked, not hammered.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
@@ -29,9 +29,8 @@ pub(crate) enum Bodies {
 /// One writing worker.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) session: Session,
     pub(crate) operation: Operation,
-    pub(crate) connection: Option<Connection>,
     pub(crate) bodies: Bodies,
     pub(crate) record_bytes: u64,
     pub(crate) pace: Pace,
@@ -59,19 +58,17 @@ impl Writer {
     pub(crate) async fn run(mut self) -> Tally {
         let mut tally = Tally::new();
         let mut reply = Vec::with_capacity(128 << 10);
-        let signed = self.wire.is_signed();
+        let signed = self.session.wire().is_signed();
         while let Some(intended) = self.pace.next().await {
             let counts = self.window.counts(intended);
-            let Some(mut connection) = self.connected(&mut tally, counts).await else { continue };
             let body = self.bodies.next(intended, self.window, signed);
             let records = body.records;
-            let request = self.wire.request(&self.operation, body.bytes, body.sha256);
+            let request = self.session.wire().request(&self.operation, body.bytes, body.sha256);
             let began = Instant::now();
-            let outcome = self.wire.exchange(&mut connection, request, &mut reply).await;
+            let outcome = self.session.exchange(request, &mut reply).await;
             let ended = Instant::now();
             match outcome {
                 Ok(status) => {
-                    self.connection = Some(connection);
                     if counts {
                         tally.latency.record(ended - intended);
                         tally.service_time.record(ended - began);
@@ -82,28 +79,11 @@ impl Writer {
                     if counts {
                         tally.error(lost.name());
                     }
-                    drop(connection);
                     tokio::time::sleep(RECONNECT_PAUSE).await;
                 }
             }
         }
         tally
-    }
-
-    async fn connected(&mut self, tally: &mut Tally, counts: bool) -> Option<Connection> {
-        if let Some(connection) = self.connection.take() {
-            return Some(connection);
-        }
-        match self.wire.connect().await {
-            Ok(connection) => Some(connection),
-            Err(_) => {
-                if counts {
-                    tally.error("cannot connect");
-                }
-                tokio::time::sleep(RECONNECT_PAUSE).await;
-                None
-            }
-        }
     }
 
     fn judge(&self, status: StatusCode, reply: &[u8], records: u64, tally: &mut Tally) {

@@ -31,7 +31,7 @@ use pace::{Pace, Window};
 use read::{AtTip, Follower, Readers, Seen};
 use report::{EndToEnd, Quantiles, Report, Server};
 use stats::Tally;
-use wire::{Connection, Wire};
+use wire::{Session, Wire};
 
 /// How long readers wait, after the last put, for records that were acknowledged.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -132,23 +132,17 @@ impl Plan {
 pub(crate) async fn run(plan: &Plan, wire: Wire) -> anyhow::Result<Report> {
     plan.check()?;
     let wire = Arc::new(wire);
-    let mut control = wire.connect().await?;
-    let created = ensure_stream(&wire, &mut control, plan).await?;
+    let mut control = Session::new(&wire);
+    let created = ensure_stream(&mut control, plan).await?;
     let outcome = measure(plan, &wire, &mut control).await;
     if plan.delete_after && (created || outcome.is_ok()) {
-        // The old connection may have been closed as idle during the run.
-        let mut control = wire.connect().await?;
-        delete_stream(&wire, &mut control, &plan.stream).await?;
+        delete_stream(&mut control, &plan.stream).await?;
     }
     outcome
 }
 
-async fn measure(
-    plan: &Plan,
-    wire: &Arc<Wire>,
-    control: &mut Connection,
-) -> anyhow::Result<Report> {
-    let shards = list_shards(wire, control, &plan.stream).await?;
+async fn measure(plan: &Plan, wire: &Arc<Wire>, control: &mut Session) -> anyhow::Result<Report> {
+    let shards = list_shards(control, &plan.stream).await?;
     let mut report = blank_report(plan, wire, shards.open);
     match plan.workload {
         Workload::PutRecords | Workload::PutRecord => {
@@ -162,16 +156,16 @@ async fn measure(
 
 async fn put_only(plan: &Plan, wire: &Arc<Wire>, report: &mut Report) -> anyhow::Result<()> {
     let pool = Arc::new(bodies::pool(&plan.shape(), plan.seed, wire.is_signed()));
-    let connections = connect_all(plan, wire).await?;
+    let sessions = connect_all(plan, wire).await?;
     let window = Window::new(plan.warmup, plan.duration);
     let pace = plan.pace(window);
     let mut workers = JoinSet::new();
-    let workers_total = connections.len();
-    for (number, connection) in connections.into_iter().enumerate() {
+    let workers_total = sessions.len();
+    for (number, session) in sessions.into_iter().enumerate() {
         // Workers begin at different bodies, so that they do not send the same ones at once.
         let next = number * pool.len() / workers_total;
         let bodies = Bodies::Pool { pool: Arc::clone(&pool), next };
-        workers.spawn(writer(plan, wire, connection, bodies, pace.clone(), window).run());
+        workers.spawn(writer(plan, wire, session, bodies, pace.clone(), window).run());
     }
     let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
     let tally = total(&tallies);
@@ -212,7 +206,7 @@ async fn end_to_end(
 ) -> anyhow::Result<()> {
     let run: u32 = rand::random();
     let template = Template::new(&plan.shape(), plan.seed);
-    let connections = connect_all(plan, wire).await?;
+    let sessions = connect_all(plan, wire).await?;
     let mut followers = Vec::new();
     // The window of the readers' own counters is not used: they count by the puts' window.
     let placeholder = Window::new(Duration::ZERO, Duration::ZERO);
@@ -230,9 +224,9 @@ async fn end_to_end(
     }
     let pace = plan.pace(window);
     let mut workers = JoinSet::new();
-    for connection in connections {
+    for session in sessions {
         let bodies = Bodies::Stamped { template: template.clone(), run };
-        workers.spawn(writer(plan, wire, connection, bodies, pace.clone(), window).run());
+        workers.spawn(writer(plan, wire, session, bodies, pace.clone(), window).run());
     }
     let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
     let tally = total(&tallies);
@@ -262,15 +256,14 @@ async fn end_to_end(
 fn writer(
     plan: &Plan,
     wire: &Arc<Wire>,
-    connection: Connection,
+    session: Session,
     bodies: Bodies,
     pace: Pace,
     window: Window,
 ) -> Writer {
     Writer {
-        wire: Arc::clone(wire),
+        session,
         operation: wire.operation(plan.operation()),
-        connection: Some(connection),
         bodies,
         record_bytes: plan.record_bytes as u64,
         pace,
@@ -288,17 +281,16 @@ fn readers(plan: &Plan, wire: &Arc<Wire>, window: Window) -> Readers {
     }
 }
 
-/// One handle per worker; over HTTP/2 several share a connection.
-async fn connect_all(plan: &Plan, wire: &Wire) -> anyhow::Result<Vec<Connection>> {
-    let mut handles = Vec::new();
+/// One session per worker; over HTTP/2 several share a connection.
+async fn connect_all(plan: &Plan, wire: &Arc<Wire>) -> anyhow::Result<Vec<Session>> {
+    let mut sessions = Vec::new();
     for _ in 0..plan.connections {
-        let connection = wire.connect().await?;
-        for _ in 1..plan.streams_per_connection {
-            handles.extend(connection.share());
-        }
-        handles.push(connection);
+        let mut session = Session::new(wire);
+        session.open().await?;
+        sessions.extend((1..plan.streams_per_connection).map(|_| session.share()));
+        sessions.push(session);
     }
-    Ok(handles)
+    Ok(sessions)
 }
 
 /// Which reader reads which shards: with fewer readers than shards each has several, with more
@@ -417,15 +409,11 @@ struct Shards {
     open: usize,
 }
 
-async fn list_shards(
-    wire: &Wire,
-    control: &mut Connection,
-    stream: &str,
-) -> anyhow::Result<Shards> {
+async fn list_shards(control: &mut Session, stream: &str) -> anyhow::Result<Shards> {
     let mut shards = Shards { all: Vec::new(), open: 0 };
     let mut input = json!({ "StreamName": stream });
     loop {
-        let reply = wire.call(control, "ListShards", &input).await??;
+        let reply = control.call("ListShards", &input).await??;
         for shard in reply["Shards"].as_array().context("ListShards gave no list")? {
             let id = shard["ShardId"].as_str().context("ListShards gave no id")?;
             shards.all.push(id.to_owned());
@@ -441,11 +429,11 @@ async fn list_shards(
 }
 
 /// Makes sure that the stream is there and ACTIVE; tells whether it was created.
-async fn ensure_stream(wire: &Wire, control: &mut Connection, plan: &Plan) -> anyhow::Result<bool> {
+async fn ensure_stream(control: &mut Session, plan: &Plan) -> anyhow::Result<bool> {
     let mut created = false;
     let deadline = Instant::now() + TRANSITION_MAX;
     loop {
-        match stream_status(wire, control, &plan.stream).await? {
+        match stream_status(control, &plan.stream).await? {
             Some(status) if status == "ACTIVE" => return Ok(created),
             Some(_) => {}
             None if created => {}
@@ -454,7 +442,7 @@ async fn ensure_stream(wire: &Wire, control: &mut Connection, plan: &Plan) -> an
                     bail!("no such stream; --shards N creates it stream={}", plan.stream);
                 };
                 let input = json!({ "StreamName": plan.stream, "ShardCount": shards });
-                wire.call(control, "CreateStream", &input).await??;
+                control.call("CreateStream", &input).await??;
                 created = true;
             }
         }
@@ -463,11 +451,11 @@ async fn ensure_stream(wire: &Wire, control: &mut Connection, plan: &Plan) -> an
     }
 }
 
-async fn delete_stream(wire: &Wire, control: &mut Connection, name: &str) -> anyhow::Result<()> {
+async fn delete_stream(control: &mut Session, name: &str) -> anyhow::Result<()> {
     let input = json!({ "StreamName": name, "EnforceConsumerDeletion": true });
-    wire.call(control, "DeleteStream", &input).await??;
+    control.call("DeleteStream", &input).await??;
     let deadline = Instant::now() + TRANSITION_MAX;
-    while stream_status(wire, control, name).await?.is_some() {
+    while stream_status(control, name).await?.is_some() {
         ensure!(Instant::now() < deadline, "the stream is still being deleted");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -475,13 +463,9 @@ async fn delete_stream(wire: &Wire, control: &mut Connection, name: &str) -> any
 }
 
 /// The status of a stream, `None` if there is no such stream.
-async fn stream_status(
-    wire: &Wire,
-    control: &mut Connection,
-    name: &str,
-) -> anyhow::Result<Option<String>> {
+async fn stream_status(control: &mut Session, name: &str) -> anyhow::Result<Option<String>> {
     let input = json!({ "StreamName": name });
-    match wire.call(control, "DescribeStreamSummary", &input).await? {
+    match control.call("DescribeStreamSummary", &input).await? {
         Ok(reply) => {
             let status = reply["StreamDescriptionSummary"]["StreamStatus"].as_str();
             Ok(Some(status.context("DescribeStreamSummary gave no status")?.to_owned()))
@@ -492,14 +476,4 @@ async fn stream_status(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shard_has_a_reader_and_every_reader_a_shard() {
-        let shards: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
-        assert_eq!(assign(&shards, 2), [vec!["a", "c"], vec!["b"]]);
-        assert_eq!(assign(&shards, 4), [["a"], ["b"], ["c"], ["a"]]);
-        assert_eq!(assign(&[], 1), [Vec::<String>::new()]);
-    }
-}
+mod tests;

@@ -71,12 +71,14 @@ impl Pace {
         std::thread::spawn(move || {
             for number in 0..requests_max.unwrap_or(u64::MAX) {
                 let intended = window.epoch + offset(number, rate);
-                if intended >= window.until {
-                    return;
-                }
-                let wait = intended.saturating_duration_since(Instant::now());
+                // Past the end it sleeps on, so that the window keeps its length.
+                let wake = intended.min(window.until);
+                let wait = wake.saturating_duration_since(Instant::now());
                 if !wait.is_zero() {
                     std::thread::sleep(wait);
+                }
+                if intended >= window.until {
+                    return;
                 }
                 if sender.send(intended).is_err() {
                     return;
@@ -122,6 +124,7 @@ fn offset(number: u64, rate: f64) -> Duration {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -14,7 +14,7 @@ use crate::bench::bodies::Stamp;
 use crate::bench::pace::{Pace, Window};
 use crate::bench::scan::{self, ReadReply};
 use crate::bench::stats::{Latency, Tally};
-use crate::bench::wire::{Connection, Operation, Wire};
+use crate::bench::wire::{Operation, Session, Wire};
 
 /// The pause after a throttled or failed read: a shard allows five a second.
 const REFUSED_PAUSE: Duration = Duration::from_millis(200);
@@ -48,14 +48,14 @@ impl Readers {
     /// An iterator, made outside the measured load.
     async fn iterator(
         &self,
-        connection: &mut Connection,
+        session: &mut Session,
         shard: &str,
         kind: &str,
     ) -> anyhow::Result<String> {
         let input = json!({
             "StreamName": self.stream, "ShardId": shard, "ShardIteratorType": kind
         });
-        let reply = self.wire.call(connection, "GetShardIterator", &input).await??;
+        let reply = session.call("GetShardIterator", &input).await??;
         let iterator = reply["ShardIterator"].as_str();
         Ok(iterator.ok_or_else(|| anyhow!("GetShardIterator gave no iterator"))?.to_owned())
     }
@@ -67,12 +67,12 @@ impl Readers {
         pace: Pace,
         at_tip: AtTip,
     ) -> anyhow::Result<Tally> {
-        let mut connection = self.wire.connect().await?;
+        let mut session = Session::new(&self.wire);
         let mut tally = Tally::new();
         let mut buffer = Vec::new();
         let mut cursors = Vec::new();
         for shard in shards {
-            let iterator = self.iterator(&mut connection, &shard, "TRIM_HORIZON").await?;
+            let iterator = self.iterator(&mut session, &shard, "TRIM_HORIZON").await?;
             cursors.push(Cursor { shard, iterator });
         }
         let mut turn = 0;
@@ -80,16 +80,17 @@ impl Readers {
             let Some(start) = pace.next().await else { break };
             turn = (turn + 1) % cursors.len();
             let counts = self.window.counts(start);
+            let began = Instant::now();
             let read = self
-                .read(&mut connection, &cursors[turn].iterator, &mut buffer, |_| {})
+                .read(&mut session, &cursors[turn].iterator, &mut buffer, |_| {})
                 .await
                 .context("the connection broke while reading back")?;
             match read {
                 Ok(reply) => {
                     if counts {
-                        let latency = start.elapsed();
-                        tally.latency.record(latency);
-                        tally.service_time.record(latency);
+                        let ended = Instant::now();
+                        tally.latency.record(ended - start);
+                        tally.service_time.record(ended - began);
                         tally.requests += 1;
                         tally.records += reply.records;
                         tally.bytes += reply.bytes;
@@ -100,7 +101,7 @@ impl Readers {
                         _ if at_tip == AtTip::StartAgain => {
                             let shard = cursors[turn].shard.clone();
                             cursors[turn].iterator =
-                                self.iterator(&mut connection, &shard, "TRIM_HORIZON").await?;
+                                self.iterator(&mut session, &shard, "TRIM_HORIZON").await?;
                         }
                         _ => {
                             cursors.swap_remove(turn);
@@ -121,7 +122,7 @@ impl Readers {
     /// One GetRecords. The inner error is the service's code.
     async fn read(
         &self,
-        connection: &mut Connection,
+        session: &mut Session,
         iterator: &str,
         buffer: &mut Vec<u8>,
         on_data: impl FnMut(&[u8]),
@@ -130,9 +131,8 @@ impl Readers {
         let quoted = serde_json::Value::from(iterator);
         let body = format!("{{\"ShardIterator\":{quoted},\"Limit\":{}}}", self.limit);
         let request = self.wire.request(&self.operation, Bytes::from(body), None);
-        let status = self
-            .wire
-            .exchange(connection, request, buffer)
+        let status = session
+            .exchange(request, buffer)
             .await
             .map_err(|lost| anyhow!("GetRecords: {lost}"))?;
         if status != StatusCode::OK {
@@ -147,7 +147,7 @@ impl Readers {
 #[derive(Debug)]
 pub(crate) struct Follower {
     readers: Readers,
-    connection: Connection,
+    session: Session,
     cursors: Vec<Cursor>,
     run: u32,
     poll_interval: Duration,
@@ -188,13 +188,13 @@ impl Follower {
         run: u32,
         poll_interval: Duration,
     ) -> anyhow::Result<Self> {
-        let mut connection = readers.wire.connect().await?;
+        let mut session = Session::new(&readers.wire);
         let mut cursors = Vec::new();
         for shard in shards {
-            let iterator = readers.iterator(&mut connection, &shard, "LATEST").await?;
+            let iterator = readers.iterator(&mut session, &shard, "LATEST").await?;
             cursors.push(Cursor { shard, iterator });
         }
-        Ok(Follower { readers, connection, cursors, run, poll_interval })
+        Ok(Follower { readers, session, cursors, run, poll_interval })
     }
 
     /// Follows until told to stop. `seen_now` adds up what all followers have seen.
@@ -217,10 +217,8 @@ impl Follower {
                     let stamp = Stamp::read(data).filter(|stamp| stamp.run == run);
                     nanos.extend(stamp.map(|stamp| stamp.nanos));
                 };
-                let reply = self
-                    .readers
-                    .read(&mut self.connection, &iterator, &mut buffer, on_data)
-                    .await?;
+                let reply =
+                    self.readers.read(&mut self.session, &iterator, &mut buffer, on_data).await?;
                 let now = Instant::now();
                 seen.reads += 1;
                 for put in nanos.drain(..).map(|nanos| window.epoch + Duration::from_nanos(nanos)) {

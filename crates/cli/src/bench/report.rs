@@ -228,6 +228,7 @@ pub(crate) fn sample() -> Report {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -138,6 +138,7 @@ fn text_after(body: &[u8], name: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -37,7 +37,7 @@ pub(crate) enum Auth {
     /// A well-formed header with a signature of zeros: some emulators look no further.
     Dummy { region: String },
     /// SigV4.
-    Signed(Signer),
+    Signed(Box<Signer>),
 }
 
 /// How to reach the endpoint.
@@ -74,14 +74,23 @@ pub(crate) struct Operation {
 
 /// An open connection.
 #[derive(Debug)]
-pub(crate) enum Connection {
+enum Connection {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// A connection that is opened when it is needed, and opened again when the server closed it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    wire: Arc<Wire>,
+    connection: Option<Connection>,
 }
 
 /// Why there is no reply.
 #[derive(Debug)]
 pub(crate) enum Lost {
+    /// Nothing was sent.
+    Connect(anyhow::Error),
     Timeout,
     Broken(hyper::Error),
 }
@@ -89,6 +98,7 @@ pub(crate) enum Lost {
 impl Lost {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Lost::Connect(_) => "cannot connect",
             Lost::Timeout => "timeout",
             Lost::Broken(_) => "connection broken",
         }
@@ -98,6 +108,7 @@ impl Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Lost::Connect(error) => write!(f, "{error:#}"),
             Lost::Timeout => f.write_str(self.name()),
             Lost::Broken(error) => write!(f, "{}: {error}", self.name()),
         }
@@ -200,8 +211,7 @@ impl Wire {
         request
     }
 
-    /// Opens a connection.
-    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
+    async fn connect(&self) -> anyhow::Result<Connection> {
         tokio::time::timeout(self.timeout, self.connect_unbounded())
             .await
             .with_context(|| format!("connecting took too long endpoint={}", self.authority))?
@@ -243,15 +253,49 @@ impl Wire {
             Ok(Connection::Http1(sender))
         }
     }
+}
 
-    /// Sends a request and reads the whole reply into `reply`, whose memory is reused. After an
-    /// error the connection is of no more use.
+impl Session {
+    pub(crate) fn new(wire: &Arc<Wire>) -> Self {
+        Session { wire: Arc::clone(wire), connection: None }
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Opens the connection now instead of with the first request.
+    pub(crate) async fn open(&mut self) -> anyhow::Result<()> {
+        self.connection = Some(self.wire.connect().await?);
+        Ok(())
+    }
+
+    /// Another session on the same connection, which only HTTP/2 can share.
+    pub(crate) fn share(&self) -> Session {
+        let connection = match &self.connection {
+            Some(Connection::Http2(sender)) => Some(Connection::Http2(sender.clone())),
+            _ => None,
+        };
+        Session { wire: Arc::clone(&self.wire), connection }
+    }
+
+    /// Sends a request and reads the whole reply into `reply`, whose memory is reused.
+    ///
+    /// A connection that the server closed between two requests is replaced, because nothing was
+    /// sent on it; a request that was sent is never sent again.
     pub(crate) async fn exchange(
-        &self,
-        connection: &mut Connection,
+        &mut self,
         request: Request<Full<Bytes>>,
         reply: &mut Vec<u8>,
     ) -> Result<StatusCode, Lost> {
+        let idle = match self.connection.take() {
+            Some(connection) => connection.into_ready().await,
+            None => None,
+        };
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.wire.connect().await.map_err(Lost::Connect)?,
+        };
         let exchange = async {
             let response = connection.send(request).await?;
             let status = response.status();
@@ -264,24 +308,27 @@ impl Wire {
             }
             Ok(status)
         };
-        match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(outcome) => outcome.map_err(Lost::Broken),
+        match tokio::time::timeout(self.wire.timeout, exchange).await {
+            Ok(Ok(status)) => {
+                self.connection = Some(connection);
+                Ok(status)
+            }
+            Ok(Err(error)) => Err(Lost::Broken(error)),
             Err(_) => Err(Lost::Timeout),
         }
     }
 
-    /// Calls an operation outside the measured load. An error of the service is `Err(Ok(code))`.
+    /// Calls an operation outside the measured load. The inner error is the service's.
     pub(crate) async fn call(
-        &self,
-        connection: &mut Connection,
+        &mut self,
         operation: &str,
         input: &serde_json::Value,
     ) -> anyhow::Result<Result<serde_json::Value, ServiceError>> {
         let body = Bytes::from(serde_json::to_vec(input)?);
-        let request = self.request(&self.operation(operation), body, None);
+        let request = self.wire.request(&self.wire.operation(operation), body, None);
         let mut reply = Vec::new();
         let status = self
-            .exchange(connection, request, &mut reply)
+            .exchange(request, &mut reply)
             .await
             .map_err(|lost| anyhow!("{operation}: {lost}"))?;
         if status == StatusCode::OK {
@@ -315,27 +362,22 @@ impl From<ServiceError> for anyhow::Error {
 }
 
 impl Connection {
+    /// The connection when it is done with its last request, `None` if it was closed.
+    async fn into_ready(mut self) -> Option<Self> {
+        let ready = match &mut self {
+            Connection::Http1(sender) => sender.ready().await,
+            Connection::Http2(sender) => sender.ready().await,
+        };
+        ready.is_ok().then_some(self)
+    }
+
     async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<http::Response<Incoming>, hyper::Error> {
         match self {
-            Connection::Http1(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await
-            }
-            Connection::Http2(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await
-            }
-        }
-    }
-
-    /// Another handle of the same connection, which only HTTP/2 can share.
-    pub(crate) fn share(&self) -> Option<Connection> {
-        match self {
-            Connection::Http1(_) => None,
-            Connection::Http2(sender) => Some(Connection::Http2(sender.clone())),
+            Connection::Http1(sender) => sender.send_request(request).await,
+            Connection::Http2(sender) => sender.send_request(request).await,
         }
     }
 }
@@ -432,6 +474,7 @@ mod insecure {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use anabranch_protocol::sigv4::Credentials;
 
@@ -481,7 +524,7 @@ mod tests {
             secret_access_key: "secret".to_owned(),
             session_token: Some("token".to_owned()),
         };
-        let auth = Auth::Signed(Signer::new(credentials, "eu-west-1", "kinesis"));
+        let auth = Auth::Signed(Box::new(Signer::new(credentials, "eu-west-1", "kinesis")));
         let wire = wire("http://h:1", false, auth).unwrap();
         let operation = wire.operation("PutRecord");
         let request = wire.request(&operation, Bytes::from_static(b"{}"), None);

@@ -249,7 +249,8 @@ impl BenchArgs {
             _ if self.dummy_auth => return Ok(Auth::Dummy { region: self.region.clone() }),
             _ => return Ok(Auth::None),
         };
-        Ok(Auth::Signed(Signer::new(credentials, self.region.clone(), "kinesis")))
+        let signer = Signer::new(credentials, self.region.clone(), "kinesis");
+        Ok(Auth::Signed(Box::new(signer)))
     }
 
     /// Credentials are resolved once: temporary ones must outlive the run.
@@ -272,6 +273,7 @@ impl BenchArgs {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use clap::Parser;
 

@@ -44,6 +44,7 @@ fn script(shell: Shell) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -60,6 +60,9 @@ struct AddArgs {
     /// The key stops working then: RFC 3339, unix seconds, or a span from now such as 12h.
     #[arg(long, value_name = "TIME", value_parser = crate::units::parse_future)]
     expires: Option<Instant>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
 }
 
 /// List the keys of a file, without their secrets.
@@ -102,13 +105,14 @@ impl AddArgs {
     fn run(self) -> anyhow::Result<()> {
         bail!(
             "credentials add is not wired yet file={} user={} account={} given_key={} token={} \
-             expires={}",
+             expires={} json={}",
             self.file.display(),
             self.user,
             self.account_id,
             self.access_key_id.is_some() && self.secret_access_key.is_some(),
             self.session_token.is_some(),
-            self.expires.map_or_else(|| "never".to_owned(), |at| at.to_string())
+            self.expires.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+            self.json
         )
     }
 }

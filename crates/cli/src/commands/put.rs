@@ -10,14 +10,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use clap::Args;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::aws::{ConnectionArgs, explain};
+use crate::aws::{Client, ConnectionArgs};
 use crate::commands::block_on;
 
 /// The largest record of any stream.
@@ -232,7 +231,7 @@ impl PutArgs {
                 .set_stream_name(by_name)
                 .set_stream_arn(by_arn)
                 .set_records(Some(sent));
-            let reply = call.send().await.map_err(explain)?;
+            let reply = call.send().await.map_err(|error| client.explain(error))?;
             summary.requests += 1;
             let settled = settle(pending, reply.records(), &mut receipts)?;
             pending = settled.failed;
@@ -403,6 +402,7 @@ pub(crate) fn backoff(attempt: u32, jitter: f64) -> Duration {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -56,6 +56,7 @@ fn serve(settings: ServeSettings) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
 

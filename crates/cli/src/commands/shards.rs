@@ -1,12 +1,11 @@
 //! `anabranch shards`: the shards of a stream, their share of the keys, and their lineage.
 
 use anyhow::Context;
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::Shard;
 use clap::Args;
 use serde::Serialize;
 
-use crate::aws::{ConnectionArgs, explain};
+use crate::aws::{Client, ConnectionArgs};
 use crate::commands::{block_on, stream_reference};
 use crate::output::{self, Align, Table};
 
@@ -79,7 +78,8 @@ pub(crate) async fn all_shards(client: &Client, stream: &str) -> anyhow::Result<
             None => stream_reference(stream),
         };
         let call = client.list_shards().set_stream_name(name).set_stream_arn(arn);
-        let reply = call.set_next_token(token).send().await.map_err(explain)?;
+        let reply =
+            call.set_next_token(token).send().await.map_err(|error| client.explain(error))?;
         shards.extend(reply.shards.unwrap_or_default());
         match reply.next_token {
             Some(next) => token = Some(next),
@@ -137,6 +137,7 @@ fn table(rows: &[Row]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::types::{HashKeyRange, SequenceNumberRange};
 

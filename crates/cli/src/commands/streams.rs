@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types::{
     ScalingType, StreamDescriptionSummary, StreamMode, StreamModeDetails, StreamStatus,
@@ -12,7 +11,7 @@ use aws_sdk_kinesis::types::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::aws::{ConnectionArgs, explain};
+use crate::aws::{Client, ConnectionArgs};
 use crate::commands::{block_on, stream_reference};
 use crate::output::{self, Align, Table};
 use crate::units::{parse_span, rfc3339};
@@ -180,7 +179,7 @@ impl ListArgs {
         let mut token = None;
         loop {
             let call = client.list_streams().set_next_token(token);
-            let reply = call.send().await.map_err(explain)?;
+            let reply = call.send().await.map_err(|error| client.explain(error))?;
             // Old servers have names only.
             if reply.stream_summaries().is_empty() {
                 rows.extend(reply.stream_names().iter().map(|name| name_only(name)));
@@ -209,7 +208,7 @@ impl CreateArgs {
         } else {
             call.shard_count(i32::from(self.shards))
         };
-        call.send().await.map_err(explain)?;
+        call.send().await.map_err(|error| client.explain(error))?;
         if self.wait.wait {
             wait_active(&client, &self.name, self.wait.wait_timeout).await?;
             eprintln!("{} is ACTIVE", self.name);
@@ -246,7 +245,7 @@ impl ScaleArgs {
             .scaling_type(ScalingType::UniformScaling)
             .send()
             .await
-            .map_err(explain)?;
+            .map_err(|error| client.explain(error))?;
         let from = reply.current_shard_count.unwrap_or_default();
         if self.wait.wait {
             wait_active(&client, &self.name, self.wait.wait_timeout).await?;
@@ -267,7 +266,7 @@ impl DeleteArgs {
             .set_enforce_consumer_deletion(self.with_consumers.then_some(true))
             .send()
             .await
-            .map_err(explain)?;
+            .map_err(|error| client.explain(error))?;
         if !self.wait.wait {
             eprintln!("{} is being deleted", self.name);
             return Ok(());
@@ -315,7 +314,7 @@ async fn summary(client: &Client, name: &str) -> anyhow::Result<Option<StreamDes
             Ok(Some(summary.context("the reply has no description")?))
         }
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(explain(error)),
+        Err(error) => Err(client.explain(error)),
     }
 }
 
@@ -397,6 +396,7 @@ impl Description {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::primitives::DateTime;
 

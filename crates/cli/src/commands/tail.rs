@@ -5,17 +5,17 @@
 //! Memory is bounded by [`READS_AT_ONCE`] replies, however many shards there are.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType};
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::aws::{ConnectionArgs, explain};
+use crate::aws::{Client, ConnectionArgs};
 use crate::commands::{block_on, shards, stream_reference};
+use crate::output;
 use crate::units::{Instant, parse_past};
 
 mod format;
@@ -34,11 +34,11 @@ const READS_AT_ONCE: usize = 8;
 #[command(after_help = "\
 Examples:
   anabranch tail orders                                  new records until Ctrl-C
-  anabranch tail orders --from trim-horizon              all there is, then exit
-  anabranch tail orders --from 15m --follow              the last 15 minutes, then go on
+  anabranch tail orders --from 15m                       the last 15 minutes, then go on
+  anabranch tail orders --from trim-horizon --no-follow  all there is, then exit
   anabranch tail orders --from 2026-01-02T03:04:05Z --format json | jq .data
-  anabranch tail orders --shard shardId-000000000001 --from 49590338271490256608559692538361571095921575989136588802
-  anabranch tail orders --from trim-horizon --format raw --limit 1 > record.bin")]
+  anabranch tail orders --shard shardId-000000000001 --from seq:4959033827149025660855969253836
+  anabranch tail orders --from trim-horizon --limit 1 > first-record")]
 pub(crate) struct TailArgs {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
@@ -50,13 +50,16 @@ pub(crate) struct TailArgs {
     /// Read only these shards; may be repeated [default: all]
     #[arg(long, value_name = "ID")]
     shard: Vec<String>,
-    /// Go on at the end of the stream; implied by --from latest
-    #[arg(long, short)]
+    /// Go on at the tip and wait for new records; this is the default
+    #[arg(long, short, overrides_with = "no_follow")]
     follow: bool,
-    /// How records are printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Print the data alone: no time, shard, key and number
+    /// Exit when everything up to the tip has been read
+    #[arg(long, overrides_with = "follow")]
+    no_follow: bool,
+    /// How records are printed [default: text on a terminal, else raw]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Print the data alone, as raw always does: no time, shard, key and number
     #[arg(long)]
     no_metadata: bool,
     /// Exit after so many records
@@ -105,6 +108,7 @@ impl TailArgs {
             tokio::select! {
                 outcome = self.tail() => outcome,
                 _ = tokio::signal::ctrl_c() => Ok(()),
+                () = output::stdout_closed() => Ok(()),
             }
         })
     }
@@ -120,7 +124,7 @@ impl TailArgs {
         let readers = Readers {
             client: client.clone(),
             stream: self.stream.clone(),
-            follow: self.follow || self.from == Start::Latest,
+            follow: self.follow || !self.no_follow,
             began: Instant::now(),
             reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
             events,
@@ -131,7 +135,7 @@ impl TailArgs {
             reading.insert(shard);
         }
 
-        let mut printer = Printer::new(&self.stream, self.format, !self.no_metadata);
+        let mut printer = Printer::new(&self.stream, self.format(), !self.no_metadata);
         let mut left = self.limit.unwrap_or(u64::MAX);
         while !reading.is_empty() {
             let Some(event) = inbox.recv().await else { break };
@@ -200,11 +204,11 @@ impl TailArgs {
                     .shard_filter(filter)
                     .send()
                     .await
-                    .map_err(explain)?;
+                    .map_err(|error| client.explain(error))?;
                 let mut listed = pages.shards.take().unwrap_or_default();
                 while let Some(token) = pages.next_token.take() {
                     let call = client.list_shards().next_token(token);
-                    pages = call.send().await.map_err(explain)?;
+                    pages = call.send().await.map_err(|error| client.explain(error))?;
                     listed.extend(pages.shards.take().unwrap_or_default());
                 }
                 listed
@@ -222,6 +226,11 @@ impl TailArgs {
             .collect();
         let first = lineage::roots(&parents);
         Ok((Lineage::new(&first, &parents), first))
+    }
+
+    fn format(&self) -> Format {
+        let default = if io::stdout().is_terminal() { Format::Text } else { Format::Raw };
+        self.format.unwrap_or(default)
     }
 
     /// A child holds records from before a start *time* too, if it is older than that; after
@@ -262,6 +271,7 @@ impl Readers {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

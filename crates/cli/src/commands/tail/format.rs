@@ -102,6 +102,7 @@ impl Printer {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::primitives::{Blob, DateTime};
 

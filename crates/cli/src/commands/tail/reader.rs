@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::{GetRecordsError, GetRecordsOutput};
 use aws_sdk_kinesis::types::{ChildShard, Record, ShardIteratorType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant as Tick;
 
-use crate::aws::explain;
+use crate::aws::Client;
 use crate::commands::put::backoff;
 use crate::commands::stream_reference;
 use crate::commands::tail::Start;
@@ -91,7 +90,7 @@ impl Reader {
                     match remedy(&error, failures) {
                         Remedy::Renew => iterator = self.iterator().await?,
                         Remedy::Gone => return Ok(self.ended(Vec::new())),
-                        Remedy::Fail => return Err(explain(error)),
+                        Remedy::Fail => return Err(self.client.explain(error)),
                         Remedy::Retry => {
                             tokio::time::sleep(backoff(failures + 1, rand::random())).await;
                         }
@@ -164,7 +163,7 @@ impl Reader {
             match call.send().await {
                 Ok(reply) => return reply.shard_iterator.context("the reply has no iterator"),
                 Err(error) if failures < FAILURES_MAX && is_temporary(&error) => failures += 1,
-                Err(error) => return Err(explain(error)),
+                Err(error) => return Err(self.client.explain(error)),
             }
             tokio::time::sleep(backoff(failures + 1, rand::random())).await;
         }
@@ -206,6 +205,7 @@ fn is_temporary<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::config::http::HttpResponse;
     use aws_sdk_kinesis::error::ErrorMetadata;
