@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A source of time.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// Wall time in milliseconds since 1970. May step backwards.
     fn now_ms(&self) -> u64;
     /// Microseconds since some fixed moment. Never steps backwards.

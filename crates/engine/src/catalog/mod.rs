@@ -1,0 +1,217 @@
+//! The catalog: all streams and what belongs to them, as a state machine fed by commands.
+//!
+//! Invariant: [`Catalog::apply`] depends on nothing but the catalog and the command, so that
+//! recovery rebuilds what was there.
+
+pub mod command;
+mod snapshot;
+
+use crate::scope::{Scope, StreamRef};
+use crate::stream::{ShardSlot, Stream};
+use anabranch_model::hash_key::uniform_ranges;
+use anabranch_model::retention::Retention;
+use anabranch_model::{Shard, ShardId, ShardKey};
+use anabranch_storage::{Gate, RecoveredCommand};
+use command::{Command, CreateStream};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub use command::CommandError;
+
+/// All streams.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    by_name: HashMap<Scope, BTreeMap<Arc<str>, Arc<Stream>>>,
+    by_number: HashMap<u32, Arc<Stream>>,
+    /// Number that the next stream gets.
+    next_stream: u32,
+    /// Key of iterators and tokens, made once per data directory.
+    secret: Vec<u8>,
+    /// Number of the last command in it.
+    applied: u64,
+    has_dropped_shards: bool,
+}
+
+/// Where a command stands in the journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The command's number.
+    pub number: u64,
+    /// The cell's next index there.
+    pub index: u64,
+    /// When it was journaled, epoch milliseconds.
+    pub arrival_ms: u64,
+}
+
+impl Catalog {
+    /// Rebuilds the catalog from a snapshot and the commands after it.
+    ///
+    /// # Errors
+    /// When a snapshot or command was written by a version that knew more than this one.
+    pub fn rebuild(
+        snapshot: Option<&[u8]>,
+        commands: &[RecoveredCommand],
+    ) -> Result<Self, CommandError> {
+        let mut catalog = match snapshot {
+            Some(bytes) => snapshot::decode(bytes)?,
+            None => Self::default(),
+        };
+        for recovered in commands {
+            let command = Command::decode(&recovered.payload)?;
+            let RecoveredCommand { number, index, arrival_ms, .. } = *recovered;
+            catalog.apply(&command, Place { number, index, arrival_ms });
+        }
+        Ok(catalog)
+    }
+
+    /// The catalog's bytes for a snapshot, and the number of the last command in it.
+    #[must_use]
+    pub fn snapshot(&self) -> (u64, Vec<u8>) {
+        (self.applied, snapshot::encode(self))
+    }
+
+    /// Key of iterators and tokens; empty before the first command.
+    #[must_use]
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    /// The stream of this name, whatever its state.
+    #[must_use]
+    pub fn stream(&self, scope: &Scope, name: &str) -> Option<&Arc<Stream>> {
+        self.by_name.get(scope)?.get(name)
+    }
+
+    /// The stream's incarnation of this number.
+    #[must_use]
+    pub fn stream_by_number(&self, number: u32) -> Option<&Arc<Stream>> {
+        self.by_number.get(&number)
+    }
+
+    /// A scope's streams in name order, from the first name after `after`.
+    pub fn streams_after<'a>(
+        &'a self,
+        scope: &Scope,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Arc<Stream>> + use<'a> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let lower = after.map_or(Unbounded, |name| Excluded(Arc::<str>::from(name)));
+        let streams = self.by_name.get(scope);
+        streams.into_iter().flat_map(move |streams| {
+            streams.range::<Arc<str>, _>((lower.clone(), Unbounded)).map(|(_, stream)| stream)
+        })
+    }
+
+    /// All streams.
+    pub fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {
+        self.by_number.values()
+    }
+
+    /// Number that the next stream gets.
+    #[must_use]
+    pub fn next_stream(&self) -> u32 {
+        self.next_stream
+    }
+
+    /// Whether streams were purged since the catalog was rebuilt.
+    #[must_use]
+    pub fn has_dropped_shards(&self) -> bool {
+        self.has_dropped_shards
+    }
+
+    /// Applies a durable command.
+    pub fn apply(&mut self, command: &Command, place: Place) {
+        self.applied = place.number;
+        match command {
+            Command::InstallSecret(secret) => self.secret.clone_from(&secret.secret),
+            Command::CreateStream(create) => self.create_stream(create, place),
+            Command::DeleteStream(delete) => {
+                self.change(delete.stream, |stream| stream.gone_at_ms = Some(delete.gone_at_ms));
+            }
+            Command::PurgeStream(purge) => self.purge_stream(purge.stream),
+            Command::SetRetention(set) => self.change(set.stream, |stream| {
+                stream.retention = stream.retention.changed(set.hours, place.arrival_ms);
+            }),
+            Command::AddTags(add) => self.change(add.stream, |stream| {
+                stream.tags.extend(add.tags.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }),
+            Command::RemoveTags(remove) => self.change(remove.stream, |stream| {
+                remove.keys.iter().for_each(|key| drop(stream.tags.remove(key)));
+            }),
+        }
+    }
+
+    fn create_stream(&mut self, create: &CreateStream, place: Place) {
+        let scope = Scope { account: intern(&create.account), region: intern(&create.region) };
+        let mut stream = Stream {
+            number: create.number,
+            reference: StreamRef { scope, name: intern(&create.name) },
+            created_ms: place.arrival_ms,
+            active_at_ms: place.arrival_ms + create.transition_ms,
+            gone_at_ms: None,
+            mode: create.mode.into(),
+            retention: Retention { hours: create.retention_hours, floor_ms: 0 },
+            tags: create.tags.clone(),
+            max_record_kib: create.max_record_kib,
+            distribution: create.distribution.into(),
+            shards: Vec::new(),
+            open: Vec::new(),
+        };
+        let created_secs = place.arrival_ms / 1000;
+        let ranges = uniform_ranges(create.shard_count.max(1));
+        let shards = ranges.into_iter().zip(0..).map(|(range, index)| Shard {
+            id: ShardId(index),
+            range,
+            created_secs,
+            parent: None,
+            adjacent_parent: None,
+            closed: None,
+        });
+        stream.set_shards(shards.map(|shard| slot(create.number, shard)).collect());
+        self.next_stream = self.next_stream.max(create.number + 1);
+        self.insert(stream);
+    }
+
+    fn insert(&mut self, stream: Stream) {
+        let StreamRef { scope, name } = stream.reference.clone();
+        let stream = Arc::new(stream);
+        self.by_number.insert(stream.number, stream.clone());
+        self.by_name.entry(scope).or_default().insert(name, stream);
+    }
+
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Stream)) {
+        // A command about a purged stream was overtaken; there is nothing left to change.
+        if let Some(stream) = self.by_number.get(&number) {
+            let mut changed = Stream::clone(stream);
+            change(&mut changed);
+            self.insert(changed);
+        }
+    }
+
+    fn purge_stream(&mut self, number: u32) {
+        let Some(stream) = self.by_number.remove(&number) else { return };
+        self.has_dropped_shards = true;
+        let StreamRef { scope, name } = &stream.reference;
+        if let Some(streams) = self.by_name.get_mut(scope)
+            && streams.get(name).is_some_and(|named| named.number == number)
+        {
+            streams.remove(name);
+            if streams.is_empty() {
+                self.by_name.remove(scope);
+            }
+        }
+    }
+}
+
+fn intern(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn slot(stream: u32, shard: Shard) -> Arc<ShardSlot> {
+    let gate = if shard.is_open() { Gate::default() } else { Gate::closed() };
+    let key = ShardKey::new(stream, shard.id);
+    Arc::new(ShardSlot { shard, key, gate: Arc::new(gate), meter: Default::default() })
+}
+
+#[cfg(test)]
+mod tests;

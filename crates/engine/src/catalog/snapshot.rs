@@ -1,0 +1,177 @@
+//! The catalog's snapshot: a CBOR array in minicbor's indexed form, like the commands.
+
+use super::command::{CommandError, Distribution, Mode};
+use super::{Catalog, slot};
+use crate::scope::{Scope, StreamRef};
+use crate::stream::Stream;
+use anabranch_model::hash_key::HashKeyRange;
+use anabranch_model::retention::Retention;
+use anabranch_model::shard::Closed;
+use anabranch_model::{Shard, ShardId};
+use minicbor::{Decode, Encode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Encode, Decode)]
+struct CatalogState {
+    #[n(0)]
+    applied: u64,
+    #[n(1)]
+    next_stream: u32,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    secret: Vec<u8>,
+    #[n(3)]
+    streams: Vec<StreamState>,
+}
+
+#[derive(Encode, Decode)]
+struct StreamState {
+    #[n(0)]
+    number: u32,
+    #[n(1)]
+    account: String,
+    #[n(2)]
+    region: String,
+    #[n(3)]
+    name: String,
+    #[n(4)]
+    created_ms: u64,
+    #[n(5)]
+    active_at_ms: u64,
+    #[n(6)]
+    gone_at_ms: Option<u64>,
+    #[n(7)]
+    mode: Mode,
+    #[n(8)]
+    retention_hours: u32,
+    #[n(9)]
+    retention_floor_ms: u64,
+    #[n(10)]
+    tags: BTreeMap<String, String>,
+    #[n(11)]
+    max_record_kib: u32,
+    #[n(12)]
+    distribution: Distribution,
+    #[n(13)]
+    shards: Vec<ShardState>,
+}
+
+#[derive(Encode, Decode)]
+struct ShardState {
+    #[n(0)]
+    id: u32,
+    /// Start and end of the range, 16 bytes each, big-endian.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    range: Vec<u8>,
+    #[n(2)]
+    created_secs: u64,
+    #[n(3)]
+    parent: Option<u32>,
+    #[n(4)]
+    adjacent_parent: Option<u32>,
+    #[n(5)]
+    closed_end_index: Option<u64>,
+    #[n(6)]
+    closed_at_ms: Option<u64>,
+}
+
+pub(super) fn encode(catalog: &Catalog) -> Vec<u8> {
+    let mut streams: Vec<_> = catalog.by_number.values().collect();
+    // The same catalog gives the same bytes.
+    streams.sort_by_key(|stream| stream.number);
+    let state = CatalogState {
+        applied: catalog.applied,
+        next_stream: catalog.next_stream,
+        secret: catalog.secret.clone(),
+        streams: streams.into_iter().map(|stream| encode_stream(stream)).collect(),
+    };
+    minicbor::to_vec(&state).expect("writing to memory cannot fail")
+}
+
+fn encode_stream(stream: &Stream) -> StreamState {
+    StreamState {
+        number: stream.number,
+        account: stream.reference.scope.account.to_string(),
+        region: stream.reference.scope.region.to_string(),
+        name: stream.reference.name.to_string(),
+        created_ms: stream.created_ms,
+        active_at_ms: stream.active_at_ms,
+        gone_at_ms: stream.gone_at_ms,
+        mode: stream.mode.into(),
+        retention_hours: stream.retention.hours,
+        retention_floor_ms: stream.retention.floor_ms,
+        tags: stream.tags.clone(),
+        max_record_kib: stream.max_record_kib,
+        distribution: stream.distribution.into(),
+        shards: stream.shards.iter().map(|slot| encode_shard(&slot.shard)).collect(),
+    }
+}
+
+fn encode_shard(shard: &Shard) -> ShardState {
+    ShardState {
+        id: shard.id.0,
+        range: [shard.range.start.to_be_bytes(), shard.range.end_inclusive.to_be_bytes()].concat(),
+        created_secs: shard.created_secs,
+        parent: shard.parent.map(|id| id.0),
+        adjacent_parent: shard.adjacent_parent.map(|id| id.0),
+        closed_end_index: shard.closed.map(|closed| closed.end_index),
+        closed_at_ms: shard.closed.map(|closed| closed.at_ms),
+    }
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
+    let state: CatalogState = minicbor::decode(bytes)?;
+    let mut catalog = Catalog {
+        next_stream: state.next_stream,
+        secret: state.secret,
+        applied: state.applied,
+        ..Catalog::default()
+    };
+    for stream in state.streams {
+        catalog.insert(decode_stream(stream)?);
+    }
+    Ok(catalog)
+}
+
+fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
+    let scope = Scope { account: Arc::from(state.account), region: Arc::from(state.region) };
+    let mut stream = Stream {
+        number: state.number,
+        reference: StreamRef { scope, name: Arc::from(state.name) },
+        created_ms: state.created_ms,
+        active_at_ms: state.active_at_ms,
+        gone_at_ms: state.gone_at_ms,
+        mode: state.mode.into(),
+        retention: Retention { hours: state.retention_hours, floor_ms: state.retention_floor_ms },
+        tags: state.tags,
+        max_record_kib: state.max_record_kib,
+        distribution: state.distribution.into(),
+        shards: Vec::new(),
+        open: Vec::new(),
+    };
+    let shards: Result<Vec<_>, _> = state
+        .shards
+        .into_iter()
+        .map(|shard| decode_shard(shard).map(|shard| slot(state.number, shard)))
+        .collect();
+    stream.set_shards(shards?);
+    Ok(stream)
+}
+
+fn decode_shard(state: ShardState) -> Result<Shard, CommandError> {
+    let range: [u8; 32] = state
+        .range
+        .try_into()
+        .map_err(|_| minicbor::decode::Error::message("a hash key range of 32 bytes"))?;
+    let (start, end) = range.split_at(16);
+    let key = |bytes: &[u8]| u128::from_be_bytes(bytes.try_into().expect("16 bytes"));
+    let closed = state.closed_end_index.zip(state.closed_at_ms);
+    Ok(Shard {
+        id: ShardId(state.id),
+        range: HashKeyRange { start: key(start), end_inclusive: key(end) },
+        created_secs: state.created_secs,
+        parent: state.parent.map(ShardId),
+        adjacent_parent: state.adjacent_parent.map(ShardId),
+        closed: closed.map(|(end_index, at_ms)| Closed { end_index, at_ms }),
+    })
+}

@@ -1,0 +1,217 @@
+//! What can go wrong, as facts. The texts and statuses of the wire are the server's business.
+
+use crate::scope::StreamRef;
+use crate::stream::StreamStatus;
+use anabranch_model::ShardId;
+use anabranch_storage::{AppendError, ReadError};
+
+/// Why an operation was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// There is no such stream.
+    #[error("stream not found stream={0}")]
+    StreamNotFound(StreamRef),
+    /// The name is taken.
+    #[error("stream exists stream={0}")]
+    StreamExists(StreamRef),
+    /// The stream's state does not allow it.
+    #[error("stream is not active stream={stream} status={status}")]
+    StreamNotActive {
+        /// The stream.
+        stream: StreamRef,
+        /// Its state.
+        status: StreamStatus,
+    },
+    /// There is no such shard to read.
+    #[error("shard not found stream={stream} shard={shard}")]
+    ShardNotFound {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// The text names no shard.
+    #[error("not a shard id stream={stream} shard={shard}")]
+    ShardIdInvalid {
+        /// The stream.
+        stream: StreamRef,
+        /// The text as it was given.
+        shard: String,
+    },
+    /// More open shards than the account may have.
+    #[error("shard limit current={current} limit={limit} additional={additional}")]
+    ShardLimit {
+        /// The stream that would have had them.
+        stream: StreamRef,
+        /// Open shards now.
+        current: u64,
+        /// The limit.
+        limit: u64,
+        /// Shards asked for.
+        additional: u64,
+    },
+    /// Too many streams are being created.
+    #[error("too many streams in CREATING limit={limit}")]
+    CreatingLimit {
+        /// The stream that would have been one more.
+        stream: StreamRef,
+        /// The limit.
+        limit: usize,
+    },
+    /// Too many on-demand streams.
+    #[error("on-demand stream limit current={current} limit={limit}")]
+    OnDemandLimit {
+        /// The stream that would have been one more.
+        stream: StreamRef,
+        /// On-demand streams now.
+        current: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A record over the stream's limit.
+    #[error("record too large position={position} limit={bytes_max}")]
+    RecordTooLarge {
+        /// Its place in the request, from 0.
+        position: usize,
+        /// The stream's limit in bytes.
+        bytes_max: usize,
+    },
+    /// All records together are over the limit of a request.
+    #[error("records too large limit={bytes_max}")]
+    RecordsTooLarge {
+        /// The limit in bytes.
+        bytes_max: usize,
+    },
+    /// A record without partition key in a stream that places records by it.
+    #[error("partition key missing position={position}")]
+    PartitionKeyMissing {
+        /// Its place in the request, from 0.
+        position: usize,
+    },
+    /// A sequence number for ordering that is none, or lies in the future.
+    #[error("invalid sequence number for ordering number={number}")]
+    OrderingInvalid {
+        /// The stream.
+        stream: StreamRef,
+        /// The number as it was given.
+        number: String,
+    },
+    /// A put over the shard's rate.
+    #[error("write rate exceeded stream={stream} shard={shard}")]
+    WriteRateExceeded {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// A read over the shard's rate.
+    #[error("read rate exceeded stream={stream} shard={shard}")]
+    ReadRateExceeded {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// The journal refused.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The disk refused.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The task of an operation ended without an answer.
+    #[error("the operation was interrupted")]
+    Interrupted,
+    /// The iterator is not one that this service made.
+    #[error("invalid iterator")]
+    IteratorInvalid,
+    /// The iterator is too old.
+    #[error("iterator expired issued_ms={issued_ms} now_ms={now_ms}")]
+    IteratorExpired {
+        /// When it was made.
+        issued_ms: u64,
+        /// When it was used.
+        now_ms: u64,
+    },
+    /// A time in the future as a starting position.
+    #[error("timestamp in the future at_ms={at_ms} now_ms={now_ms}")]
+    TimestampInFuture {
+        /// The time asked for.
+        at_ms: u64,
+        /// The time it is.
+        now_ms: u64,
+    },
+    /// A starting sequence number that is none.
+    #[error("invalid starting sequence number number={number}")]
+    StartingNumberInvalid {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+        /// The number as it was given.
+        number: String,
+    },
+    /// A starting sequence number of another shard.
+    #[error("starting sequence number of another shard encoded={encoded} shard={shard}")]
+    StartingNumberOfShard {
+        /// The shard in the number.
+        encoded: ShardId,
+        /// The shard asked for.
+        shard: ShardId,
+    },
+    /// A starting sequence number of another stream.
+    #[error("starting sequence number of another stream number={number}")]
+    StartingNumberOfStream {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+        /// The number as it was given.
+        number: String,
+    },
+    /// A token that is not one that this service made for this call.
+    #[error("invalid token")]
+    TokenInvalid,
+    /// A token that is too old.
+    #[error("token expired")]
+    TokenExpired,
+    /// A retention period below the minimum.
+    #[error("retention too short hours={hours}")]
+    RetentionTooShort {
+        /// The period asked for.
+        hours: i64,
+    },
+    /// A retention period over the maximum.
+    #[error("retention too long hours={hours}")]
+    RetentionTooLong {
+        /// The period asked for.
+        hours: i64,
+    },
+    /// An increase that is a decrease.
+    #[error("retention would shrink hours={hours} current={current}")]
+    RetentionShrinks {
+        /// The stream.
+        stream: StreamRef,
+        /// The period asked for.
+        hours: i64,
+        /// The period in force.
+        current: u32,
+    },
+    /// A decrease that is an increase.
+    #[error("retention would grow hours={hours} current={current}")]
+    RetentionGrows {
+        /// The stream.
+        stream: StreamRef,
+        /// The period asked for.
+        hours: i64,
+        /// The period in force.
+        current: u32,
+    },
+    /// More tags than a stream may have.
+    #[error("too many tags stream={stream} limit={limit}")]
+    TagLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// The limit.
+        limit: usize,
+    },
+}

@@ -1,0 +1,42 @@
+//! The catalog as storage sees it.
+
+use crate::catalog::Catalog;
+use anabranch_env::Clock;
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use anabranch_storage::Host;
+use parking_lot::RwLock;
+use std::sync::Arc;
+
+pub(crate) struct CatalogHost {
+    catalog: Arc<RwLock<Catalog>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl CatalogHost {
+    pub(crate) fn new(catalog: Arc<RwLock<Catalog>>, clock: Arc<dyn Clock>) -> Self {
+        Self { catalog, clock }
+    }
+}
+
+impl Host for CatalogHost {
+    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
+        let catalog = self.catalog.read();
+        let stream = catalog.stream_by_number(shard.stream())?;
+        Some(RetentionClass::of_hours(stream.retention.hours))
+    }
+
+    fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
+        let catalog = self.catalog.read();
+        let stream = catalog.stream_by_number(shard.stream())?;
+        Some(stream.retention.trim_horizon_ms(self.clock.now_ms()))
+    }
+
+    fn has_dropped_shards(&self) -> bool {
+        self.catalog.read().has_dropped_shards()
+    }
+
+    fn snapshot(&self) -> (u64, Vec<u8>) {
+        self.catalog.read().snapshot()
+    }
+}

@@ -1,0 +1,38 @@
+//! Whose streams: one account in one Region.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// An account in a Region. Streams of different scopes never see each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scope {
+    /// Twelve digits.
+    pub account: Arc<str>,
+    /// A Region's name.
+    pub region: Arc<str>,
+}
+
+/// A stream's full name: what errors speak of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamRef {
+    /// Whose it is.
+    pub scope: Scope,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+impl StreamRef {
+    /// The stream's ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let Scope { account, region } = &self.scope;
+        anabranch_model::StreamArn { region, account, name: &self.name }.to_string()
+    }
+}
+
+impl fmt::Display for StreamRef {
+    /// As the service's error texts have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} under account {}", self.name, self.scope.account)
+    }
+}

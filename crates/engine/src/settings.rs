@@ -1,0 +1,52 @@
+//! How the service behaves, decided once at start.
+
+use anabranch_model::limits;
+
+/// Throughput of one shard, each per second; 0 lifts the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardRates {
+    /// Bytes of data and partition keys put.
+    pub write_bytes: u64,
+    /// Records put.
+    pub write_records: u64,
+    /// Bytes read by GetRecords.
+    pub read_bytes: u64,
+    /// GetRecords calls; GetShardIterator calls have a limit of their own of the same height.
+    pub read_calls: u64,
+}
+
+impl ShardRates {
+    /// As on AWS.
+    pub const AWS: Self = Self {
+        write_bytes: limits::SHARD_WRITE_BYTES,
+        write_records: limits::SHARD_WRITE_RECORDS,
+        read_bytes: limits::SHARD_READ_BYTES,
+        read_calls: limits::SHARD_READ_CALLS,
+    };
+    /// None.
+    pub const OFF: Self = Self { write_bytes: 0, write_records: 0, read_bytes: 0, read_calls: 0 };
+}
+
+/// How the service behaves.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Open shards in one account and Region.
+    pub shard_limit: u32,
+    /// How long CREATING and DELETING stay visible, in milliseconds.
+    pub transition_ms: u64,
+    /// Throughput of each shard.
+    pub rates: ShardRates,
+    /// Whether the number of streams in CREATING is limited as on AWS.
+    pub limit_creating: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
+            transition_ms: 20,
+            rates: ShardRates::AWS,
+            limit_creating: true,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A stream as the data path sees it: immutable, shared, replaced as a whole when it changes.
+
+use crate::meter::ShardMeter;
+use crate::scope::StreamRef;
+use anabranch_model::retention::Retention;
+use anabranch_model::{HashKey, Shard, ShardId, ShardKey};
+use anabranch_storage::Gate;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// How capacity is provided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamMode {
+    /// By a number of shards.
+    Provisioned,
+    /// By the service.
+    OnDemand,
+}
+
+/// How records find their shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordDistribution {
+    /// By the hash of the partition key.
+    UserPartitionKey,
+    /// Evenly; partition keys are optional.
+    Auto,
+}
+
+/// A stream's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStatus {
+    /// Not there yet for puts and gets.
+    Creating,
+    /// In order.
+    Active,
+    /// On its way out.
+    Deleting,
+}
+
+impl fmt::Display for StreamStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Deleting => "DELETING",
+        })
+    }
+}
+
+/// A shard with what belongs to it in this process.
+#[derive(Debug)]
+pub struct ShardSlot {
+    /// The shard.
+    pub shard: Shard,
+    /// Its identity in the journal.
+    pub key: ShardKey,
+    /// Open as long as records can be added.
+    pub gate: Arc<Gate>,
+    /// Its throughput.
+    pub meter: ShardMeter,
+}
+
+/// A stream.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Number of this incarnation: another stream of the same name has another.
+    pub number: u32,
+    /// Its name, account and Region.
+    pub reference: StreamRef,
+    /// When it was created, epoch milliseconds.
+    pub created_ms: u64,
+    /// It is CREATING until then, epoch milliseconds.
+    pub active_at_ms: u64,
+    /// When it is DELETING: it is gone from then on, epoch milliseconds.
+    pub gone_at_ms: Option<u64>,
+    /// How capacity is provided.
+    pub mode: StreamMode,
+    /// What can be read.
+    pub retention: Retention,
+    /// Tags by key.
+    pub tags: BTreeMap<String, String>,
+    /// Ceiling of one record in KiB.
+    pub max_record_kib: u32,
+    /// How records find their shard.
+    pub distribution: RecordDistribution,
+    /// All shards that have not been forgotten, by id.
+    pub shards: Vec<Arc<ShardSlot>>,
+    /// The open shards by the start of their ranges, which cover the ring.
+    pub open: Vec<Arc<ShardSlot>>,
+}
+
+impl Stream {
+    /// Sets the shards, and with them the routing.
+    pub(crate) fn set_shards(&mut self, shards: Vec<Arc<ShardSlot>>) {
+        self.open = shards.iter().filter(|slot| slot.shard.is_open()).cloned().collect();
+        self.open.sort_by_key(|slot| slot.shard.range.start);
+        self.shards = shards;
+    }
+
+    /// The stream's state. `None`: it is gone.
+    #[must_use]
+    pub fn status(&self, now_ms: u64) -> Option<StreamStatus> {
+        match self.gone_at_ms {
+            Some(gone_at_ms) if now_ms >= gone_at_ms => None,
+            Some(_) => Some(StreamStatus::Deleting),
+            None if now_ms < self.active_at_ms => Some(StreamStatus::Creating),
+            None => Some(StreamStatus::Active),
+        }
+    }
+
+    /// Place in [`Stream::open`] of the shard that owns `key`.
+    #[must_use]
+    pub fn route(&self, key: HashKey) -> usize {
+        self.open.partition_point(|slot| slot.shard.range.start <= key).saturating_sub(1)
+    }
+
+    /// The shard with this id.
+    #[must_use]
+    pub fn slot(&self, id: ShardId) -> Option<&Arc<ShardSlot>> {
+        let place = self.shards.binary_search_by_key(&id, |slot| slot.shard.id).ok()?;
+        Some(&self.shards[place])
+    }
+
+    /// The shards that can be seen: none while the stream is CREATING, and of the closed ones
+    /// those that may still hold a record.
+    pub fn visible_shards(&self, now_ms: u64) -> impl Iterator<Item = &Arc<ShardSlot>> {
+        let horizon_ms = self.retention.trim_horizon_ms(now_ms);
+        let is_there = self.status(now_ms) != Some(StreamStatus::Creating);
+        let is_alive = move |closed: anabranch_model::shard::Closed| closed.at_ms >= horizon_ms;
+        self.shards.iter().filter(move |slot| is_there && slot.shard.closed.is_none_or(is_alive))
+    }
+}
