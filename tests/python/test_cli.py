@@ -56,34 +56,34 @@ def test_put_takes_a_key(cli, client, make_stream):
 def test_tail_prints_raw_records_from_the_beginning(cli, client, stream):
     for payload in (b"one", b"two"):
         client.put_record(StreamName=stream, Data=payload, PartitionKey="k")
-    assert cli("tail", stream, "--from", "trim-horizon", "--format", "raw") == b"one\ntwo\n"
+    assert cli("tail", stream, "--from", "trim-horizon", "--no-follow") == b"one\ntwo\n"
 
 
 def test_tail_prints_json_lines(cli, client, stream):
     put = client.put_record(StreamName=stream, Data=b"one", PartitionKey="k")
-    out = cli("tail", stream, "--from", "trim-horizon", "--format", "json")
+    out = cli("tail", stream, "--from", "trim-horizon", "--no-follow", "--format", "json")
     line, = [json.loads(line) for line in out.splitlines()]
     assert line["data"] == "one"
     values = list(line.values())
     assert put["SequenceNumber"] in values and put["ShardId"] in values and "k" in values
-    out = cli("tail", stream, "--from", "trim-horizon", "--format", "json", "--no-metadata")
+    out = cli("tail", stream, "--from", "trim-horizon", "--no-follow", "--format", "json",
+              "--no-metadata")
     assert json.loads(out) == {"data": "one"}
 
 
 def test_tail_starts_at_a_time_or_a_number(cli, client, stream):
     puts = [client.put_record(StreamName=stream, Data=b"%d" % index, PartitionKey="k")
             for index in range(5)]
-    out = cli("tail", stream, "--shard", "shardId-000000000000", "--format", "raw",
+    out = cli("tail", stream, "--shard", "shardId-000000000000", "--no-follow",
               "--from", puts[2]["SequenceNumber"])
     assert out == b"2\n3\n4\n"
-    assert cli("tail", stream, "--from", "1h", "--format", "raw", "--limit", "2") == b"0\n1\n"
+    assert cli("tail", stream, "--from", "1h", "--limit", "2") == b"0\n1\n"
 
 
 def test_tail_follows_all_shards(server, client, make_stream):
     name = make_stream(3)
     process = subprocess.Popen(
-        [binary(), "tail", "--endpoint", server.endpoint, name, "--from", "trim-horizon",
-         "--follow", "--format", "raw"],
+        [binary(), "tail", "--endpoint", server.endpoint, name, "--from", "trim-horizon"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**clean_environment(), **ENVIRONMENT})
     try:
@@ -106,7 +106,7 @@ def test_a_pipe_that_closes_ends_tail_quietly(server, client, stream):
     client.put_records(StreamName=stream, Records=[
         {"Data": b"x" * 1000, "PartitionKey": "k"}] * 500)
     command = (f"{binary()} tail --endpoint {server.endpoint} {stream} --from trim-horizon "
-               "--format raw | head -n 1")
+               "--no-follow | head -n 1")
     result = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60,
                             env={**clean_environment(), **ENVIRONMENT})
     assert result.stdout == b"x" * 1000 + b"\n"
@@ -132,7 +132,7 @@ def test_streams_are_made_and_deleted(cli, client):
 
 
 def test_an_error_is_one_clear_line(server):
-    result = run_cli("tail", "--endpoint", server.endpoint, "not-there", "--from", "trim-horizon",
+    result = run_cli("tail", "--endpoint", server.endpoint, "not-there", "--no-follow",
                      env=ENVIRONMENT)
     assert result.returncode > 0
     assert f"Stream not-there under account {ACCOUNT} not found." in result.stderr.decode()
