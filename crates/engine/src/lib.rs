@@ -34,7 +34,7 @@ pub use error::EngineError;
 pub use get::{GetReply, GetRequest};
 pub use iterator::{IteratorPosition, StartingPosition};
 pub use list::{ShardPage, ShardPageRequest, StreamPage, StreamPageRequest};
-pub use put::{Payload, PutEntry, PutOutcome};
+pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
 pub use scope::{Scope, StreamRef};
 pub use settings::{EngineSettings, ShardRates};
 pub use stream::{RecordDistribution, Stream, StreamMode, StreamStatus};

@@ -8,6 +8,7 @@ use anabranch_model::sequence_number::{DIGITS, SequenceNumber};
 use anabranch_model::{HashKey, ShardId, hash_key, limits};
 use anabranch_storage::record::record_bytes;
 use anabranch_storage::{AppendError, Run, RunBuilder};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,7 +34,7 @@ impl Payload for &[u8] {
 #[derive(Clone, Debug)]
 pub struct PutEntry<'a, P> {
     /// The partition key.
-    pub partition_key: Option<&'a str>,
+    pub partition_key: Option<Cow<'a, str>>,
     /// Goes before the partition key's hash.
     pub explicit_hash_key: Option<HashKey>,
     /// The data.
@@ -41,9 +42,13 @@ pub struct PutEntry<'a, P> {
 }
 
 impl<P: Payload> PutEntry<'_, P> {
+    fn key_len(&self) -> usize {
+        self.partition_key.as_deref().map_or(0, str::len)
+    }
+
     /// Bytes that count for limits: data and partition key.
     fn counted_bytes(&self) -> usize {
-        self.data.data_len() + self.partition_key.map_or(0, str::len)
+        self.data.data_len() + self.key_len()
     }
 }
 
@@ -70,74 +75,86 @@ struct Routing {
     order: Vec<(u32, u32)>,
 }
 
+/// Records that are routed, metered and encoded, ready for the journal.
+#[derive(Debug)]
+pub struct PreparedPut {
+    stream: Arc<Stream>,
+    runs: Vec<ShardRun>,
+    outcomes: Vec<PutOutcome>,
+}
+
+impl PreparedPut {
+    /// What would become of a single record if nothing else happened.
+    fn first_throttled(&self) -> Option<ShardId> {
+        match self.outcomes.first() {
+            Some(PutOutcome::Throttled { shard }) if self.runs.is_empty() => Some(*shard),
+            _ => None,
+        }
+    }
+}
+
 impl Engine {
-    /// Puts one record. `ordering` is SequenceNumberForOrdering.
+    /// Prepares to put one record. `ordering` is SequenceNumberForOrdering.
     ///
     /// # Errors
-    /// When it was not stored. After [`AppendError::Failed`] it may be.
-    pub async fn put_record<P: Payload>(
+    /// When the record cannot be taken.
+    pub fn prepare_put_record<P: Payload>(
         &self,
         scope: &Scope,
         name: &str,
-        entry: PutEntry<'_, P>,
+        entry: &PutEntry<'_, P>,
         ordering: Option<&str>,
-        dry_run: bool,
-    ) -> Result<PutOutcome, EngineError> {
+    ) -> Result<PreparedPut, EngineError> {
         // For the rate, a single put is rounded up to whole kilobytes.
         let rounded = |bytes: u64| bytes.div_ceil(1024) * 1024;
-        let entries = [entry];
-        let mut stream = self.data_stream(scope, name)?;
+        let stream = self.data_stream(scope, name)?;
+        let entries = std::slice::from_ref(entry);
+        check_entries(&stream, entries)?;
         self.check_ordering(&stream, ordering)?;
-        loop {
-            check_entries(&stream, &entries)?;
-            let (runs, mut outcomes) = self.build_runs(&stream, &entries, rounded);
-            if let PutOutcome::Throttled { shard } = outcomes[0] {
-                let stream = stream.reference.clone();
-                return Err(EngineError::WriteRateExceeded { stream, shard });
+        let prepared = self.prepare(stream, entries, rounded);
+        match prepared.first_throttled() {
+            Some(shard) => {
+                let stream = prepared.stream.reference.clone();
+                Err(EngineError::WriteRateExceeded { stream, shard })
             }
-            if dry_run {
-                return Ok(outcomes[0]);
-            }
-            match self.append(&stream, runs, &mut outcomes).await {
-                Err(EngineError::Append(AppendError::Closed(_))) => {
-                    stream = self.after_change(scope, name).await?;
-                }
-                result => return result.map(|()| outcomes[0]),
-            }
+            None => Ok(prepared),
         }
     }
 
-    /// Puts records; each has its own outcome, in request order.
+    /// Prepares to put records; each has its own outcome.
     ///
     /// # Errors
     /// When the request as a whole is refused.
-    pub async fn put_records<P: Payload>(
+    pub fn prepare_put_records<P: Payload>(
         &self,
         scope: &Scope,
         name: &str,
         entries: &[PutEntry<'_, P>],
-        dry_run: bool,
-    ) -> Result<Vec<PutOutcome>, EngineError> {
-        let mut stream = self.data_stream(scope, name)?;
-        loop {
-            check_entries(&stream, entries)?;
-            let (runs, mut outcomes) = self.build_runs(&stream, entries, |bytes| bytes);
-            if dry_run {
-                return Ok(outcomes);
-            }
-            match self.append(&stream, runs, &mut outcomes).await {
-                Err(EngineError::Append(AppendError::Closed(_))) => {
-                    stream = self.after_change(scope, name).await?;
-                }
-                result => return result.map(|()| outcomes),
-            }
-        }
+    ) -> Result<PreparedPut, EngineError> {
+        let stream = self.data_stream(scope, name)?;
+        check_entries(&stream, entries)?;
+        Ok(self.prepare(stream, entries, |bytes| bytes))
     }
 
-    /// The stream after the change that closed one of its shards.
-    async fn after_change(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, EngineError> {
-        drop(self.changing.lock().await);
-        self.data_stream(scope, name)
+    /// Makes prepared records durable; outcomes are in request order. `None`: a shard was closed
+    /// meanwhile and nothing was stored; its children are there now, prepare again.
+    ///
+    /// # Errors
+    /// When they were not stored. After [`AppendError::Failed`] they may be.
+    pub async fn commit_put(
+        &self,
+        prepared: PreparedPut,
+    ) -> Result<Option<Vec<PutOutcome>>, EngineError> {
+        let PreparedPut { runs, mut outcomes, .. } = prepared;
+        match self.append(runs, &mut outcomes).await {
+            Ok(()) => Ok(Some(outcomes)),
+            Err(EngineError::Append(AppendError::Closed(_))) => {
+                // The change that closed it ends with the children in their place.
+                drop(self.changing.lock().await);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn check_ordering(&self, stream: &Stream, ordering: Option<&str>) -> Result<(), EngineError> {
@@ -155,13 +172,13 @@ impl Engine {
     }
 
     /// Routes, meters and encodes. Outcomes of records that pass are filled in by `append`.
-    fn build_runs<P: Payload>(
+    fn prepare<P: Payload>(
         &self,
-        stream: &Stream,
+        stream: Arc<Stream>,
         entries: &[PutEntry<'_, P>],
         rate_bytes: impl Fn(u64) -> u64,
-    ) -> (Vec<ShardRun>, Vec<PutOutcome>) {
-        let routing = self.route(stream, entries);
+    ) -> PreparedPut {
+        let routing = self.route(&stream, entries);
         let mut outcomes = vec![PutOutcome::Throttled { shard: ShardId(0) }; entries.len()];
         let mut runs = Vec::new();
         let now_us = self.clock.monotonic_us();
@@ -183,7 +200,7 @@ impl Engine {
                 runs.push(ShardRun::build(slot.clone(), passing, entries));
             }
         }
-        (runs, outcomes)
+        PreparedPut { stream, runs, outcomes }
     }
 
     fn route<P: Payload>(&self, stream: &Stream, entries: &[PutEntry<'_, P>]) -> Routing {
@@ -192,7 +209,7 @@ impl Engine {
             RecordDistribution::Auto => self.next_even.fetch_add(1, Ordering::Relaxed) % open,
             RecordDistribution::UserPartitionKey => {
                 let key = entry.explicit_hash_key.unwrap_or_else(|| {
-                    hash_key::of_partition_key(entry.partition_key.unwrap_or_default())
+                    hash_key::of_partition_key(entry.partition_key.as_deref().unwrap_or_default())
                 });
                 stream.route(key) as u32
             }
@@ -204,7 +221,6 @@ impl Engine {
 
     async fn append(
         &self,
-        stream: &Stream,
         runs: Vec<ShardRun>,
         outcomes: &mut [PutOutcome],
     ) -> Result<(), EngineError> {
@@ -214,7 +230,6 @@ impl Engine {
         let (places, runs): (Vec<_>, Vec<_>) =
             runs.into_iter().map(|run| ((run.slot, run.places), run.run)).unzip();
         let appended = self.store.append(runs).await?;
-        debug_assert!(!stream.open.is_empty());
         for ((slot, places), first_index) in places.into_iter().zip(appended.first_indices) {
             let shard = &slot.shard;
             let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
@@ -229,6 +244,7 @@ impl Engine {
 }
 
 /// A run on its way, and which records of the request are in it.
+#[derive(Debug)]
 struct ShardRun {
     slot: Arc<ShardSlot>,
     places: Vec<u32>,
@@ -242,17 +258,15 @@ impl ShardRun {
         entries: &[PutEntry<'_, P>],
     ) -> Self {
         let entry = |place: &u32| &entries[*place as usize];
-        let bytes = places
-            .iter()
-            .map(entry)
-            .map(|e| record_bytes(e.partition_key.map_or(0, str::len), e.data.data_len()))
-            .sum();
+        let bytes =
+            places.iter().map(entry).map(|e| record_bytes(e.key_len(), e.data.data_len())).sum();
         let mut builder = RunBuilder::with_capacity(bytes);
         for entry in places.iter().map(entry) {
-            let written = builder.push_with(entry.partition_key, entry.data.data_len(), |body| {
-                entry.data.append_to(body);
-                Ok::<(), std::convert::Infallible>(())
-            });
+            let written =
+                builder.push_with(entry.partition_key.as_deref(), entry.data.data_len(), |body| {
+                    entry.data.append_to(body);
+                    Ok::<(), std::convert::Infallible>(())
+                });
             written.expect("appending to memory cannot fail");
         }
         let run = Run::new(slot.key, builder.finish(), slot.gate.clone());

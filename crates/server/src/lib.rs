@@ -1,1 +1,24 @@
-//! placeholder
+//! The front door: HTTP, authentication, codecs, one file per operation.
+//!
+//! A request passes, in this order, [`connection`] (sockets, TLS, HTTP), [`request`] (the checks
+//! that come before an operation is known), [`operations`] (the table) and one of [`ops`]. What
+//! goes wrong in an operation becomes an AWS error in [`error`] and nowhere else.
+//!
+//! Invariant: handlers in [`ops`] know neither HTTP nor JSON nor CBOR.
+
+mod admin;
+pub mod auth;
+mod body;
+mod connection;
+mod error;
+mod operations;
+mod ops;
+mod reply;
+mod request;
+pub mod schema;
+mod serve;
+mod settings;
+mod tls;
+
+pub use serve::{RunningServer, ServeError, start};
+pub use settings::{Access, ServerSettings, TlsSettings};

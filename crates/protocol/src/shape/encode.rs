@@ -53,6 +53,10 @@ impl<T: Encode + Shape> EncodeField for Option<T> {
 }
 
 /// The reply of an operation that has none.
+impl Shape for () {
+    const KIND: Kind = Kind::Structure(&[]);
+}
+
 impl Encode for () {
     const IS_EMPTY: bool = true;
 

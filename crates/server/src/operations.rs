@@ -1,0 +1,193 @@
+//! The table of operations.
+//!
+//! Adding an operation is a file in `ops/` and a line here.
+
+use crate::auth::{AuthError, Authenticator, Caller};
+use crate::ops::{self, Context, Operation};
+use crate::schema::OperationSchema;
+use anabranch_engine::{Engine, Scope};
+use anabranch_protocol::shape::RequestError;
+use anabranch_protocol::{Codec, ErrorKind, WireError};
+use http::request::Parts;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Name in the credential scope of signatures.
+const SERVICES: &[&str] = &["kinesis"];
+
+/// What a target names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// An operation that is there.
+    Supported(Name),
+    /// An operation of the service that is not there yet.
+    Unsupported(&'static str),
+}
+
+macro_rules! operations {
+    (supported { $($name:ident => $module:ident,)+ } unsupported { $($missing:literal,)* }) => {
+        /// The operations that are there.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Name { $($name,)+ }
+
+        impl Target {
+            /// The operation of this name.
+            pub(crate) fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($name) => Some(Self::Supported(Name::$name)),)+
+                    $($missing => Some(Self::Unsupported($missing)),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// Decodes, authenticates and runs an operation.
+        ///
+        /// Boxed: the compiler cannot see through a future of so many generic ones.
+        pub(crate) fn call<'a>(name: Name, call: Call<'a>) -> BoxedCall<'a> {
+            match name {
+                $(Name::$name => {
+                    debug_assert_eq!(ops::$module::$name::NAME, stringify!($name));
+                    Box::pin(run::<ops::$module::$name>(call))
+                })+
+            }
+        }
+
+        /// Every operation of the service, for comparison with the service model.
+        pub(crate) fn schemas() -> Vec<OperationSchema> {
+            let mut all = vec![$(OperationSchema::of::<ops::$module::$name>(),)+];
+            all.extend([$(OperationSchema::unsupported($missing),)*]);
+            all
+        }
+    };
+}
+
+operations! {
+    supported {
+    AddTagsToStream => add_tags_to_stream,
+    CreateStream => create_stream,
+    DecreaseStreamRetentionPeriod => decrease_stream_retention_period,
+    DeleteStream => delete_stream,
+    DescribeLimits => describe_limits,
+    DescribeStream => describe_stream,
+    DescribeStreamSummary => describe_stream_summary,
+    GetRecords => get_records,
+    GetShardIterator => get_shard_iterator,
+    IncreaseStreamRetentionPeriod => increase_stream_retention_period,
+    ListShards => list_shards,
+    ListStreams => list_streams,
+    ListTagsForStream => list_tags_for_stream,
+    PutRecord => put_record,
+    PutRecords => put_records,
+    RemoveTagsFromStream => remove_tags_from_stream,
+    }
+    unsupported {
+    "AcknowledgeDeadLetterQueueRecords",
+    "AcknowledgeQueueRecords",
+    "CreateChannel",
+    "CreateQueue",
+    "DeleteChannel",
+    "DeleteQueue",
+    "DeleteResourcePolicy",
+    "DeregisterStreamConsumer",
+    "DescribeAccountSettings",
+    "DescribeChannel",
+    "DescribeQueue",
+    "DescribeStreamConsumer",
+    "DisableEnhancedMonitoring",
+    "EnableEnhancedMonitoring",
+    "GetResourcePolicy",
+    "ListChannels",
+    "ListQueues",
+    "ListStreamConsumers",
+    "ListTagsForResource",
+    "MergeShards",
+    "PutResourcePolicy",
+    "ReceiveDeadLetterQueueRecords",
+    "ReceiveQueueRecords",
+    "RegisterStreamConsumer",
+    "RestoreDeadLetterQueueRecords",
+    "SplitShard",
+    "StartStreamEncryption",
+    "StopStreamEncryption",
+    "SubscribeToShard",
+    "TagResource",
+    "UntagResource",
+    "UpdateAccountSettings",
+    "UpdateChannel",
+    "UpdateDeadLetterQueueRecordsVisibility",
+    "UpdateMaxRecordSize",
+    "UpdateQueue",
+    "UpdateQueueRecordsVisibility",
+    "UpdateShardCount",
+    "UpdateStreamMode",
+    "UpdateStreamRecordDistributionStrategy",
+    "UpdateStreamWarmThroughput",
+    }
+}
+
+/// An operation under way.
+pub(crate) type BoxedCall<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<u8>, WireError>> + Send + 'a>>;
+
+/// A request whose operation is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) authenticator: &'a Authenticator,
+    pub(crate) parts: &'a Parts,
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) codec: Codec,
+    pub(crate) body: &'a [u8],
+}
+
+impl Call<'_> {
+    /// Who is calling.
+    pub(crate) fn authenticate(&self) -> Result<Caller, WireError> {
+        let now_secs = (self.engine.now_ms() / 1000).cast_signed();
+        let caller = self.authenticator.authenticate(self.parts, self.body, SERVICES, now_secs);
+        caller.map_err(|error| auth_to_wire(&error))
+    }
+}
+
+/// The order of checks is the service's: a body that does not parse, then the caller, then types
+/// and constraints, then the operation.
+async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
+    let decoded = call.codec.decode_input::<O::Input<'_>>(call.body);
+    if let Err(error @ RequestError::Malformed) = decoded {
+        return Err(error.into());
+    }
+    let caller = call.authenticate()?;
+    let input = decoded?;
+    let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
+    let context = Context { engine: call.engine, caller: &caller, scope };
+    let output = O::run(&context, input).await?;
+    Ok(call.codec.encode_reply(&output))
+}
+
+/// The error for a target of the service that is not there yet.
+pub(crate) fn unsupported(name: &str) -> WireError {
+    WireError::new(
+        ErrorKind::UnsupportedOperation,
+        format!("Anabranch does not support {name} yet."),
+    )
+}
+
+/// Authentication's errors carry their own names and texts.
+fn auth_to_wire(error: &AuthError) -> WireError {
+    let name = error.kind_name();
+    let kind = ErrorKind::ALL.iter().copied().find(|kind| kind.name() == name);
+    WireError::new(kind.unwrap_or(ErrorKind::InvalidSignature), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_service_is_in_the_table() {
+        assert_eq!(schemas().len(), 57);
+        assert_eq!(Target::parse("PutRecord"), Some(Target::Supported(Name::PutRecord)));
+        assert_eq!(Target::parse("CreateQueue"), Some(Target::Unsupported("CreateQueue")));
+        assert_eq!(Target::parse("putrecord"), None);
+    }
+}

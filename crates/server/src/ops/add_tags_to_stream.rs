@@ -1,0 +1,42 @@
+//! AddTagsToStream.
+
+use super::tag_text::{self, Doing};
+use super::{Context, Operation, naming};
+use crate::error::to_wire;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input};
+use std::collections::BTreeMap;
+
+pub(crate) struct AddTagsToStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct AddTagsToStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        tags: BTreeMap<String, String> = "Tags" [TAG_MAP],
+    }
+}
+
+impl Operation for AddTagsToStream {
+    const NAME: &'static str = "AddTagsToStream";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = AddTagsToStreamInput;
+    type Output = ();
+
+    async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let name = naming::stream_name(context, Self::NAME, name, arn)?;
+        let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        tag_text::check(texts, name, &context.scope.account, Doing::Adding)?;
+        tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
+        context.engine.add_tags(&context.scope, name, input.tags).await.map_err(to_wire)
+    }
+}

@@ -1,0 +1,39 @@
+//! DecreaseStreamRetentionPeriod.
+
+use super::{Context, Operation, naming};
+use crate::error::to_wire;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input};
+
+pub(crate) struct DecreaseStreamRetentionPeriod;
+
+input! {
+    /// What is asked.
+    pub(crate) struct DecreaseStreamRetentionPeriodInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        retention_period_hours: i32 = "RetentionPeriodHours" [ANY],
+    }
+}
+
+impl Operation for DecreaseStreamRetentionPeriod {
+    const NAME: &'static str = "DecreaseStreamRetentionPeriod";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = DecreaseStreamRetentionPeriodInput;
+    type Output = ();
+
+    async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let name = naming::stream_name(context, Self::NAME, name, arn)?;
+        let hours = i64::from(input.retention_period_hours);
+        let changed = context.engine.decrease_retention(&context.scope, name, hours).await;
+        changed.map_err(to_wire)
+    }
+}

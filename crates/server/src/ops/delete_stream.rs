@@ -1,0 +1,37 @@
+//! DeleteStream.
+
+use super::{Context, Operation, naming};
+use crate::error::to_wire;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input};
+
+pub(crate) struct DeleteStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct DeleteStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        enforce_consumer_deletion: Option<bool> = "EnforceConsumerDeletion" [ANY],
+    }
+}
+
+impl Operation for DeleteStream {
+    const NAME: &'static str = "DeleteStream";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = DeleteStreamInput;
+    type Output = ();
+
+    async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let name = naming::stream_name(context, Self::NAME, name, arn)?;
+        context.engine.delete_stream(&context.scope, name).await.map_err(to_wire)
+    }
+}

@@ -1,0 +1,46 @@
+//! DescribeLimits.
+
+use super::shapes::integer;
+use super::{Context, Operation};
+use anabranch_protocol::{ErrorKind, WireError, input, output};
+
+pub(crate) struct DescribeLimits;
+
+input! {
+    /// What is asked: nothing.
+    pub(crate) struct DescribeLimitsInput {}
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct DescribeLimitsOutput {
+        shard_limit: i32 = "ShardLimit",
+        open_shard_count: i32 = "OpenShardCount",
+        on_demand_stream_count: i32 = "OnDemandStreamCount",
+        on_demand_stream_count_limit: i32 = "OnDemandStreamCountLimit",
+        channel_count: Option<i32> = "ChannelCount",
+        channel_count_limit: Option<i32> = "ChannelCountLimit",
+    }
+}
+
+impl Operation for DescribeLimits {
+    const NAME: &'static str = "DescribeLimits";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::LimitExceeded];
+    type Input<'a> = DescribeLimitsInput;
+    type Output = DescribeLimitsOutput;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        _input: Self::Input<'a>,
+    ) -> Result<DescribeLimitsOutput, WireError> {
+        let limits = context.engine.account_limits(&context.scope);
+        Ok(DescribeLimitsOutput {
+            shard_limit: integer(limits.shard_limit),
+            open_shard_count: integer(limits.open_shards),
+            on_demand_stream_count: integer(limits.on_demand_streams as u64),
+            on_demand_stream_count_limit: integer(limits.on_demand_limit as u64),
+            channel_count: None,
+            channel_count_limit: None,
+        })
+    }
+}

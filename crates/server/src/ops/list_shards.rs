@@ -1,0 +1,128 @@
+//! ListShards.
+
+use super::shapes::{Shard, ShardFilter};
+use super::{Context, Operation, naming};
+use crate::error::to_wire;
+use anabranch_engine::ShardPageRequest;
+use anabranch_model::ShardId;
+use anabranch_model::shard_filter::ShardFilter as ModelShardFilter;
+use anabranch_protocol::shape::{Rule, rules::*};
+use anabranch_protocol::{ErrorKind, Timestamp, WireError, input, output};
+
+pub(crate) struct ListShards;
+
+input! {
+    /// What is asked.
+    pub(crate) struct ListShardsInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        next_token: Option<String> = "NextToken" [NEXT_TOKEN],
+        exclusive_start_shard_id: Option<String> = "ExclusiveStartShardId" [SHARD_ID],
+        max_results: Option<i32> = "MaxResults" [Rule::between(1, 10_000)],
+        stream_creation_timestamp: Option<Timestamp> = "StreamCreationTimestamp" [ANY],
+        shard_filter: Option<ShardFilter> = "ShardFilter" [ANY],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+    }
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct ListShardsOutput {
+        shards: Option<Vec<Shard>> = "Shards",
+        next_token: Option<String> = "NextToken",
+    }
+}
+
+impl Operation for ListShards {
+    const NAME: &'static str = "ListShards";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::ExpiredNextToken,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = ListShardsInput;
+    type Output = ListShardsOutput;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<ListShardsOutput, WireError> {
+        let limit = input.max_results.map(|limit| limit as usize);
+        let request = match input.next_token.as_deref() {
+            Some(token) => next_page(context, &input, token, limit)?,
+            None => first_page(context, &input, limit)?,
+        };
+        let page = context.engine.list_shards(&context.scope, &request).map_err(to_wire)?;
+        Ok(ListShardsOutput {
+            shards: Some(page.shards.iter().map(|slot| Shard::from(&slot.shard)).collect()),
+            next_token: page.next_token,
+        })
+    }
+}
+
+fn first_page<'a>(
+    context: &Context<'_>,
+    input: &'a ListShardsInput,
+    limit: Option<usize>,
+) -> Result<ShardPageRequest<'a>, WireError> {
+    let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+    if name.is_none() && arn.is_none() {
+        return Err(WireError::invalid_argument(
+            "Either NextToken or StreamName should be provided.",
+        ));
+    }
+    let name = naming::stream_name(context, ListShards::NAME, name, arn)?;
+    let after = input.exclusive_start_shard_id.as_deref().map(|id| {
+        ShardId::parse_lenient(id)
+            .ok_or_else(|| WireError::invalid_argument("ExclusiveStartShardId is invalid."))
+    });
+    let filter = input.shard_filter.as_ref().map(ShardFilter::to_model).transpose()?;
+    Ok(ShardPageRequest::First {
+        name,
+        after: after.transpose()?,
+        filter: filter.unwrap_or(ModelShardFilter::FromTrimHorizon),
+        limit,
+        created_secs: input.stream_creation_timestamp.map(|time| time.0.div_euclid(1000)),
+    })
+}
+
+/// A token names its stream. Beside it the service refuses a name; boto3's paginator sends one
+/// all the same, so that a name (or ARN) of the token's own stream is let through.
+fn next_page<'a>(
+    context: &Context<'_>,
+    input: &'a ListShardsInput,
+    token: &'a str,
+    limit: Option<usize>,
+) -> Result<ShardPageRequest<'a>, WireError> {
+    let excluded = [
+        ("ExclusiveStartShardId", input.exclusive_start_shard_id.is_some()),
+        ("ShardFilter", input.shard_filter.is_some()),
+        ("StreamCreationTimestamp", input.stream_creation_timestamp.is_some()),
+    ];
+    if let Some((member, _)) = excluded.iter().find(|(_, given)| *given) {
+        return Err(together(member));
+    }
+    let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+    let named = match (name, arn) {
+        (None, None) => None,
+        _ => Some(naming::stream_name(context, ListShards::NAME, name, arn)?),
+    };
+    let request = ShardPageRequest::Next { token, name: named, limit };
+    let is_foreign = named.is_some()
+        && context.engine.list_shards(&context.scope, &request).is_err()
+        && context
+            .engine
+            .list_shards(&context.scope, &ShardPageRequest::Next { token, name: None, limit })
+            .is_ok();
+    if is_foreign {
+        return Err(together(if name.is_some() { "StreamName" } else { "StreamARN" }));
+    }
+    Ok(request)
+}
+
+fn together(member: &str) -> WireError {
+    WireError::invalid_argument(format!("NextToken and {member} cannot be provided together."))
+}

@@ -1,0 +1,62 @@
+//! The operations, one file each: its shapes, its errors, and what it does.
+
+mod naming;
+mod shapes;
+mod tag_text;
+
+pub(crate) mod add_tags_to_stream;
+pub(crate) mod create_stream;
+pub(crate) mod decrease_stream_retention_period;
+pub(crate) mod delete_stream;
+pub(crate) mod describe_limits;
+pub(crate) mod describe_stream;
+pub(crate) mod describe_stream_summary;
+pub(crate) mod get_records;
+pub(crate) mod get_shard_iterator;
+pub(crate) mod increase_stream_retention_period;
+pub(crate) mod list_shards;
+pub(crate) mod list_streams;
+pub(crate) mod list_tags_for_stream;
+pub(crate) mod put_record;
+pub(crate) mod put_records;
+pub(crate) mod remove_tags_from_stream;
+
+use crate::auth::Caller;
+use anabranch_engine::{Engine, Scope};
+use anabranch_protocol::shape::{Shape, Structure};
+use anabranch_protocol::{Decode, Encode, ErrorKind, WireError};
+use std::sync::Arc;
+
+/// What a handler works with.
+pub(crate) struct Context<'a> {
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) caller: &'a Caller,
+    /// The caller's account and Region.
+    pub(crate) scope: Scope,
+}
+
+/// An operation of the service.
+pub(crate) trait Operation {
+    /// Its name in `X-Amz-Target`.
+    const NAME: &'static str;
+    /// The errors that the service model gives it.
+    const ERRORS: &'static [ErrorKind];
+    /// What it is asked.
+    type Input<'a>: Decode<'a> + Structure + Send;
+    /// What it answers; `()` for an empty body.
+    type Output: Encode + Shape + Send;
+
+    /// Does it.
+    fn run<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> impl Future<Output = Result<Self::Output, WireError>> + Send;
+}
+
+/// The error of a dry run that found nothing wrong.
+fn dry_run_succeeded() -> WireError {
+    WireError::new(
+        ErrorKind::DryRunOperation,
+        "Request would have succeeded, but DryRun flag is set.",
+    )
+}

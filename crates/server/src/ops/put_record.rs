@@ -1,0 +1,90 @@
+//! PutRecord.
+
+use super::put_records::{BlobPayload, explicit_hash_key};
+use super::shapes::EncryptionType;
+use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::error::{single_put_to_wire, to_wire};
+use anabranch_engine::{PutEntry, PutOutcome};
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{Blob, ErrorKind, WireError, input, output};
+use std::borrow::Cow;
+
+pub(crate) struct PutRecord;
+
+input! {
+    /// What is asked.
+    pub(crate) struct PutRecordInput<'a> {
+        stream_name: Option<Cow<'a, str>> = "StreamName" [STREAM_NAME],
+        data: Blob<'a> = "Data" [DATA],
+        partition_key: Option<Cow<'a, str>> = "PartitionKey" [PARTITION_KEY],
+        explicit_hash_key: Option<Cow<'a, str>> = "ExplicitHashKey" [HASH_KEY],
+        sequence_number_for_ordering: Option<Cow<'a, str>> =
+            "SequenceNumberForOrdering" [SEQUENCE_NUMBER],
+        stream_arn: Option<Cow<'a, str>> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<Cow<'a, str>> = "StreamId" [STREAM_ID],
+        dry_run: Option<bool> = "DryRun" [ANY],
+    }
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct PutRecordOutput {
+        shard_id: String = "ShardId",
+        sequence_number: String = "SequenceNumber",
+        encryption_type: Option<EncryptionType> = "EncryptionType",
+    }
+}
+
+impl Operation for PutRecord {
+    const NAME: &'static str = "PutRecord";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::DryRunOperation,
+        ErrorKind::InternalFailure,
+        ErrorKind::InvalidArgument,
+        ErrorKind::ProvisionedThroughputExceeded,
+        ErrorKind::ResourceNotFound,
+        ErrorKind::KmsAccessDenied,
+        ErrorKind::KmsDisabled,
+        ErrorKind::KmsInvalidState,
+        ErrorKind::KmsNotFound,
+        ErrorKind::KmsOptInRequired,
+        ErrorKind::KmsThrottling,
+    ];
+    type Input<'a> = PutRecordInput<'a>;
+    type Output = PutRecordOutput;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<PutRecordOutput, WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let name = naming::stream_name(context, Self::NAME, name, arn)?.to_owned();
+        let entry = PutEntry {
+            partition_key: input.partition_key,
+            explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,
+            data: BlobPayload::new(input.data),
+        };
+        let (engine, scope) = (context.engine, &context.scope);
+        let outcomes = loop {
+            let ordering = input.sequence_number_for_ordering.as_deref();
+            let prepared = engine.prepare_put_record(scope, &name, &entry, ordering);
+            let prepared = prepared.map_err(single_put_to_wire)?;
+            if input.dry_run == Some(true) {
+                return Err(dry_run_succeeded());
+            }
+            if let Some(outcomes) = engine.commit_put(prepared).await.map_err(to_wire)? {
+                break outcomes;
+            }
+        };
+        match outcomes[0] {
+            PutOutcome::Stored { shard, sequence_number } => Ok(PutRecordOutput {
+                shard_id: shard.to_string(),
+                sequence_number: sequence_number.iter().map(|digit| char::from(*digit)).collect(),
+                encryption_type: None,
+            }),
+            // The engine reports a throttled single put as an error.
+            PutOutcome::Throttled { .. } => Err(WireError::bare(ErrorKind::InternalFailure)),
+        }
+    }
+}

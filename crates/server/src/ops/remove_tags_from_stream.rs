@@ -1,0 +1,40 @@
+//! RemoveTagsFromStream.
+
+use super::tag_text::{self, Doing};
+use super::{Context, Operation, naming};
+use crate::error::to_wire;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input};
+
+pub(crate) struct RemoveTagsFromStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct RemoveTagsFromStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        tag_keys: Vec<String> = "TagKeys" [TAG_KEYS],
+    }
+}
+
+impl Operation for RemoveTagsFromStream {
+    const NAME: &'static str = "RemoveTagsFromStream";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = RemoveTagsFromStreamInput;
+    type Output = ();
+
+    async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let name = naming::stream_name(context, Self::NAME, name, arn)?;
+        let keys = input.tag_keys.iter().map(String::as_str);
+        tag_text::check(keys, name, &context.scope.account, Doing::Removing)?;
+        context.engine.remove_tags(&context.scope, name, input.tag_keys).await.map_err(to_wire)
+    }
+}

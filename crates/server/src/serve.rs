@@ -1,0 +1,126 @@
+//! Starting and stopping the server.
+
+use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
+use crate::body::BodyMemory;
+use crate::connection;
+use crate::request::FrontDoor;
+use crate::settings::{Access, ServerSettings, TlsSettings};
+use crate::tls::{self, TlsError};
+use anabranch_engine::{Engine, StartError};
+use anabranch_env::{Clock, Disk};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Nobody would be kept out.
+    #[error(
+        "refusing to listen on {0}, which is not a loopback address, without credentials; add \
+         some with `anabranch credentials add` and give --credentials FILE, or accept everybody \
+         with --insecure-anonymous"
+    )]
+    Unprotected(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen address={address} error={error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// The credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct RunningServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub is_tls: bool,
+    /// The service behind it.
+    pub engine: Arc<Engine>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl RunningServer {
+    /// The URL to give to clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
+    }
+
+    /// Stops accepting, lets requests under way finish, and closes the log.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // A panic there was reported; the log is closed all the same.
+        let _ = self.serving.await;
+        let engine = self.engine;
+        let _ = tokio::task::spawn_blocking(move || engine.store().shut_down()).await;
+    }
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// When it cannot, with what to do about it.
+pub async fn start(
+    settings: ServerSettings,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningServer, ServeError> {
+    let authenticator = authenticator(&settings, &*clock)?;
+    let acceptor = tls::acceptor(&settings.tls, &settings.store.directory)?;
+    // The address first: a taken one is found before gigabytes of journal are read.
+    let listen_error = |error| ServeError::Listen { address: settings.listen, error };
+    let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let engine = Engine::start(settings.store, settings.engine, disk, clock).await?;
+    let door = Arc::new(FrontDoor {
+        engine: engine.clone(),
+        authenticator,
+        bodies: BodyMemory::new(settings.body_memory_bytes),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
+    Ok(RunningServer {
+        address,
+        is_tls: settings.tls != TlsSettings::Off,
+        engine,
+        stop,
+        serving: tokio::spawn(serving),
+    })
+}
+
+fn authenticator(
+    settings: &ServerSettings,
+    clock: &dyn Clock,
+) -> Result<Authenticator, ServeError> {
+    let mode = match &settings.access {
+        Access::Credentials(path) => {
+            let now_secs = (clock.now_ms() / 1000).cast_signed();
+            let file = CredentialsFile::new(path.clone());
+            AuthMode::Sigv4(CredentialStore::open(file, now_secs)?)
+        }
+        Access::Open { insecure } => {
+            if !insecure && !settings.listen.ip().is_loopback() {
+                return Err(ServeError::Unprotected(settings.listen));
+            }
+            AuthMode::Open { account_id: Arc::from(settings.account_id.as_str()) }
+        }
+    };
+    Ok(Authenticator::new(mode, settings.region.as_str()))
+}
