@@ -52,6 +52,9 @@ enum Command {
     Shards(commands::shards::ShardsArgs),
     Bench(Box<commands::bench::BenchArgs>),
     Completions(commands::completions::CompletionsArgs),
+    /// Print the operations' shapes as JSON, for comparison with the service model
+    #[command(hide = true)]
+    Schema,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Shards(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Completions(args) => args.run(),
+        Command::Schema => output::write_json(&anabranch_server::schema::to_json()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use anabranch_engine as engine;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
@@ -17,6 +19,9 @@ use crate::units::ByteSize;
 
 /// The account of callers that do not say theirs.
 pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
+
+/// Memory for request bodies under way; beyond it, requests wait.
+const BODY_MEMORY_BYTES: u64 = 256 << 20;
 
 /// AWS's limits of one shard: 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 calls/s out.
 const AWS_SHARD_LIMITS: ShardLimits = ShardLimits {
@@ -73,7 +78,7 @@ pub(crate) struct ServeSettings {
     /// Bytes of one journal file. Default 64 MiB. Larger files are recycled less often; the
     /// journal's limit and so the recovery time grow with them.
     pub(crate) journal_file_bytes: u64,
-    /// Connections open at once. Default 10000. Further ones wait in the listen queue.
+    /// Connections open at once. Default 20000. Further ones wait in the listen queue.
     pub(crate) max_connections: u32,
 }
 
@@ -131,6 +136,52 @@ pub(crate) enum LimitsPreset {
     Aws,
     /// No limits.
     Off,
+}
+
+impl ServeSettings {
+    /// The settings in the server's own terms.
+    pub(crate) fn to_server(&self) -> anabranch_server::ServerSettings {
+        use anabranch_server as server;
+        let mut store = engine::StoreOptions::new(self.data_dir.clone());
+        store.durability = match self.durability {
+            Durability::Sync => engine::Durability::Sync,
+            Durability::Interval(ms) => engine::Durability::Interval(Duration::from_millis(ms)),
+            Durability::Memory => engine::Durability::Memory,
+        };
+        store.journal_file_bytes = self.journal_file_bytes;
+        store.tail_cache_bytes = self.tail_cache_bytes;
+        let limits = self.shard_limits;
+        server::ServerSettings {
+            listen: self.listen,
+            tls: match &self.tls {
+                Tls::Off => server::TlsSettings::Off,
+                Tls::SelfSigned => server::TlsSettings::SelfSigned,
+                Tls::Files { cert, key } => {
+                    server::TlsSettings::Files { certificate: cert.clone(), key: key.clone() }
+                }
+            },
+            access: match &self.credentials {
+                Some(path) => server::Access::Credentials(path.clone()),
+                None => server::Access::Open { insecure: self.insecure_anonymous },
+            },
+            account_id: self.account_id.clone(),
+            region: self.region.clone(),
+            max_connections: self.max_connections,
+            body_memory_bytes: BODY_MEMORY_BYTES,
+            store,
+            engine: engine::EngineSettings {
+                shard_limit: self.shard_limit,
+                transition_ms: self.transition_ms,
+                rates: engine::ShardRates {
+                    write_bytes: limits.write_bytes_per_s,
+                    write_records: limits.write_records_per_s,
+                    read_bytes: limits.read_bytes_per_s,
+                    read_calls: limits.read_calls_per_s,
+                },
+                limit_creating: limits != NO_SHARD_LIMITS,
+            },
+        }
+    }
 }
 
 impl FromStr for Durability {
@@ -237,7 +288,7 @@ pub(crate) struct ServeLayer {
     /// Size of one journal file [default: 64MiB]
     #[arg(long, env = "ANABRANCH_JOURNAL_FILE_BYTES", value_name = "SIZE")]
     journal_file_bytes: Option<ByteSize>,
-    /// Connections open at once [default: 10000]
+    /// Connections open at once [default: 20000]
     #[arg(long, env = "ANABRANCH_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<u32>,
 }
@@ -320,7 +371,7 @@ impl ServeLayer {
             log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
             tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
             journal_file_bytes: bytes(self.journal_file_bytes, 64 << 20),
-            max_connections: self.max_connections.unwrap_or(10_000),
+            max_connections: self.max_connections.unwrap_or(20_000),
         };
         settings.check()?;
         Ok(settings)

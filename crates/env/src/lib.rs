@@ -14,6 +14,19 @@ pub use disk::{Disk, DiskFile};
 pub use fake_disk::{FakeDisk, Fault};
 pub use real_disk::RealDisk;
 
+/// Raises the number of files and sockets this process may have open to what it is allowed at
+/// most, and returns it. `None`: there is no limit.
+#[must_use]
+pub fn raise_open_files_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
 /// Fills `bytes` from the operating system's random generator.
 pub fn fill_random(bytes: &mut [u8]) {
     rand::fill(bytes);

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
+use anabranch_server::auth::{Credential, CredentialsFile, NewCredential, Secret};
+
+use crate::output::{self, Align, Table};
 use crate::units::Instant;
 
 /// Add, list and remove the access keys that a server accepts.
@@ -103,32 +106,92 @@ impl CredentialsArgs {
 
 impl AddArgs {
     fn run(self) -> anyhow::Result<()> {
-        bail!(
-            "credentials add is not wired yet file={} user={} account={} given_key={} token={} \
-             expires={} json={}",
-            self.file.display(),
-            self.user,
-            self.account_id,
-            self.access_key_id.is_some() && self.secret_access_key.is_some(),
-            self.session_token.is_some(),
-            self.expires.map_or_else(|| "never".to_owned(), |at| at.to_string()),
-            self.json
-        )
+        let key_pair = self.access_key_id.zip(self.secret_access_key);
+        let new = NewCredential {
+            account_id: self.account_id,
+            user: self.user,
+            expires_at: self.expires.map(|at| at.unix_ms.div_euclid(1000)),
+            key_pair: key_pair.map(|(id, secret)| (id, Secret::new(secret))),
+            session_token: self.session_token.map(Secret::new),
+        };
+        let file = CredentialsFile::new(self.file);
+        let now_secs = Instant::now().unix_ms.div_euclid(1000);
+        let added = file.add(&new, &aws_lc_rs::rand::SystemRandom::new(), now_secs)?;
+        match self.json {
+            true => output::write_json(&secrets_json(&added)),
+            false => output::write_stdout(how_to_use(&added, &file).as_bytes()),
+        }
     }
+}
+
+/// The one place where a secret is shown: its owner must learn it once.
+fn secrets_json(added: &Credential) -> serde_json::Value {
+    let mut shown = public_json(added);
+    shown["secret_access_key"] = added.secret_access_key.expose().into();
+    if let Some(token) = &added.session_token {
+        shown["session_token"] = token.expose().into();
+    }
+    shown
+}
+
+fn how_to_use(added: &Credential, file: &CredentialsFile) -> String {
+    let token = added
+        .session_token
+        .as_ref()
+        .map(|token| format!("export AWS_SESSION_TOKEN={}\n", token.expose()))
+        .unwrap_or_default();
+    format!(
+        "# Shown once; it is in {} as well. For AWS clients:\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={}\n{token}\
+         # For the server: anabranch serve --credentials {}\n",
+        file.path().display(),
+        added.access_key_id,
+        added.secret_access_key.expose(),
+        file.path().display()
+    )
+}
+
+fn public_json(credential: &Credential) -> serde_json::Value {
+    serde_json::json!({
+        "access_key_id": &*credential.access_key_id,
+        "account_id": &*credential.account_id,
+        "user": &*credential.user,
+        "principal_arn": &*credential.principal_arn,
+        "has_session_token": credential.session_token.is_some(),
+        "expires_at": credential.expires_at,
+        "created_at": credential.created_at,
+    })
 }
 
 impl ListArgs {
     fn run(self) -> anyhow::Result<()> {
-        bail!("credentials list is not wired yet file={} json={}", self.file.display(), self.json)
+        let credentials = CredentialsFile::new(self.file).load()?;
+        if self.json {
+            return credentials.iter().try_for_each(|c| output::write_json(&public_json(c)));
+        }
+        let columns = ["ACCESS KEY", "ACCOUNT", "USER", "EXPIRES"];
+        let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
+        for credential in &credentials {
+            let expires = credential.expires_at.map(|secs| Instant { unix_ms: secs * 1000 });
+            table.row(vec![
+                credential.access_key_id.to_string(),
+                credential.account_id.to_string(),
+                credential.user.to_string(),
+                expires.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+            ]);
+        }
+        output::write_stdout(table.render().as_bytes())
     }
 }
 
 impl RemoveArgs {
     fn run(self) -> anyhow::Result<()> {
-        bail!(
-            "credentials remove is not wired yet file={} key={}",
-            self.file.display(),
-            self.access_key_id
-        )
+        let file = CredentialsFile::new(self.file);
+        if !file.remove(&self.access_key_id)? {
+            bail!("the file has no such key access_key_id={}", self.access_key_id);
+        }
+        eprintln!("removed {}; a running server refuses it from now on", self.access_key_id);
+        Ok(())
     }
 }

@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use anabranch_env::{RealDisk, SystemClock};
+use anabranch_server::RunningServer;
+use anyhow::Context;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use crate::output;
-use crate::settings::{ServeLayer, ServeSettings};
+use crate::settings::{LogFormat, ServeLayer, ServeSettings};
 
 /// Run a server until SIGINT or SIGTERM.
 #[derive(Debug, Args)]
@@ -52,7 +59,80 @@ impl ServeArgs {
 }
 
 fn serve(settings: ServeSettings) -> anyhow::Result<()> {
-    bail!("serve is not wired yet listen={}", settings.listen)
+    start_log(&settings)?;
+    let wanted = u64::from(settings.max_connections) + FILES_BESIDE_CONNECTIONS;
+    if let Some(files) = anabranch_env::raise_open_files_limit().filter(|files| *files < wanted) {
+        tracing::warn!(files, wanted, "the limit of open files is below --max-connections");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve_until_told(settings))
+}
+
+/// Journal, segments and what the runtime needs.
+const FILES_BESIDE_CONNECTIONS: u64 = 512;
+
+fn start_log(settings: &ServeSettings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.log_level)
+        .with_context(|| format!("not a log filter log_level={:?}", settings.log_level))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+    Ok(())
+}
+
+async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
+    // Before anything is announced: whoever waits for the announcement may stop us at once.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let server = anabranch_server::start(
+        settings.to_server(),
+        Arc::new(RealDisk),
+        Arc::new(SystemClock::default()),
+    );
+    let server = server.await?;
+    announce(&settings, &server)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: no new connections, requests under way finish");
+    server.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The line that tells how it runs, and the one that scripts read.
+fn announce(settings: &ServeSettings, server: &RunningServer) -> anyhow::Result<()> {
+    let auth = match &settings.credentials {
+        Some(path) => format!("sigv4, keys of {}", path.display()),
+        None => "open, any credentials are accepted".to_owned(),
+    };
+    let recovery = server.engine.recovery;
+    if recovery.torn_bytes > 0 {
+        tracing::warn!(
+            bytes = recovery.torn_bytes,
+            "cut a torn tail: writes that were never acknowledged"
+        );
+    }
+    let durability = server.engine.store().durability();
+    if durability != anabranch_engine::Durability::Sync {
+        tracing::warn!(%durability, "acknowledged records can be lost: durability is not sync");
+    }
+    tracing::info!(
+        address = %server.url(),
+        data_dir = %settings.data_dir.display(),
+        auth,
+        %durability,
+        streams = recovery.streams,
+        recovered_records = recovery.records,
+        "ready"
+    );
+    output::write_stdout(format!("listening on {}\n", server.url()).as_bytes())
 }
 
 #[cfg(test)]

@@ -72,6 +72,10 @@ pub struct NewCredential {
     pub user: String,
     /// Unix seconds after which the key is refused.
     pub expires_at: Option<i64>,
+    /// Access key id and secret, when they are not to be random.
+    pub key_pair: Option<(String, Secret)>,
+    /// Must accompany every request made with the key.
+    pub session_token: Option<Secret>,
 }
 
 /// Why the credentials file was not read or not changed.
@@ -167,19 +171,40 @@ impl CredentialsFile {
     ) -> Result<Credential, CredentialsError> {
         check_account_id(&new.account_id).map_err(CredentialsError::InvalidNew)?;
         check_user(&new.user).map_err(CredentialsError::InvalidNew)?;
+        if let Some(token) = &new.session_token {
+            check_secret("session_token", token.expose()).map_err(CredentialsError::InvalidNew)?;
+        }
         let fresh = |_| CredentialsError::NoRandomness;
+        let (access_key_id, secret_access_key) = match &new.key_pair {
+            Some((id, secret)) => {
+                check_access_key_id(id).map_err(CredentialsError::InvalidNew)?;
+                check_secret("secret_access_key", secret.expose())
+                    .map_err(CredentialsError::InvalidNew)?;
+                (id.as_str().into(), secret.clone())
+            }
+            None => (
+                secret::random_access_key_id(rng).map_err(fresh)?.into(),
+                secret::random_secret(rng).map_err(fresh)?,
+            ),
+        };
         let credential = Credential {
-            access_key_id: secret::random_access_key_id(rng).map_err(fresh)?.into(),
-            secret_access_key: secret::random_secret(rng).map_err(fresh)?,
+            access_key_id,
+            secret_access_key,
             account_id: new.account_id.as_str().into(),
             user: new.user.as_str().into(),
-            session_token: None,
+            session_token: new.session_token.clone(),
             expires_at: new.expires_at,
             created_at: Some(now_unix_secs),
             principal_arn: principal_arn(&new.account_id, &new.user),
         };
         let pending = PendingFile::create(&self.path)?;
         let mut credentials = self.load_or_empty()?;
+        if credentials.iter().any(|other| other.access_key_id == credential.access_key_id) {
+            let id = &credential.access_key_id;
+            return Err(CredentialsError::InvalidNew(format!(
+                "the file has this access key already; remove it first access_key_id={id}"
+            )));
+        }
         credentials.push(credential.clone());
         pending.replace_with(&credentials)?;
         Ok(credential)

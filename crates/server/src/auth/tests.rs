@@ -45,7 +45,13 @@ fn file_with(text: &str) -> (TempDir, CredentialsFile) {
 }
 
 fn new_credential(account_id: &str, user: &str) -> NewCredential {
-    NewCredential { account_id: account_id.into(), user: user.into(), expires_at: None }
+    NewCredential {
+        account_id: account_id.into(),
+        user: user.into(),
+        expires_at: None,
+        key_pair: None,
+        session_token: None,
+    }
 }
 
 fn problem_of(text: &str) -> String {
