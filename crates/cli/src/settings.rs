@@ -78,7 +78,7 @@ pub(crate) struct ServeSettings {
     /// Bytes of one journal file. Default 64 MiB. Larger files are recycled less often; the
     /// journal's limit and so the recovery time grow with them.
     pub(crate) journal_file_bytes: u64,
-    /// Connections open at once. Default 20000. Further ones wait in the listen queue.
+    /// Connections open at once. Default 16384. Further ones wait in the listen queue.
     pub(crate) max_connections: u32,
 }
 
@@ -357,7 +357,7 @@ impl ServeLayer {
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
             region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
-            shard_limit: self.shard_limit.unwrap_or(20_000),
+            shard_limit: self.shard_limit.unwrap_or(16_384),
             transition_ms: self.transition_ms.unwrap_or(20),
             shard_limits: ShardLimits {
                 write_bytes_per_s: bytes(self.limit_shard_write_bytes, base.write_bytes_per_s),
@@ -371,7 +371,7 @@ impl ServeLayer {
             log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
             tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
             journal_file_bytes: bytes(self.journal_file_bytes, 64 << 20),
-            max_connections: self.max_connections.unwrap_or(20_000),
+            max_connections: self.max_connections.unwrap_or(16_384),
         };
         settings.check()?;
         Ok(settings)
