@@ -115,7 +115,8 @@ impl Engine {
         let next = IteratorPosition { from_index: reply.next_index, ..position };
         let millis_behind_latest = match reply.at_tip {
             true => 0,
-            false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)),
+            // Zero says that there is nothing more, which is not so, however recent the rest is.
+            false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
         };
         GetReply {
             runs: reply.runs,

@@ -175,7 +175,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     journal: Mutex<Option<crate::journal::JournalFile>>,
-    _lock: Option<Box<dyn Send + Sync>>,
+    /// Held as long as this process may write to the directory.
+    lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -231,7 +232,7 @@ impl Store {
             clock,
             threads: Mutex::new(Vec::new()),
             journal: Mutex::new(opened.journal),
-            _lock: opened.lock,
+            lock: Mutex::new(opened.lock),
         };
         Ok((store, opened.recovered))
     }
@@ -441,6 +442,7 @@ impl Store {
             // A panic was reported by the thread itself.
             let _ = thread.join();
         }
+        *self.lock.lock() = None;
     }
 }
 
