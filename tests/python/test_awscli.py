@@ -32,10 +32,11 @@ def aws(server):
     return run
 
 
-def test_a_stream_from_its_beginning_to_its_end(aws):
+def test_a_stream_from_its_beginning_to_its_end(aws, client):
     name = streams.unique("cli")
     by_name = ["--stream-name", name]
     assert aws("create-stream", *by_name, "--shard-count", 2, "--tags", "team=blue") is None
+    streams.wait_active(client, name)
     aws("wait", "stream-exists", *by_name)
     described = aws("describe-stream", *by_name)["StreamDescription"]
     assert described["StreamARN"] == arn(name) and len(described["Shards"]) == 2
@@ -45,11 +46,11 @@ def test_a_stream_from_its_beginning_to_its_end(aws):
     assert len(aws("list-shards", *by_name, "--shard-filter", "Type=AT_LATEST")["Shards"]) == 2
 
     put = aws("put-record", *by_name, "--partition-key", "k", "--explicit-hash-key", "0",
-              "--data", base64.b64encode(b"hello").decode())
+              "--data", "hello")
     assert put["ShardId"] == "shardId-000000000000"
     many = aws("put-records", *by_name, "--records", json.dumps([
-        {"Data": base64.b64encode(b"%d" % index).decode(), "PartitionKey": "k",
-         "ExplicitHashKey": "0"} for index in range(3)]))
+        {"Data": str(index), "PartitionKey": "k", "ExplicitHashKey": "0"}
+        for index in range(3)]))
     assert many["FailedRecordCount"] == 0
     position = aws("get-shard-iterator", *by_name, "--shard-id", put["ShardId"],
                    "--shard-iterator-type", "TRIM_HORIZON")["ShardIterator"]
@@ -68,6 +69,7 @@ def test_a_stream_from_its_beginning_to_its_end(aws):
         {"Key": "b", "Value": "2"}, {"Key": "team", "Value": "blue"}]
     assert aws("describe-limits")["OpenShardCount"] >= 2
     assert aws("delete-stream", *by_name) is None
+    streams.wait_gone(client, name)
     aws("wait", "stream-not-exists", *by_name)
 
 

@@ -211,7 +211,8 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_leaves_the_server_readable_and_it_recovers(start_server, small_disk):
-    server = start_server("--limits", "off", "--transition-ms", "0", data_dir=small_disk / "data")
+    server = start_server("--limits", "off", "--transition-ms", "0", "--journal-file-bytes", "16MiB",
+                          data_dir=small_disk / "data")
     client = server.client()
     name = streams.create(client)
     acknowledged = []

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import subprocess
 
 import botocore.exceptions
 import pytest
@@ -69,12 +70,14 @@ def test_the_certificate_is_kept_over_a_restart_and_its_key_is_private(start_ser
     assert keys and all(path.stat().st_mode & 0o077 == 0 for path in keys)
 
 
-def test_a_certificate_of_ones_own(start_server):
-    first = start_server("--tls-self-signed")
-    cert = first.data_dir / "tls-cert.pem"
-    key = next(path for path in first.data_dir.glob("tls-*") if path != cert)
-    second = start_server("--tls-cert", cert, "--tls-key", key)
-    assert second.client(verify=str(cert)).list_streams()["StreamNames"] == []
+def test_a_certificate_of_ones_own(start_server, tmp_path):
+    cert, key = tmp_path / "own.pem", tmp_path / "own.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=own", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-out", cert, "-keyout", key], check=True, capture_output=True)
+    server = start_server("--tls-cert", cert, "--tls-key", key)
+    assert server.client(verify=str(cert)).list_streams()["StreamNames"] == []
 
 
 def test_a_certificate_that_is_none_is_refused(tmp_path):

@@ -50,7 +50,7 @@ def test_each_constraint_alone(server, name, request_body, expected):
     compare(items(reply), expected)
 
 
-@pytest.mark.parametrize("operation", model.OPERATIONS)
+@pytest.mark.parametrize("operation", sorted({case[0].split("-")[0] for case in ALL}))
 def test_all_members_broken_at_once(server, operation):
     broken, request, expected = set(), model.valid_request(operation), []
     for path, shape, required in constraints.members(operation):
@@ -62,8 +62,6 @@ def test_all_members_broken_at_once(server, operation):
             broken.add(path)
             request = constraints.with_value(request, path, found[0][1])
             expected += found[0][2]
-    if not expected:
-        pytest.skip("the operation has no member with a constraint")
     found = items(raw.send(server, encode(request), operation))
     assert len(found) == min(10, len(expected))
     surplus = [text for text in found

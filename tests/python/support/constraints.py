@@ -86,9 +86,15 @@ def text_path(path):
     return ".".join(words)
 
 
+# What a structure needs beside the member that is broken.
+BESIDE = {"ShardFilter": {"Type": "AT_LATEST"}}
+
+
 def with_value(request, path, value):
     """A copy of the request with this value at the path; None leaves it out."""
     request = copy.deepcopy(request)
+    if len(path) > 1 and path[0] in BESIDE:
+        request.setdefault(path[0], dict(BESIDE[path[0]]))
     target = request
     for part, following in zip(path, path[1:]):
         if isinstance(part, int):

@@ -35,7 +35,7 @@ class Reply:
 
     @property
     def cbor(self):
-        return cbor2.loads(self.body)
+        return decode_cbor_raw(self.body)
 
     @property
     def error(self):
@@ -171,7 +171,7 @@ class _Raw:
 
 def signed_request(server, operation, value, access_key, secret, token=None, region=REGION,
                    at=None, query=False, expires=300, service="kinesis", body=None, path="/",
-                   content_type=JSON):
+                   content_type=JSON, extra=None):
     """(path, body, headers) with a true Signature Version 4, made at the moment `at`."""
     body = json.dumps(value).encode() if body is None else body
     request = botocore.awsrequest.AWSRequest(
@@ -179,7 +179,8 @@ def signed_request(server, operation, value, access_key, secret, token=None, reg
         url=f"{server.endpoint}{path}",
         # The query form would move the body into the query; it signs the body's hash all the same.
         data=None if query else body,
-        headers={"Content-Type": content_type, "X-Amz-Target": PREFIX + operation},
+        headers={"Content-Type": content_type, "X-Amz-Target": PREFIX + operation,
+                 **(extra or {})},
     )
     credentials = botocore.credentials.Credentials(access_key, secret, token)
     if query:

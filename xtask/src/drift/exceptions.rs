@@ -12,7 +12,8 @@ struct File {
     exception: Vec<Exception>,
 }
 
-/// A difference that is allowed. In `path`, a segment `*` stands for any one segment.
+/// A difference that is allowed. In `path`, a segment `*` stands for any one segment, and `**` at
+/// the end for one or more.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exception {
@@ -26,10 +27,15 @@ impl Exception {
         if self.difference != difference.kind {
             return false;
         }
-        let wanted: Vec<&str> = self.path.split('.').collect();
-        let found: Vec<&str> = difference.path.split('.').collect();
-        wanted.len() == found.len()
-            && wanted.iter().zip(&found).all(|(wanted, found)| *wanted == "*" || wanted == found)
+        let mut found = difference.path.split('.');
+        for wanted in self.path.split('.') {
+            match found.next() {
+                Some(_) if wanted == "**" => return true,
+                Some(segment) if wanted == "*" || wanted == segment => {}
+                _ => return false,
+            }
+        }
+        found.next().is_none()
     }
 }
 

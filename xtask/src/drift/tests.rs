@@ -178,6 +178,26 @@ fn an_exception_excuses_its_own_difference_only() {
 }
 
 #[test]
+fn an_exception_may_cover_a_whole_side() {
+    let exceptions = parse(
+        r#"
+        [[exception]]
+        path = "*.output.**"
+        difference = "min"
+        reason = "what we answer is not checked on its way out"
+        "#,
+    )
+    .expect("the list is well formed");
+    let mut ours = our_schema();
+    ours["operations"][0]["output"][0]["min"] = json!(7);
+    ours["operations"][0]["input"][0]["min"] = json!(7);
+    let found = differences(&their_model(), &ours);
+    let (unexcused, unused) = apply(&found, &exceptions);
+    assert_eq!(unexcused.iter().map(|d| d.path.as_str()).collect::<Vec<_>>(), ["Put.input.Name"]);
+    assert!(unused.is_empty());
+}
+
+#[test]
 fn an_exception_without_a_reason_is_refused() {
     let text = "[[exception]]\npath = \"a\"\ndifference = \"max\"\nreason = \" \"\n";
     assert!(parse(text).is_err());
