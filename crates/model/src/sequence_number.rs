@@ -184,10 +184,10 @@ mod tests {
     fn agrees_with_numbers_of_the_real_service() {
         let old = "49594189147623985939251953501666965394405037144469929986";
         let number = SequenceNumber {
-            created_secs: 0x5c_9993_c8,
+            created_secs: 0x5c99_93c8,
             shard_index: 0,
             index: 195,
-            time_secs: 0x5c_9993_df,
+            time_secs: 0x5c99_93df,
         };
         assert_eq!(number.to_string(), old);
         assert_eq!(SequenceNumber::parse(old), Some(number));

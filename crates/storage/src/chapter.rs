@@ -58,7 +58,7 @@ impl Chapters {
     }
 
     /// The first chapter that may hold an index of `index` or later.
-    pub(crate) fn from_index(&self, index: u64) -> Option<Arc<Chapter>> {
+    pub(crate) fn at_or_after(&self, index: u64) -> Option<Arc<Chapter>> {
         let chapters = self.0.read();
         let after = chapters.partition_point(|chapter| chapter.first_index <= index);
         chapters

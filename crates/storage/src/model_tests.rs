@@ -28,7 +28,7 @@ struct TestHost {
 
 impl Host for TestHost {
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        Some(if shard.0 % 2 == 0 { RetentionClass::Day } else { RetentionClass::Week })
+        Some(if shard.0.is_multiple_of(2) { RetentionClass::Day } else { RetentionClass::Week })
     }
 
     fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
@@ -340,7 +340,7 @@ async fn damage_in_acknowledged_journal_is_refused_not_cut() {
     drop(store);
     let journal = PathBuf::from("/data/journal/0000000000000001.journal");
     disk.corrupt(&journal, |bytes| bytes[300] ^= 1);
-    let error = open(&disk).err().expect("refused").to_string();
+    let error = open(&disk).expect_err("refused").to_string();
     assert!(error.contains("offset=64") && error.contains("journal"), "{error}");
     disk.corrupt(&journal, |bytes| bytes[300] ^= 1);
     open(&disk).expect("intact again");

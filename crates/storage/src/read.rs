@@ -67,7 +67,7 @@ pub(crate) fn read(shared: &Shared, request: &ReadRequest) -> Result<ReadReply, 
     let mut at = request.from_index;
     let mut cold_chapters = 0;
     while at < stop && cold_chapters < COLD_CHAPTERS_MAX {
-        let Some(chapter) = shared.chapters.from_index(at).filter(|c| c.first_index < stop) else {
+        let Some(chapter) = shared.chapters.at_or_after(at).filter(|c| c.first_index < stop) else {
             at = stop;
             break;
         };

@@ -395,7 +395,7 @@ impl Store {
     #[must_use]
     pub fn is_in_memory(&self, from_index: u64) -> bool {
         // Eviction goes from old to new: if this chapter is in memory, all later ones are.
-        let chapter = self.shared.chapters.from_index(from_index);
+        let chapter = self.shared.chapters.at_or_after(from_index);
         chapter.is_none_or(|chapter| chapter.state.read().memtable.is_some())
     }
 
