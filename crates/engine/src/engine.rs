@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+/// Pause before another try to purge a deleted stream.
+const PURGE_PAUSE: Duration = Duration::from_secs(5);
+
 /// The Kinesis service of one cell.
 #[derive(Debug)]
 pub struct Engine {
@@ -121,15 +124,17 @@ impl Engine {
     pub(crate) fn purge_later(self: &Arc<Self>, number: u32, delay: Duration) {
         let engine = Arc::downgrade(self);
         tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
-            let Some(engine) = engine.upgrade() else { return };
-            let purged = engine
-                .change(move |_, _| Ok((Command::PurgeStream(PurgeStream { stream: number }), ())))
-                .await;
-            match purged {
-                Ok(()) => engine.store.nudge_maintenance(),
-                // It is hidden already, and a restart takes the deletion up again.
-                Err(error) => tracing::warn!(%error, "a deleted stream still takes space"),
+            let mut delay = delay;
+            loop {
+                tokio::time::sleep(delay).await;
+                let Some(engine) = engine.upgrade() else { return };
+                let command = Command::PurgeStream(PurgeStream { stream: number });
+                match engine.change(move |_, _| Ok((command, ()))).await {
+                    Ok(()) => return engine.store.nudge_maintenance(),
+                    // It is hidden already; what it takes is freed when the journal has room.
+                    Err(error) => tracing::warn!(%error, "a deleted stream still takes space"),
+                }
+                delay = PURGE_PAUSE;
             }
         });
     }
@@ -156,7 +161,7 @@ impl Engine {
         let engine = self.clone();
         let task = tokio::spawn(async move {
             let _sole = engine.changing.lock().await;
-            let now_ms = engine.clock.now_ms();
+            let now_ms = engine.now_ms();
             let (command, closing, reply) = decide(&engine.catalog.read(), now_ms)?;
             let appended = engine.store.append_command(command.encode(), &closing).await?;
             engine.catalog.write().apply(&command, place(&appended));
@@ -171,7 +176,7 @@ impl Engine {
     /// When there is none.
     pub fn stream(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, EngineError> {
         let catalog = self.catalog.read();
-        find(&catalog, scope, name, self.clock.now_ms()).cloned()
+        find(&catalog, scope, name, self.now_ms()).cloned()
     }
 
     /// The stream of this name, if it takes puts and gets.
@@ -180,7 +185,7 @@ impl Engine {
     /// When there is none, or it is still being created.
     pub fn data_stream(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, EngineError> {
         let stream = self.stream(scope, name)?;
-        match stream.status(self.clock.now_ms()) {
+        match stream.status(self.now_ms()) {
             Some(StreamStatus::Active | StreamStatus::Deleting) => Ok(stream),
             Some(StreamStatus::Creating) | None => {
                 Err(EngineError::StreamNotFound(stream.reference.clone()))
@@ -194,10 +199,10 @@ impl Engine {
         &self.store
     }
 
-    /// The time, epoch milliseconds.
+    /// The cell's time, epoch milliseconds: what states, limits and starting positions go by.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
+        self.store.now_ms()
     }
 
     /// Open shards of all accounts.

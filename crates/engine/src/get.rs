@@ -17,6 +17,8 @@ pub struct GetRequest<'a> {
     pub scope: &'a Scope,
     /// The iterator as the client holds it.
     pub iterator: &'a str,
+    /// The stream that the caller says the iterator is of.
+    pub stream: Option<&'a str>,
     /// Records at most, 1..=10000.
     pub records_max: usize,
     /// Only check.
@@ -49,13 +51,16 @@ impl Engine {
         self: &Arc<Self>,
         request: GetRequest<'_>,
     ) -> Result<GetReply, EngineError> {
-        let position = self.open_iterator(request.iterator)?;
-        let (stream, slot) = self.shard_at(request.scope, &position)?;
+        let (position, name) = self.open_iterator(request.iterator)?;
+        let (stream, slot) = self.shard_at(request.scope, &position, &name)?;
+        if request.stream.is_some_and(|stream_name| stream_name != name) {
+            return Err(EngineError::IteratorInvalid);
+        }
         if !slot.meter.read_call(&self.settings.rates, self.clock.monotonic_us()) {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
             return Err(EngineError::ReadRateExceeded { stream, shard });
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let read = ReadRequest {
             shard: slot.key,
             from_index: position.from_index,
@@ -64,10 +69,11 @@ impl Engine {
             records_max: request.records_max,
             bytes_max: limits::GET_RECORDS_BYTES_MAX,
         };
-        let reply = match request.dry_run {
+        let mut reply = match request.dry_run {
             true => ReadReply { next_index: position.from_index, ..ReadReply::default() },
             false => self.read(read).await?,
         };
+        skip_first(&mut reply, &position);
         let bytes = reply.runs.iter().map(counted_bytes).sum();
         slot.meter.read_done(&self.settings.rates, bytes);
         Ok(self.finish(stream, slot, position, reply, now_ms))
@@ -87,14 +93,15 @@ impl Engine {
         &self,
         scope: &Scope,
         position: &IteratorPosition,
+        name: &str,
     ) -> Result<(Arc<Stream>, Arc<ShardSlot>), EngineError> {
         let id = position.shard.shard();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let stream = self.catalog.read().stream_by_number(position.shard.stream()).cloned();
         let stream = stream.filter(|stream| stream.reference.scope == *scope);
         let Some(stream) = stream.filter(|stream| stream.status(now_ms).is_some()) else {
-            // The iterator outlived its stream, whose name is not known any more.
-            return Err(EngineError::ShardNotFound { stream: gone(scope), shard: id });
+            let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
+            return Err(EngineError::ShardNotFound { stream, shard: id });
         };
         match stream.slot(id).cloned() {
             Some(slot) => Ok((stream, slot)),
@@ -112,7 +119,8 @@ impl Engine {
     ) -> GetReply {
         let at_end = reply.at_tip
             && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index);
-        let next = IteratorPosition { from_index: reply.next_index, ..position };
+        let next =
+            IteratorPosition { from_index: reply.next_index, first_from_secs: 0, ..position };
         let millis_behind_latest = match reply.at_tip {
             true => 0,
             // Zero says that there is nothing more, which is not so, however recent the rest is.
@@ -120,12 +128,23 @@ impl Engine {
         };
         GetReply {
             runs: reply.runs,
-            next_iterator: (!at_end).then(|| self.seal_iterator(&next)),
+            next_iterator: (!at_end).then(|| self.seal_iterator(&next, &stream.reference.name)),
             millis_behind_latest,
             child_shards: if at_end { children(&stream, slot.shard.id) } else { Vec::new() },
             stream,
             slot,
         }
+    }
+}
+
+/// Drops the record at the starting index if it is before the starting sequence number.
+fn skip_first(reply: &mut ReadReply, position: &IteratorPosition) {
+    let is_before = reply.runs.first().is_some_and(|run| {
+        run.first_index == position.from_index && run.arrival_ms / 1000 < position.first_from_secs
+    });
+    if is_before {
+        let rest = reply.runs.remove(0).without_first();
+        reply.runs.splice(0..0, rest);
     }
 }
 
@@ -138,8 +157,4 @@ fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
     let is_child =
         |shard: &&Shard| shard.parent == Some(parent) || shard.adjacent_parent == Some(parent);
     stream.shards.iter().map(|slot| &slot.shard).filter(is_child).cloned().collect()
-}
-
-fn gone(scope: &Scope) -> StreamRef {
-    StreamRef { scope: scope.clone(), name: Arc::from("(deleted)") }
 }

@@ -32,8 +32,8 @@ impl Host for CatalogHost {
         Some(stream.retention.trim_horizon_ms(self.clock.now_ms()))
     }
 
-    fn has_dropped_shards(&self) -> bool {
-        self.catalog.read().has_dropped_shards()
+    fn dropped_shards(&self) -> u64 {
+        self.catalog.read().purged_streams()
     }
 
     fn snapshot(&self) -> (u64, Vec<u8>) {

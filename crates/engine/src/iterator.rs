@@ -32,10 +32,14 @@ pub struct IteratorPosition {
     pub from_index: u64,
     /// Records that arrived earlier (epoch milliseconds) are passed over.
     pub from_ms: u64,
+    /// The record at `from_index` itself is passed over if it arrived before this second: a
+    /// sequence number is an index and a time.
+    pub first_from_secs: u64,
 }
 
-/// An iterator is 8 + 8 + 8 + 8 bytes: shard, index, time, and when it was made.
-const ITERATOR_BYTES: usize = 32;
+/// An iterator is five numbers of 8 bytes (shard, index, time, second, and when it was made) and
+/// the stream's name, for the error after the stream is gone.
+const NUMBERS_BYTES: usize = 40;
 
 impl Engine {
     /// Makes a shard iterator.
@@ -56,7 +60,7 @@ impl Engine {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
             return Err(EngineError::ReadRateExceeded { stream, shard });
         }
-        Ok(self.seal_iterator(&position))
+        Ok(self.seal_iterator(&position, &stream.reference.name))
     }
 
     /// A missing stream shows as a missing shard here, as on the service.
@@ -89,7 +93,7 @@ impl Engine {
             stream: reference(),
             shard: shard.to_owned(),
         })?;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let slot = stream.visible_shards(now_ms).find(|slot| slot.shard.id == id);
         slot.ok_or_else(|| EngineError::ShardNotFound { stream: reference(), shard: id })
     }
@@ -104,59 +108,81 @@ impl Engine {
         slot: &ShardSlot,
         position: &StartingPosition,
     ) -> Result<IteratorPosition, EngineError> {
-        let at = |from_index, from_ms| IteratorPosition { shard: slot.key, from_index, from_ms };
+        let shard = slot.key;
+        let at = |from_index, from_ms| IteratorPosition {
+            shard,
+            from_index,
+            from_ms,
+            first_from_secs: 0,
+        };
         let end = slot.shard.closed.map_or(u64::MAX, |closed| closed.end_index);
         match position {
             StartingPosition::TrimHorizon => Ok(at(0, 0)),
             StartingPosition::Latest => Ok(at(self.store.durable_index().min(end), 0)),
             StartingPosition::AtTimestamp(at_ms) => {
-                let (at_ms, now_ms) = (*at_ms, self.clock.now_ms());
+                let (at_ms, now_ms) = (*at_ms, self.now_ms());
                 if at_ms > now_ms {
                     return Err(EngineError::TimestampInFuture { at_ms, now_ms });
                 }
                 Ok(at(0, at_ms))
             }
             StartingPosition::AtSequenceNumber(number) => {
-                Ok(at(starting_index(stream, slot, number)?, 0))
+                let number = starting_number(stream, slot, number)?;
+                let first_from_secs = number.time_secs;
+                Ok(IteratorPosition { first_from_secs, ..at(number.index.min(end), 0) })
             }
             StartingPosition::AfterSequenceNumber(number) => {
-                Ok(at(starting_index(stream, slot, number)?.saturating_add(1).min(end), 0))
+                let number = starting_number(stream, slot, number)?;
+                let first_from_secs = number.time_secs + 1;
+                Ok(IteratorPosition { first_from_secs, ..at(number.index.min(end), 0) })
             }
         }
     }
 
-    pub(crate) fn seal_iterator(&self, position: &IteratorPosition) -> String {
-        let mut payload = [0u8; ITERATOR_BYTES];
-        let fields = [position.shard.0, position.from_index, position.from_ms, self.clock.now_ms()];
-        for (bytes, field) in payload.chunks_exact_mut(8).zip(fields) {
-            bytes.copy_from_slice(&field.to_le_bytes());
-        }
+    pub(crate) fn seal_iterator(&self, position: &IteratorPosition, stream: &str) -> String {
+        let IteratorPosition { shard, from_index, from_ms, first_from_secs } = *position;
+        let numbers = [shard.0, from_index, from_ms, first_from_secs, self.now_ms()];
+        let mut payload = Vec::with_capacity(NUMBERS_BYTES + stream.len());
+        numbers.iter().for_each(|number| payload.extend_from_slice(&number.to_le_bytes()));
+        payload.extend_from_slice(stream.as_bytes());
         self.tokens.seal(Purpose::ShardIterator, &payload)
     }
 
-    pub(crate) fn open_iterator(&self, iterator: &str) -> Result<IteratorPosition, EngineError> {
+    /// The position, and the name of its stream.
+    pub(crate) fn open_iterator(
+        &self,
+        iterator: &str,
+    ) -> Result<(IteratorPosition, String), EngineError> {
         // Some shells hand the quotes on; the service accepts that, too.
         let bare = iterator.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let payload = self
-            .tokens
-            .open(Purpose::ShardIterator, bare.unwrap_or(iterator))
-            .filter(|payload| payload.len() == ITERATOR_BYTES)
-            .ok_or(EngineError::IteratorInvalid)?;
-        let mut fields = [0u64; 4];
-        for (field, bytes) in fields.iter_mut().zip(payload.chunks_exact(8)) {
-            *field = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        }
-        let [shard, from_index, from_ms, issued_ms] = fields;
-        let now_ms = self.clock.now_ms();
+        let payload = self.tokens.open(Purpose::ShardIterator, bare.unwrap_or(iterator));
+        let payload = payload.ok_or(EngineError::IteratorInvalid)?;
+        let (numbers, name) =
+            payload.split_at_checked(NUMBERS_BYTES).ok_or(EngineError::IteratorInvalid)?;
+        let number = |place: usize| {
+            let bytes = numbers[place * 8..place * 8 + 8].try_into();
+            u64::from_le_bytes(bytes.expect("eight bytes"))
+        };
+        let (issued_ms, now_ms) = (number(4), self.now_ms());
         if now_ms.saturating_sub(issued_ms) > limits::ITERATOR_LIFE_MS {
             return Err(EngineError::IteratorExpired { issued_ms, now_ms });
         }
-        Ok(IteratorPosition { shard: ShardKey(shard), from_index, from_ms })
+        let position = IteratorPosition {
+            shard: ShardKey(number(0)),
+            from_index: number(1),
+            from_ms: number(2),
+            first_from_secs: number(3),
+        };
+        Ok((position, String::from_utf8_lossy(name).into_owned()))
     }
 }
 
-/// The index in a starting sequence number, which must be of this shard and incarnation.
-fn starting_index(stream: &Stream, slot: &ShardSlot, number: &str) -> Result<u64, EngineError> {
+/// A starting sequence number, which must be of this shard and incarnation.
+fn starting_number(
+    stream: &Stream,
+    slot: &ShardSlot,
+    number: &str,
+) -> Result<SequenceNumber, EngineError> {
     let (reference, shard) = (stream.reference.clone(), slot.shard.id);
     let Some(parsed) = SequenceNumber::parse(number) else {
         let number = number.to_owned();
@@ -170,5 +196,5 @@ fn starting_index(stream: &Stream, slot: &ShardSlot, number: &str) -> Result<u64
         let number = number.to_owned();
         return Err(EngineError::StartingNumberOfStream { stream: reference, shard, number });
     }
-    Ok(parsed.index)
+    Ok(parsed)
 }

@@ -80,7 +80,7 @@ impl Engine {
         let after = resumed.as_deref().or(request.after);
         let limit = request.limit.unwrap_or(limits::LIST_STREAMS_PAGE);
         let limit = limit.min(limits::LIST_STREAMS_PAGE);
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let catalog = self.catalog.read();
         let mut alive =
             catalog.streams_after(scope, after).filter(|stream| stream.status(now_ms).is_some());
@@ -117,7 +117,7 @@ impl Engine {
         scope: &Scope,
         request: &ShardPageRequest<'_>,
     ) -> Result<ShardPage, EngineError> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let (stream, after, filter, limit) = match request {
             ShardPageRequest::First { name, after, filter, limit, created_secs } => {
                 let stream = self.stream(scope, name)?;

@@ -161,7 +161,7 @@ impl Engine {
         let Some(number) = ordering else { return Ok(()) };
         // Indices only rise, so that any number handed out so far is below the next one.
         let valid = SequenceNumber::parse(number).is_some_and(|parsed| {
-            let now_secs = self.clock.now_ms() / 1000;
+            let now_secs = self.now_ms() / 1000;
             parsed.time_secs <= now_secs && parsed.created_secs <= now_secs
         });
         if valid {

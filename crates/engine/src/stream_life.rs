@@ -82,29 +82,33 @@ impl Engine {
         scope: &Scope,
         name: &str,
     ) -> Result<(), EngineError> {
-        let (scope, name) = (scope.clone(), name.to_owned());
+        let (engine, scope, name) = (self.clone(), scope.clone(), name.to_owned());
         let transition_ms = self.settings.transition_ms;
-        let number = self
-            .change(move |catalog, now_ms| {
-                let stream = find(catalog, &scope, &name, now_ms)?;
-                if let Some(status @ StreamStatus::Deleting) = stream.status(now_ms) {
-                    let stream = stream.reference.clone();
-                    return Err(EngineError::StreamNotActive { stream, status });
-                }
-                let (stream, gone_at_ms) = (stream.number, now_ms + transition_ms);
-                let command = Command::DeleteStream(DeleteStream { stream, gone_at_ms });
-                Ok((command, stream))
-            })
-            .await?;
-        self.purge_later(number, Duration::from_millis(transition_ms));
-        Ok(())
+        // A caller that goes away must not leave a stream that is never purged.
+        let task = tokio::spawn(async move {
+            let number = engine
+                .change(move |catalog, now_ms| {
+                    let stream = find(catalog, &scope, &name, now_ms)?;
+                    if let Some(status @ StreamStatus::Deleting) = stream.status(now_ms) {
+                        let stream = stream.reference.clone();
+                        return Err(EngineError::StreamNotActive { stream, status });
+                    }
+                    let (stream, gone_at_ms) = (stream.number, now_ms + transition_ms);
+                    let command = Command::DeleteStream(DeleteStream { stream, gone_at_ms });
+                    Ok((command, stream))
+                })
+                .await?;
+            engine.purge_later(number, Duration::from_millis(transition_ms));
+            Ok(())
+        });
+        task.await.unwrap_or(Err(EngineError::Interrupted))
     }
 
     /// What the account uses and may use.
     #[must_use]
     pub fn account_limits(&self, scope: &Scope) -> AccountLimits {
         let catalog = self.catalog.read();
-        let usage = Usage::of(&catalog, scope, self.clock.now_ms());
+        let usage = Usage::of(&catalog, scope, self.now_ms());
         AccountLimits {
             shard_limit: u64::from(self.settings.shard_limit),
             open_shards: usage.provisioned_shards,
@@ -160,7 +164,8 @@ fn decide_create(
         let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
         return Err(EngineError::OnDemandLimit { stream, current, limit });
     }
-    let (additional, limit) = (u64::from(shard_count), u64::from(settings.shard_limit));
+    let limit = settings.shard_limit.min(limits::OPEN_SHARDS_MAX);
+    let (additional, limit) = (u64::from(shard_count), u64::from(limit));
     if usage.open_shards + additional > limit {
         let current = usage.open_shards;
         return Err(EngineError::ShardLimit { stream, current, limit, additional });

@@ -82,7 +82,8 @@ impl World {
     }
 
     async fn get(&self, iterator: &str, records_max: usize) -> Result<GetReply, EngineError> {
-        let request = GetRequest { scope: &self.scope, iterator, records_max, dry_run: false };
+        let request =
+            GetRequest { scope: &self.scope, iterator, stream: None, records_max, dry_run: false };
         self.engine.get_records(request).await
     }
 
@@ -250,8 +251,13 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
     let quoted = format!("\"{iterator}\"");
     world.get(&quoted, 1).await.expect("quotes do not matter");
     let stranger = Scope { account: Arc::from("999999999999"), region: world.scope.region.clone() };
-    let request =
-        GetRequest { scope: &stranger, iterator: &iterator, records_max: 1, dry_run: false };
+    let request = GetRequest {
+        scope: &stranger,
+        iterator: &iterator,
+        stream: None,
+        records_max: 1,
+        dry_run: false,
+    };
     let borrowed = world.engine.get_records(request).await;
     assert!(matches!(borrowed, Err(EngineError::ShardNotFound { .. })));
     let forged = world.get(&iterator[..iterator.len() - 4], 1).await;

@@ -265,8 +265,20 @@ impl DiskFile for FakeFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.step()?;
+        let broken = self.disk.begin()?;
         let mut inode = self.inode.lock();
+        if broken {
+            // As Linux does: what could not be written is forgotten, and a later sync succeeds.
+            let lost = std::mem::take(&mut inode.unsynced);
+            for (offset, data) in lost.into_iter().step_by(2) {
+                let durable = inode.durable.clone();
+                let end = (offset + data.len()).min(durable.len());
+                if offset < end {
+                    inode.current[offset..end].copy_from_slice(&durable[offset..end]);
+                }
+            }
+            return Err(io::Error::other("injected"));
+        }
         inode.durable = inode.current.clone();
         inode.unsynced.clear();
         Ok(())

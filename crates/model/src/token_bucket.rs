@@ -15,17 +15,22 @@ pub struct TokenBucket {
 
 const MICRO: i64 = 1_000_000;
 
+/// One second's worth of tokens, in millionths.
+fn burst(per_second: u64) -> i64 {
+    i64::try_from(per_second).unwrap_or(i64::MAX).saturating_mul(MICRO)
+}
+
 impl TokenBucket {
-    /// A full bucket. `per_second` must stay below 2^42.
+    /// A full bucket. Rates over 2^43 tokens a second count as that.
     #[must_use]
     pub fn full(per_second: u64, now_us: u64) -> Self {
-        Self { micro_tokens: per_second as i64 * MICRO, refilled_us: now_us }
+        Self { micro_tokens: burst(per_second), refilled_us: now_us }
     }
 
     fn refill(&mut self, per_second: u64, now_us: u64) {
         // Longer gaps than the burst fill the bucket anyway; capping keeps the product in range.
         let elapsed_us = now_us.saturating_sub(self.refilled_us).min(3_600 * MICRO as u64);
-        let burst = per_second as i64 * MICRO;
+        let burst = burst(per_second);
         let gained = (elapsed_us as i128 * i128::from(per_second)).min(i128::from(i64::MAX)) as i64;
         self.micro_tokens = self.micro_tokens.saturating_add(gained).min(burst);
         self.refilled_us = self.refilled_us.max(now_us);
@@ -38,7 +43,7 @@ impl TokenBucket {
     pub fn try_take(&mut self, per_second: u64, now_us: u64, count: u64) -> bool {
         self.refill(per_second, now_us);
         let wanted = (count as i64).saturating_mul(MICRO);
-        let burst = per_second as i64 * MICRO;
+        let burst = burst(per_second);
         let passes = self.micro_tokens >= wanted.min(burst);
         if passes {
             self.micro_tokens -= wanted;
@@ -59,7 +64,7 @@ impl TokenBucket {
 
     /// Gives back tokens of an item that was refused for another reason.
     pub fn give_back(&mut self, per_second: u64, count: u64) {
-        let burst = per_second as i64 * MICRO;
+        let burst = burst(per_second);
         self.micro_tokens =
             self.micro_tokens.saturating_add((count as i64).saturating_mul(MICRO)).min(burst);
     }

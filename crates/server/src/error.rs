@@ -153,7 +153,10 @@ fn data_too_long(path: &str, bytes_max: usize) -> WireError {
 }
 
 fn partition_key_missing(path: &str) -> WireError {
-    Violation::new(path, Constraint::NotNull).into()
+    WireError::validation(format!(
+        "1 validation error detected: Value null at '{path}' failed to satisfy constraint: \
+         Member must not be null"
+    ))
 }
 
 fn limit_exceeded(message: String) -> WireError {

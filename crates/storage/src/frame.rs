@@ -7,7 +7,7 @@
 //! | 0 | 4 | magic `ABF1` |
 //! | 4 | 1 | kind: 1 run, 2 command, 3 seal |
 //! | 5 | 3 | zero |
-//! | 8 | 8 | number of the file it was written to: frames of a recycled file are told apart |
+//! | 8 | 8 | identity of the file it was written to (random, see `journal.rs`); of a segment, the chapter |
 //! | 16 | 8 | shard key of a run; number of a command; 0 |
 //! | 24 | 8 | index of the run's first record; the cell's next index for the others |
 //! | 32 | 8 | arrival time, epoch milliseconds |
@@ -37,7 +37,7 @@ pub(crate) enum FrameKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     pub(crate) kind: FrameKind,
-    pub(crate) file_number: u64,
+    pub(crate) file_id: u64,
     /// Shard key of a run, number of a command.
     pub(crate) subject: u64,
     pub(crate) index: u64,
@@ -57,7 +57,7 @@ impl FrameHeader {
             FrameKind::Command => 2,
             FrameKind::Seal => 3,
         };
-        out[8..16].copy_from_slice(&self.file_number.to_le_bytes());
+        out[8..16].copy_from_slice(&self.file_id.to_le_bytes());
         out[16..24].copy_from_slice(&self.subject.to_le_bytes());
         out[24..32].copy_from_slice(&self.index.to_le_bytes());
         out[32..40].copy_from_slice(&self.arrival_ms.to_le_bytes());
@@ -84,7 +84,7 @@ impl FrameHeader {
         };
         Some(Self {
             kind,
-            file_number: u64_at(bytes, 8),
+            file_id: u64_at(bytes, 8),
             subject: u64_at(bytes, 16),
             index: u64_at(bytes, 24),
             arrival_ms: u64_at(bytes, 32),
@@ -118,7 +118,7 @@ mod tests {
         (0..3usize, any::<[u64; 5]>(), any::<[u32; 3]>()).prop_map(move |(kind, long, short)| {
             FrameHeader {
                 kind: kinds[kind],
-                file_number: long[0],
+                file_id: long[0],
                 subject: long[1],
                 index: long[2],
                 arrival_ms: long[3],

@@ -12,9 +12,8 @@ pub trait Host: Send + Sync + 'static {
     /// `None`: the shard is gone.
     fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64>;
 
-    /// Whether shards have gone since the process started, so that young segments may have no
-    /// reader any more.
-    fn has_dropped_shards(&self) -> bool;
+    /// Counts up whenever shards have gone, so that segments may have no reader any more.
+    fn dropped_shards(&self) -> u64;
 
     /// The catalog's state and the number of the last command in it.
     fn snapshot(&self) -> (u64, Vec<u8>);

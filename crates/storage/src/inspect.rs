@@ -134,7 +134,7 @@ impl Report {
             records: scan.records,
             valid_bytes: scan.valid_bytes,
             sealed: scan.sealed,
-            torn_bytes: if scan.vouched_bytes > 0 { scan.leftover_bytes } else { 0 },
+            torn_bytes: if scan.has_leftover_frames { scan.leftover_bytes } else { 0 },
         });
     }
 }

@@ -11,8 +11,12 @@
 //! | 8 | 8 | number of the file |
 //! | 16 | 8 | the cell's next index when the file was begun |
 //! | 24 | 8 | the highest arrival time before, epoch milliseconds |
-//! | 32 | 28 | zero |
+//! | 32 | 8 | identity of the file: random, anew each time a file is used |
+//! | 40 | 20 | zero |
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
+//!
+//! Every frame carries the file's identity. Old content of a recycled file, and records whose data
+//! look like frames, are told from frames by it: producers cannot know it.
 
 use crate::format::{FILE_HEADER_BYTES, JOURNAL_MAGIC, Layout, u32_at, u64_at};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
@@ -26,15 +30,24 @@ pub(crate) struct JournalHeader {
     pub(crate) number: u64,
     pub(crate) next_index: u64,
     pub(crate) last_ms: u64,
+    pub(crate) file_id: u64,
 }
 
 impl JournalHeader {
+    /// The header of a file that is about to be used.
+    pub(crate) fn new(number: u64, next_index: u64, last_ms: u64) -> Self {
+        let mut file_id = [0; 8];
+        anabranch_env::fill_random(&mut file_id);
+        Self { number, next_index, last_ms, file_id: u64::from_le_bytes(file_id) }
+    }
+
     pub(crate) fn encode(&self) -> [u8; FILE_HEADER_BYTES as usize] {
         let mut out = [0u8; FILE_HEADER_BYTES as usize];
         out[..4].copy_from_slice(&JOURNAL_MAGIC);
         out[8..16].copy_from_slice(&self.number.to_le_bytes());
         out[16..24].copy_from_slice(&self.next_index.to_le_bytes());
         out[24..32].copy_from_slice(&self.last_ms.to_le_bytes());
+        out[32..40].copy_from_slice(&self.file_id.to_le_bytes());
         let crc = crc32fast::hash(&out[..60]);
         out[60..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -48,6 +61,7 @@ impl JournalHeader {
             number: u64_at(bytes, 8),
             next_index: u64_at(bytes, 16),
             last_ms: u64_at(bytes, 24),
+            file_id: u64_at(bytes, 32),
         })
     }
 }
@@ -57,6 +71,7 @@ impl JournalHeader {
 pub(crate) struct JournalFile {
     file: Arc<dyn DiskFile>,
     pub(crate) number: u64,
+    pub(crate) file_id: u64,
     /// Bytes written.
     offset: u64,
     /// Bytes known to be durable.
@@ -79,13 +94,18 @@ impl JournalFile {
         spare.sync_data()?;
         disk.rename(&layout.spare(), &layout.journal(header.number))?;
         disk.sync_dir(&layout.journal_dir())?;
-        Self::resume(spare, header.number, FILE_HEADER_BYTES)
+        Self::resume(spare, header, FILE_HEADER_BYTES)
     }
 
     /// Goes on writing at `offset`.
-    pub(crate) fn resume(file: Arc<dyn DiskFile>, number: u64, offset: u64) -> io::Result<Self> {
+    pub(crate) fn resume(
+        file: Arc<dyn DiskFile>,
+        header: &JournalHeader,
+        offset: u64,
+    ) -> io::Result<Self> {
         let capacity = file.len()?;
-        Ok(Self { file, number, offset, synced: offset, capacity })
+        let JournalHeader { number, file_id, .. } = *header;
+        Ok(Self { file, number, file_id, offset, synced: offset, capacity })
     }
 
     /// Whether frames of `bytes` fit, and a seal after them.
@@ -115,10 +135,9 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Ends a file that an earlier process wrote, whose last writes may not be durable yet.
-    pub(crate) fn make_durable_and_seal(&mut self, next_index: u64) -> io::Result<()> {
-        self.file.sync_data()?;
-        self.seal(next_index)
+    /// Makes durable what an earlier process may have written without a sync.
+    pub(crate) fn make_durable(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     /// Ends the file. An error is final.
@@ -126,7 +145,7 @@ impl JournalFile {
         self.sync()?;
         let seal = FrameHeader {
             kind: FrameKind::Seal,
-            file_number: self.number,
+            file_id: self.file_id,
             subject: 0,
             index: next_index,
             arrival_ms: 0,
@@ -170,7 +189,7 @@ mod tests {
 
     #[test]
     fn header_round_trips_and_notices_every_flipped_bit() {
-        let header = JournalHeader { number: 3, next_index: 1 << 40, last_ms: 77 };
+        let header = JournalHeader { number: 3, next_index: 1 << 40, last_ms: 77, file_id: 5 };
         let mut bytes = header.encode();
         assert_eq!(JournalHeader::decode(&bytes), Some(header));
         for bit in 0..bytes.len() * 8 {

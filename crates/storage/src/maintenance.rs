@@ -1,6 +1,6 @@
 //! The maintenance thread: turns old journal into segments, and deletes what has expired.
 
-use crate::chapter::Chapter;
+use crate::chapter::{Chapter, ChapterState};
 use crate::format::Layout;
 use crate::host::Host;
 use crate::memtable::MemRun;
@@ -10,11 +10,11 @@ use crate::snapshot;
 use crate::store::Shared;
 use anabranch_env::{Clock, Disk};
 use anabranch_model::ShardKey;
-use anabranch_model::limits::RETENTION_HOURS_MIN;
 use anabranch_model::retention::{HOUR_MS, RetentionClass};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often expiry is looked at without being asked.
@@ -35,6 +35,7 @@ pub(crate) struct Signals {
 
 /// Works until the store is stopped.
 pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
+    let mut expiry = ExpiryPlan::default();
     loop {
         {
             let mut signals = shared.maintenance.lock();
@@ -46,7 +47,7 @@ pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
             }
             signals.wanted = false;
         }
-        let outcome = turn(shared, host, clock.now_ms());
+        let outcome = turn(shared, host, clock.now_ms(), &mut expiry);
         let kind = outcome.as_ref().err().map(io::Error::kind);
         let mut signals = shared.maintenance.lock();
         signals.is_stuck = kind.is_some_and(|kind| kind != ErrorKind::WouldBlock);
@@ -62,8 +63,11 @@ pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
     }
 }
 
-fn turn(shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
-    expire(shared, host, now_ms)?;
+fn turn(shared: &Shared, host: &dyn Host, now_ms: u64, expiry: &mut ExpiryPlan) -> io::Result<()> {
+    // What cannot be deleted must not keep what is new from being stored.
+    if let Err(error) = expire(shared, host, now_ms, expiry) {
+        tracing::error!(%error, "expired records could not be deleted; it will be tried again");
+    }
     if shared.options.durability != Durability::Memory {
         for chapter in shared.chapters.all() {
             let state = chapter.state.read();
@@ -157,11 +161,18 @@ fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         other => other?,
     }
-    disk.sync_dir(&layout.journal_dir())
+    let synced = disk.sync_dir(&layout.journal_dir());
+    if synced.is_err() {
+        // The file may come back under its old name: it must never be written to again.
+        shared.failed.store(true, Ordering::Release);
+    }
+    synced
 }
 
 /// Drops memtables, old ones first, until the tail cache is within its limit.
 fn evict(shared: &Shared) {
+    // Freed after the guards are gone: readers do not wait for the allocator.
+    let mut evicted = Vec::new();
     let mut excess = shared.chapters.memory_bytes().saturating_sub(shared.options.tail_cache_bytes);
     for chapter in shared.chapters.all() {
         if excess == 0 {
@@ -172,38 +183,61 @@ fn evict(shared: &Shared) {
             && let Some(memtable) = state.memtable.take()
         {
             excess = excess.saturating_sub(memtable.bytes());
+            evicted.push(memtable);
         }
     }
 }
 
+/// When each segment is worth another look: an idle store reads no directories.
+#[derive(Debug, Default)]
+struct ExpiryPlan {
+    look_again_ms: HashMap<SegmentName, u64>,
+    /// [`Host::dropped_shards`] when all segments were last looked at.
+    dropped_shards: u64,
+}
+
+/// A segment is looked at again after this long at the latest: retention may have been lowered.
+const LOOK_AGAIN_MS: u64 = HOUR_MS / 6;
+
 /// Deletes segments, and in memory whole chapters, of which nothing can be read any more.
-fn expire(shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
-    let young = now_ms.saturating_sub(u64::from(RETENTION_HOURS_MIN) * HOUR_MS);
+fn expire(shared: &Shared, host: &dyn Host, now_ms: u64, plan: &mut ExpiryPlan) -> io::Result<()> {
+    let dropped_shards = host.dropped_shards();
+    if dropped_shards != plan.dropped_shards {
+        plan.look_again_ms.clear();
+    }
+    let mut outcome = Ok(());
     for chapter in shared.chapters.all() {
         let state = chapter.state.read();
         if state.end_index.is_none() {
             continue;
         }
-        let segments = state.segments.clone();
-        let memory_only = shared.options.durability == Durability::Memory;
-        if memory_only {
-            let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
-            let readable = memtable.by_shard().iter().any(|(shard, runs)| {
-                let last_ms = runs.last().map_or(0, |run| run.arrival_ms);
-                host.trim_horizon_ms(*shard).is_some_and(|horizon| last_ms >= horizon)
-            });
+        if shared.options.durability == Durability::Memory {
+            let is_readable = is_memory_readable(&state, host);
             drop(state);
-            if !readable {
+            if !is_readable {
                 shared.chapters.remove(chapter.number);
             }
             continue;
         }
+        let segments = state.segments.clone();
         drop(state);
         if let Some(segments) = segments {
-            expire_segments(shared, host, &chapter, segments, young)?;
+            let expired = expire_segments(shared, host, &chapter, segments, now_ms, plan);
+            outcome = outcome.and(expired);
         }
     }
-    Ok(())
+    if outcome.is_ok() {
+        plan.dropped_shards = dropped_shards;
+    }
+    outcome
+}
+
+fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
+    let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
+    memtable.by_shard().iter().any(|(shard, runs)| {
+        let last_ms = runs.last().map_or(0, |run| run.arrival_ms);
+        host.trim_horizon_ms(*shard).is_some_and(|horizon| last_ms >= horizon)
+    })
 }
 
 fn expire_segments(
@@ -211,20 +245,31 @@ fn expire_segments(
     host: &dyn Host,
     chapter: &Chapter,
     segments: Vec<SegmentName>,
-    young_ms: u64,
+    now_ms: u64,
+    plan: &mut ExpiryPlan,
 ) -> io::Result<()> {
     let mut kept = Vec::with_capacity(segments.len());
-    let mut expired = Vec::new();
+    let (mut expired, mut outcome) = (Vec::new(), Ok(()));
     for name in segments {
-        let may_be_readable = name.last_ms >= young_ms && !host.has_dropped_shards();
-        if may_be_readable || is_readable(shared, host, &name)? {
+        let is_due = plan.look_again_ms.get(&name).is_none_or(|again_ms| now_ms >= *again_ms);
+        let is_readable = !is_due
+            || is_readable(shared, host, &name).unwrap_or_else(|error| {
+                // Whoever reads it will be told as well; it stays for `inspect`.
+                outcome = Err(error);
+                true
+            });
+        if is_readable {
+            if is_due {
+                plan.look_again_ms.insert(name, now_ms + LOOK_AGAIN_MS);
+            }
             kept.push(name);
         } else {
+            plan.look_again_ms.remove(&name);
             expired.push(name);
         }
     }
     if expired.is_empty() && !kept.is_empty() {
-        return Ok(());
+        return outcome;
     }
     // Out of the readers' sight first, then off the disk.
     let nothing_left = kept.is_empty();
@@ -236,7 +281,7 @@ fn expire_segments(
         shared.segment_cache.forget(&name);
         shared.disk.remove(&shared.layout.segment_dir().join(name.file_name()))?;
     }
-    Ok(())
+    outcome
 }
 
 fn is_readable(shared: &Shared, host: &dyn Host, name: &SegmentName) -> io::Result<bool> {

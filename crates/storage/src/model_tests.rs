@@ -35,8 +35,8 @@ impl Host for TestHost {
         Some(*self.horizon_ms.lock())
     }
 
-    fn has_dropped_shards(&self) -> bool {
-        false
+    fn dropped_shards(&self) -> u64 {
+        0
     }
 
     fn snapshot(&self) -> (u64, Vec<u8>) {

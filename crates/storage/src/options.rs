@@ -44,8 +44,8 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// Two of the largest runs, so that one always fits into a new file.
-    pub const JOURNAL_FILE_BYTES_MIN: u64 = 24 * 1024 * 1024;
+    /// More than the largest request, so that it fits into a new file.
+    pub const JOURNAL_FILE_BYTES_MIN: u64 = 16 << 20;
 
     /// The defaults for a directory.
     #[must_use]

@@ -7,6 +7,7 @@ use crate::segment::SegmentName;
 use crate::store::Shared;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
+use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 
 pub use crate::segment::SegmentError as ReadError;
@@ -47,6 +48,20 @@ pub struct RunSlice {
     pub body: Bytes,
 }
 
+impl RunSlice {
+    /// The same run without its first record; `None` if that was all.
+    #[must_use]
+    pub fn without_first(mut self) -> Option<Self> {
+        let mut records = Records::new(&self.body);
+        records.next();
+        let start = self.body.len() - records.remaining();
+        self.body = self.body.slice(start..);
+        self.first_index += 1;
+        self.count -= 1;
+        (self.count > 0).then_some(self)
+    }
+}
+
 /// What was read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadReply {
@@ -73,14 +88,29 @@ pub(crate) fn read(shared: &Shared, request: &ReadRequest) -> Result<ReadReply, 
         };
         let visit = visit(shared, &chapter, request, at, &mut collector)?;
         if collector.is_full {
-            return Ok(collector.into_reply(None, false));
+            let next = collector.after_last();
+            let at_tip = next >= stop || nothing_after(shared, request, next, stop);
+            let next = if at_tip { stop } else { next };
+            return Ok(collector.into_reply(next, at_tip));
         }
         cold_chapters += usize::from(visit.was_cold);
         collector.reached_ms = collector.reached_ms.max(visit.last_ms);
         at = visit.end_index.unwrap_or(stop);
     }
     let at_tip = at >= stop;
-    Ok(collector.into_reply(Some(at), at_tip))
+    Ok(collector.into_reply(at, at_tip))
+}
+
+/// Whether the shard surely has no record from `at` on. Looks only where it costs nothing.
+fn nothing_after(shared: &Shared, request: &ReadRequest, at: u64, stop: u64) -> bool {
+    let chapter = shared.chapters.at_or_after(at);
+    chapter.is_some_and(|chapter| {
+        let state = chapter.state.read();
+        let covers_rest = state.end_index.is_none_or(|end| end >= stop);
+        let runs = state.memtable.as_ref().map(|table| table.runs(request.shard, at, 0));
+        // A run that came after `stop` was read does not count.
+        covers_rest && runs.is_some_and(|runs| runs.iter().all(|run| run.first_index >= stop))
+    })
 }
 
 /// What a look into one chapter found out about it.
@@ -110,11 +140,16 @@ fn visit(
     }
     let segments = state.segments.clone().unwrap_or_default();
     drop(state);
-    visit.was_cold = true;
     let wanted = |segment: &&SegmentName| segment.last_ms >= request.from_ms;
     for name in segments.iter().filter(wanted) {
         let directory = shared.layout.segment_dir();
-        let segment = shared.segment_cache.get(&*shared.disk, &directory, name)?;
+        visit.was_cold = true;
+        let segment = match shared.segment_cache.get(&*shared.disk, &directory, name) {
+            Ok(segment) => segment,
+            // It expired this moment.
+            Err(ReadError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         if let Some(entry) = segment.entry(request.shard) {
             let chunk = collector.bytes_left().clamp(CHUNK_BYTES_MIN, 4 << 20);
             let take = |run: MemRun| collector.take(&run);
@@ -210,12 +245,14 @@ impl Collector {
         self.runs.push(RunSlice { first_index, arrival_ms, count, body });
     }
 
-    /// `next_index` is `None` when a limit ended the read.
-    fn into_reply(self, next_index: Option<u64>, at_tip: bool) -> ReadReply {
-        let after_last =
-            self.runs.last().map_or(self.from_index, |run| run.first_index + u64::from(run.count));
+    /// Index behind the last record that was taken.
+    fn after_last(&self) -> u64 {
+        self.runs.last().map_or(self.from_index, |run| run.first_index + u64::from(run.count))
+    }
+
+    fn into_reply(self, next_index: u64, at_tip: bool) -> ReadReply {
         ReadReply {
-            next_index: next_index.unwrap_or(after_last).max(after_last),
+            next_index: next_index.max(self.after_last()),
             runs: self.runs,
             at_tip,
             reached_ms: self.reached_ms,

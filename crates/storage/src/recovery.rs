@@ -8,13 +8,14 @@
 //! | A | not the last | a seal | – | go on with the next file |
 //! | B | not the last | anything else | – | damaged: refuse |
 //! | C | last | a seal | – | begin the next file |
-//! | D | last | no valid frame | nothing, or durable up to here at most | torn tail: cut |
-//! | E | last | no valid frame | durable beyond here | damaged: refuse |
+//! | D | last | no valid frame | there are none | go on with this file |
+//! | E | last | no valid frame | durable up to here at most | torn tail: cut |
+//! | F | last | no valid frame | durable beyond here | damaged: refuse |
 //!
 //! Every frame tells how much of its file was durable when it was written, which is what tells
-//! D from E: a torn tail was never acknowledged, so no later frame vouches for it. After D the
-//! file is sealed at the cut and a new one begun, so that leftovers behind the cut are never
-//! taken for frames; a file in which nothing was written goes on being used.
+//! E from F: a torn tail was never acknowledged, so no later frame vouches for it. After E the
+//! file is sealed at the cut and a new one begun, so that leftovers behind the cut are never taken
+//! for frames.
 
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
@@ -26,6 +27,7 @@ use crate::segment::SegmentName;
 use crate::snapshot;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;
+use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, VecDeque};
@@ -222,7 +224,7 @@ fn begin_journal(
     next_index: u64,
     last_ms: u64,
 ) -> Result<JournalFile, OpenError> {
-    let header = JournalHeader { number, next_index, last_ms };
+    let header = JournalHeader::new(number, next_index, last_ms);
     prepare_spare(disk, layout, options.journal_file_bytes)
         .and_then(|spare| JournalFile::begin(disk, layout, &header, spare))
         .map_err(|e| OpenError::io(&layout.journal(number), e))
@@ -257,7 +259,7 @@ fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<O
     Ok(opened)
 }
 
-/// Refuses cases B and E.
+/// Refuses cases B and F.
 pub(crate) fn check_end(layout: &Layout, scan: &Scan, is_last: bool) -> Result<(), OpenError> {
     let damaged = !scan.sealed && (!is_last || scan.vouched_bytes > scan.valid_bytes);
     if damaged {
@@ -286,7 +288,7 @@ fn take_scan(
     let new = scan.commands.into_iter().filter(|command| command.number > known_command);
     opened.recovered.commands.extend(new);
 
-    let goes_on = is_last && !scan.sealed && scan.frames == 0 && scan.vouched_bytes == 0;
+    let goes_on = is_last && !scan.sealed && !scan.has_leftover_frames;
     let end_index = (!goes_on).then_some(next_index);
     let state = ChapterState {
         end_index,
@@ -302,14 +304,16 @@ fn take_scan(
         return Ok(());
     }
     let io = |e| OpenError::io(&layout.journal(number), e);
-    let mut journal = JournalFile::resume(scan.file, number, scan.valid_bytes).map_err(io)?;
+    let resumed = JournalFile::resume(scan.file, &scan.header, scan.valid_bytes);
+    let mut journal = resumed.map_err(io)?;
+    journal.make_durable().map_err(io)?;
     if goes_on {
         opened.journal = Some(journal);
         return Ok(());
     }
     if !scan.sealed {
         opened.recovered.torn_bytes = scan.leftover_bytes;
-        journal.make_durable_and_seal(next_index).map_err(io)?;
+        journal.seal(next_index).map_err(io)?;
     }
     let next = begin_journal(options, layout, disk, number + 1, next_index, last_ms)?;
     opened.journal = Some(next);
@@ -375,6 +379,8 @@ pub(crate) struct Scan {
     /// Bytes up to the end of the last valid frame.
     pub(crate) valid_bytes: u64,
     pub(crate) sealed: bool,
+    /// Whether there are frames of this use of the file behind the valid ones.
+    pub(crate) has_leftover_frames: bool,
     /// Highest durable position that frames behind the valid ones tell of.
     pub(crate) vouched_bytes: u64,
     /// Bytes behind the valid ones up to the last that is not zero.
@@ -401,6 +407,7 @@ pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result
         last_ms: header.last_ms,
         valid_bytes: FILE_HEADER_BYTES,
         sealed: false,
+        has_leftover_frames: false,
         vouched_bytes: 0,
         leftover_bytes: 0,
         header,
@@ -430,7 +437,9 @@ impl Scan {
     }
 
     fn follows(&self, header: &FrameHeader) -> bool {
-        header.file_number == self.header.number && header.index >= self.next_index
+        header.file_id == self.header.file_id
+            && header.index >= self.next_index
+            && header.index <= INDEX_CLOSED
     }
 
     fn take_frame(&mut self, header: &FrameHeader, body: Bytes) {
@@ -467,7 +476,8 @@ impl Scan {
     fn look_behind(&mut self, rest: &[u8]) {
         for at in memchr::memmem::find_iter(rest, &FRAME_MAGIC) {
             let header = FrameHeader::decode(&rest[at..]);
-            if let Some(header) = header.filter(|h| h.file_number == self.header.number) {
+            if let Some(header) = header.filter(|h| h.file_id == self.header.file_id) {
+                self.has_leftover_frames = true;
                 self.vouched_bytes = self.vouched_bytes.max(header.durable_bytes);
             }
         }

@@ -33,6 +33,8 @@ const DIRECTORY_ENTRY_BYTES: usize = 64;
 const INDEX_ENTRY_BYTES: usize = 24;
 /// Bytes of frames between two entries of the sparse index.
 const INDEX_STRIDE_BYTES: u64 = 64 << 10;
+/// Bytes of frames that a read begins with.
+const CHUNK_BYTES_START: usize = 64 << 10;
 /// Slices gathered before a write, to bound the list.
 const SLICES_PER_WRITE: usize = 1024;
 /// Memory for the directories of open segments.
@@ -256,7 +258,7 @@ fn close_header(header: &mut [u8; 64]) {
 fn frame_header(chapter: u64, shard: ShardKey, run: &MemRun) -> FrameHeader {
     FrameHeader {
         kind: FrameKind::Run,
-        file_number: chapter,
+        file_id: chapter,
         subject: shard.0,
         index: run.first_index,
         arrival_ms: run.arrival_ms,
@@ -376,7 +378,7 @@ impl OpenSegment {
         entry: &DirectoryEntry,
         from: u64,
         from_ms: u64,
-        chunk_bytes: usize,
+        chunk_bytes_max: usize,
         mut take: impl FnMut(MemRun) -> bool,
     ) -> Result<(), SegmentError> {
         let start = entry.index_start as usize;
@@ -385,6 +387,8 @@ impl OpenSegment {
         let skip = index.partition_point(|e| e.first_index <= from || e.arrival_ms < from_ms);
         let mut at = skip.checked_sub(1).map_or(entry.offset, |i| index[i].offset);
         let end = entry.offset + entry.len;
+        // A caller that wants little has little read for it.
+        let mut chunk_bytes = chunk_bytes_max.min(CHUNK_BYTES_START);
         while at < end {
             let len = chunk_bytes.min(usize::try_from(end - at).unwrap_or(usize::MAX));
             let chunk = Bytes::from(self.read_at(at, len)?);
@@ -403,6 +407,7 @@ impl OpenSegment {
                 }
             }
             at += within as u64;
+            chunk_bytes = (chunk_bytes * 2).min(chunk_bytes_max);
         }
         Ok(())
     }
@@ -425,7 +430,7 @@ impl OpenSegment {
             return Ok(None);
         }
         let intact = header.kind == FrameKind::Run
-            && header.file_number == self.chapter
+            && header.file_id == self.chapter
             && header.body_in(rest).is_some();
         if !intact {
             return Err(damaged());

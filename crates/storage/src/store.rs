@@ -155,6 +155,8 @@ pub(crate) struct Shared {
     /// Every record below is durable and readable.
     pub(crate) durable_index: AtomicU64,
     pub(crate) durable_watch: watch::Sender<u64>,
+    /// Highest arrival time assigned so far.
+    pub(crate) last_ms: AtomicU64,
     pub(crate) full: AtomicBool,
     pub(crate) failed: AtomicBool,
     /// Number of the last command in a snapshot that is surely durable.
@@ -217,6 +219,7 @@ impl Store {
             segment_cache: SegmentCache::default(),
             durable_index: AtomicU64::new(opened.next_index),
             durable_watch: watch::Sender::new(opened.next_index),
+            last_ms: AtomicU64::new(opened.last_ms),
             full: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             covered_command: Mutex::new(opened.covered_command),
@@ -245,10 +248,11 @@ impl Store {
         let journal = self.journal.lock().take();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let (shared, clock) = (self.shared.clone(), self.clock.clone());
-        let writer = named("journal").spawn(move || writer::run(&shared, journal))?;
+        let writer = named("journal")
+            .spawn(move || abort_on_panic(move || writer::run(&shared, journal)))?;
         let shared = self.shared.clone();
-        let maintenance =
-            named("maintenance").spawn(move || maintenance::run(&shared, &*host, &*clock))?;
+        let maintenance = named("maintenance")
+            .spawn(move || abort_on_panic(move || maintenance::run(&shared, &*host, &*clock)))?;
         self.threads.lock().extend([writer, maintenance]);
         Ok(())
     }
@@ -323,6 +327,7 @@ impl Store {
             return Err(AppendError::Closed(run.shard));
         }
         let arrival_ms = queue.arrival(now_ms);
+        self.shared.last_ms.store(arrival_ms, Ordering::Release);
         let start_index = queue.next_index;
         let mut first_indices = Vec::with_capacity(runs.len());
         let mut items = Vec::with_capacity(runs.len());
@@ -362,6 +367,7 @@ impl Store {
             return Err(error);
         }
         let arrival_ms = queue.arrival(now_ms);
+        self.shared.last_ms.store(arrival_ms, Ordering::Release);
         let (number, index) = (queue.next_command, queue.next_index);
         queue.next_command += 1;
         closing.iter().for_each(|gate| gate.0.store(true, Ordering::Release));
@@ -383,6 +389,12 @@ impl Store {
     #[must_use]
     pub fn durable_index(&self) -> u64 {
         self.shared.durable_index.load(Ordering::Acquire)
+    }
+
+    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms().max(self.shared.last_ms.load(Ordering::Acquire))
     }
 
     /// Tells of every advance of [`Store::durable_index`].
@@ -457,6 +469,14 @@ impl Queue {
     fn arrival(&mut self, now_ms: u64) -> u64 {
         self.last_ms = self.last_ms.max(now_ms);
         self.last_ms
+    }
+}
+
+/// A broken invariant in storage must not leave callers waiting, or worse, go on: the process
+/// ends, and recovery starts from what is on the disk. The panic itself was reported before.
+fn abort_on_panic(work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        std::process::abort();
     }
 }
 

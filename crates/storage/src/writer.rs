@@ -28,15 +28,17 @@ pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
     while let Some(submissions) = writer.next_batch() {
         writer.commit_all(submissions);
     }
-    if let Err(error) = writer.sync() {
+    if !shared.failed.load(Ordering::Acquire)
+        && let Err(error) = writer.sync()
+    {
         writer.fail(&error);
     }
 }
 
 /// Why the next chapter could not be begun.
 enum TurnError {
-    /// There is no room; everything is as before.
-    Full,
+    /// There is no room, or none could be made; everything is as before and it may work later.
+    NoRoom(io::Error),
     /// Nobody knows what is on the disk.
     Failed(io::Error),
 }
@@ -87,12 +89,13 @@ impl Writer<'_> {
     }
 
     fn commit_all(&mut self, submissions: Vec<Submission>) {
-        if self.shared.failed.load(Ordering::Acquire) {
-            return refuse(submissions, AppendError::Failed);
-        }
         let mut batch = Vec::new();
         let mut batch_bytes = 0;
         for submission in submissions {
+            if self.shared.failed.load(Ordering::Acquire) {
+                refuse(vec![submission], AppendError::Failed);
+                continue;
+            }
             let bytes = submission.frame_bytes;
             let fits = self.has_room(batch_bytes + bytes);
             if !batch.is_empty() && (!fits || batch_bytes + bytes > BATCH_BYTES_MAX) {
@@ -131,6 +134,9 @@ impl Writer<'_> {
 
     /// Begins the next chapter. `false`: the submission has to be refused.
     fn make_room(&mut self, submission: &Submission) -> bool {
+        if self.shared.failed.load(Ordering::Acquire) {
+            return false;
+        }
         let turned = match self.journal.take() {
             Some(journal) => self.turn_journal(journal, submission),
             None => self.turn_memory(submission),
@@ -140,11 +146,12 @@ impl Writer<'_> {
                 self.shared.full.store(false, Ordering::Release);
                 true
             }
-            Err(TurnError::Full) => {
+            Err(TurnError::NoRoom(error)) => {
                 if !self.shared.full.swap(true, Ordering::AcqRel) {
                     tracing::error!(
+                        %error,
                         directory = %self.shared.options.directory.display(),
-                        "no space for the next journal file; writes are refused until there is"
+                        "no room for the next journal file; writes are refused until there is"
                     );
                 }
                 false
@@ -172,20 +179,14 @@ impl Writer<'_> {
             Ok(spare) => spare,
             Err(error) => {
                 self.journal = Some(journal);
-                return Err(match error.kind() {
-                    ErrorKind::StorageFull => TurnError::Full,
-                    _ => TurnError::Failed(error),
-                });
+                return Err(TurnError::NoRoom(error));
             }
         };
         // From here on every error is final: the file may be sealed.
         journal.seal(submission.start_index)?;
         self.unsynced_since = None;
-        let header = JournalHeader {
-            number: journal.number + 1,
-            next_index: submission.start_index,
-            last_ms: submission.arrival_ms,
-        };
+        let header =
+            JournalHeader::new(journal.number + 1, submission.start_index, submission.arrival_ms);
         self.journal = Some(JournalFile::begin(&*shared.disk, &shared.layout, &header, spare)?);
         self.turn_chapter(header.number, submission.start_index);
         Ok(())
@@ -196,7 +197,7 @@ impl Writer<'_> {
         if held + submission.frame_bytes > self.shared.options.tail_cache_bytes {
             // Expired chapters may go now.
             self.request_maintenance();
-            return Err(TurnError::Full);
+            return Err(TurnError::NoRoom(ErrorKind::StorageFull.into()));
         }
         self.turn_chapter(self.chapter.number + 1, submission.start_index);
         Ok(())
@@ -230,6 +231,9 @@ impl Writer<'_> {
     }
 
     fn commit(&mut self, batch: Vec<Submission>) {
+        if self.shared.failed.load(Ordering::Acquire) {
+            return refuse(batch, AppendError::Failed);
+        }
         if let Err(error) = self.write(&batch) {
             self.fail(&error);
             return refuse(batch, AppendError::Failed);
@@ -247,7 +251,7 @@ impl Writer<'_> {
                 submission.items.iter().map(move |item| (item, arrival_ms))
             })
             .map(|(item, arrival_ms)| {
-                let header = item.header(journal.number, arrival_ms, journal.synced());
+                let header = item.header(journal.file_id, arrival_ms, journal.synced());
                 (header.encode(), item.body())
             })
             .collect();
@@ -327,11 +331,11 @@ fn refuse(batch: Vec<Submission>, error: AppendError) {
 }
 
 impl Item {
-    fn header(&self, file_number: u64, arrival_ms: u64, durable_bytes: u64) -> FrameHeader {
+    fn header(&self, file_id: u64, arrival_ms: u64, durable_bytes: u64) -> FrameHeader {
         match self {
             Self::Run { run, first_index } => FrameHeader {
                 kind: FrameKind::Run,
-                file_number,
+                file_id,
                 subject: run.shard.0,
                 index: *first_index,
                 arrival_ms,
@@ -342,7 +346,7 @@ impl Item {
             },
             Self::Command { number, index, payload, payload_crc } => FrameHeader {
                 kind: FrameKind::Command,
-                file_number,
+                file_id,
                 subject: *number,
                 index: *index,
                 arrival_ms,

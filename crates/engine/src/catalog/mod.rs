@@ -29,7 +29,7 @@ pub struct Catalog {
     secret: Vec<u8>,
     /// Number of the last command in it.
     applied: u64,
-    has_dropped_shards: bool,
+    purged_streams: u64,
 }
 
 /// Where a command stands in the journal.
@@ -113,10 +113,10 @@ impl Catalog {
         self.next_stream
     }
 
-    /// Whether streams were purged since the catalog was rebuilt.
+    /// Streams that were purged since the snapshot that the catalog was rebuilt from.
     #[must_use]
-    pub fn has_dropped_shards(&self) -> bool {
-        self.has_dropped_shards
+    pub fn purged_streams(&self) -> u64 {
+        self.purged_streams
     }
 
     /// Applies a durable command.
@@ -190,7 +190,7 @@ impl Catalog {
 
     fn purge_stream(&mut self, number: u32) {
         let Some(stream) = self.by_number.remove(&number) else { return };
-        self.has_dropped_shards = true;
+        self.purged_streams += 1;
         let StreamRef { scope, name } = &stream.reference;
         if let Some(streams) = self.by_name.get_mut(scope)
             && streams.get(name).is_some_and(|named| named.number == number)

@@ -124,13 +124,13 @@ impl Operation for GetRecords {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<GetRecordsOutput, WireError> {
-        if let Some(arn) = &input.stream_arn {
-            naming::of_arn(context, Self::NAME, arn)?;
-        }
+        let arn = input.stream_arn.as_deref();
+        let stream = arn.map(|arn| naming::of_arn(context, Self::NAME, arn)).transpose()?;
         let dry_run = input.dry_run == Some(true);
         let request = GetRequest {
             scope: &context.scope,
             iterator: &input.shard_iterator,
+            stream,
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };
