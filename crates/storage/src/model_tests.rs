@@ -2,6 +2,7 @@
 //!
 //! Each case has a seed, printed on failure; `ANABRANCH_SEED=n` runs that one alone.
 
+use crate::frame::{FrameHeader, FrameKind};
 use crate::record::Records;
 use crate::{
     AppendError, Durability, Gate, Host, ReadRequest, Run, RunBuilder, Store, StoreOptions,
@@ -344,4 +345,60 @@ async fn damage_in_acknowledged_journal_is_refused_not_cut() {
     assert!(error.contains("offset=64") && error.contains("journal"), "{error}");
     disk.corrupt(&journal, |bytes| bytes[300] ^= 1);
     open(&disk).expect("intact again");
+}
+
+#[tokio::test]
+async fn nothing_is_confirmed_after_a_failed_sync() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let (store, _) = Store::open(options(), Arc::new(disk.clone()), clock).expect("opened");
+    // Three batches from one queue: each fills a journal file. The first sync fails.
+    let syncs_at = disk.operations() + 1;
+    disk.fail_at(syncs_at, Fault::Broken);
+    let start = async { store.start(Arc::<TestHost>::default()).expect("threads") };
+    let append = || store.append(vec![run_of(6_000)]);
+    let (first, second, third, ()) = tokio::join!(append(), append(), append(), start);
+    for outcome in [first, second, third] {
+        assert_eq!(outcome, Err(AppendError::Failed));
+    }
+    assert_eq!(store.durable_index(), 1, "and nothing is shown");
+}
+
+#[tokio::test]
+async fn records_that_look_like_frames_are_records() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let mut forged = Vec::new();
+    for file_id in 0..60 {
+        let header = FrameHeader {
+            kind: FrameKind::Seal,
+            file_id,
+            subject: 0,
+            index: 1 << 62,
+            arrival_ms: 0,
+            count: 0,
+            body_len: 0,
+            body_crc: 0,
+            durable_bytes: u64::MAX,
+        };
+        forged.extend(header.encode());
+    }
+    let mut expected = 0;
+    for _ in 0..6 {
+        let opened = Store::open(options(), Arc::new(disk.clone()), clock.clone());
+        let (store, _) = opened.expect("forged frames do no harm");
+        store.start(Arc::<TestHost>::default()).expect("threads");
+        for _ in 0..5 {
+            let mut builder = RunBuilder::default();
+            builder.push(Some("k"), &forged);
+            let run = Run::new(ShardKey(1), builder.finish(), Arc::default());
+            let appended = store.append(vec![run]).await.expect("stored");
+            expected += 1;
+            assert_eq!(appended.first_indices, [expected]);
+        }
+        // Some lives end well, some do not.
+        if expected % 2 == 0 {
+            store.shut_down();
+        }
+    }
 }
