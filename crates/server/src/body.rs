@@ -1,35 +1,47 @@
 //! Reading request bodies, within limits.
+//!
+//! All bodies share one memory, and callers are not known yet when it is given out. So a body
+//! gets memory for what has arrived and not for what was announced, and nobody waits long for
+//! more of it while holding some: requests that fill the memory together fail one after the
+//! other, and do not wait for each other for ever.
 
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// Largest body: base64 of 10 MiB of records and what stands around it.
-pub(crate) const BODY_BYTES_MAX: u64 = 16 << 20;
-/// How long a client may take to send a body.
+pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
+/// How long a client may take to send a body, waits for memory included.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a client may send nothing in the middle of a body.
+const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a body waits for its first memory. It holds none yet and keeps nobody waiting.
+const FIRST_MEMORY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a body waits for more memory while others may wait for what it holds.
+const MORE_MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// Memory is measured in units of this many bytes.
-const UNIT: u64 = 1024;
-/// A claimed length up to this is believed at once, a longer one as it arrives.
-const TRUSTED_BYTES: u64 = 1 << 20;
+const UNIT: usize = 1024;
+/// A claimed length up to this is believed as soon as something arrives.
+const FIRST_BYTES: usize = 64 << 10;
+/// A claimed length up to this is believed when [`FIRST_BYTES`] have arrived, a longer one as it
+/// arrives.
+const TRUSTED_BYTES: usize = 1 << 20;
 
 /// Memory for bodies, shared by all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyMemory {
     units: Arc<Semaphore>,
-    total_units: u32,
 }
 
 /// A body, and its share of the memory as long as it is held.
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     pub(crate) bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body was not read.
@@ -37,96 +49,298 @@ pub(crate) struct ReadBody {
 pub(crate) enum BodyError {
     /// Over [`BODY_BYTES_MAX`].
     TooLarge,
-    /// The client took too long, or memory did not come free in time.
+    /// The client took too long.
     TooSlow,
+    /// Memory did not come free in time.
+    Busy,
     /// The client went away.
     Broken,
 }
 
 impl BodyMemory {
+    /// Memory of that many bytes, and never less than the largest body needs.
     pub(crate) fn new(bytes: u64) -> Self {
-        let units = u32::try_from(bytes.max(BODY_BYTES_MAX) / UNIT).unwrap_or(u32::MAX);
-        Self { units: Arc::new(Semaphore::new(units as usize)), total_units: units }
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).max(BODY_BYTES_MAX);
+        Self { units: Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))) }
     }
 
     /// Reads a body.
-    pub(crate) async fn read(&self, body: Incoming) -> Result<ReadBody, BodyError> {
-        let claimed = body.size_hint().lower();
+    pub(crate) async fn read<B>(&self, mut body: B) -> Result<ReadBody, BodyError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if claimed > BODY_BYTES_MAX {
             return Err(BodyError::TooLarge);
         }
-        let deadline = Instant::now() + PATIENCE;
-        let reading = self.read_claimed(body, claimed);
-        timeout_at(deadline, reading).await.unwrap_or(Err(BodyError::TooSlow))
+        let reading = async {
+            let outcome = self.gather(&mut body, claimed).await;
+            if let Err(BodyError::Busy) = outcome {
+                // Many clients send everything before they look for an answer. Closed on them,
+                // the connection would take the answer with it.
+                discard(&mut body).await;
+            }
+            outcome
+        };
+        timeout(PATIENCE, reading).await.unwrap_or(Err(BodyError::TooSlow))
     }
 
-    async fn read_claimed(&self, mut body: Incoming, claimed: u64) -> Result<ReadBody, BodyError> {
-        let mut share = self.take(claimed.min(TRUSTED_BYTES)).await?;
-        let Some(first) = next_data(&mut body).await? else {
-            return Ok(ReadBody { bytes: Bytes::new(), _share: share });
+    async fn gather<B>(&self, body: &mut B, claimed: usize) -> Result<ReadBody, BodyError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let Some(first) = next_data(body).await? else {
+            return Ok(ReadBody { bytes: Bytes::new(), _share: None });
         };
         // Most bodies arrive whole: then there is nothing to gather.
-        if first.len() as u64 == claimed && body.is_end_stream() {
-            return Ok(ReadBody { bytes: first, _share: share });
+        if first.len() == claimed && body.is_end_stream() {
+            let share = self.acquire(units_of(claimed), FIRST_MEMORY_PATIENCE).await?;
+            return Ok(ReadBody { bytes: first, _share: Some(share) });
         }
-        let mut bytes = Vec::new();
-        self.grow(&mut bytes, first.len(), claimed, &mut share).await?;
+        let capacity = capacity_for(first.len(), 0, claimed).ok_or(BodyError::TooLarge)?;
+        let mut share = self.acquire(units_of(capacity), FIRST_MEMORY_PATIENCE).await?;
+        let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
-        while let Some(data) = next_data(&mut body).await? {
-            self.grow(&mut bytes, data.len(), claimed, &mut share).await?;
+        while let Some(data) = next_data(body).await? {
+            let wanted = bytes.len() + data.len();
+            if wanted > bytes.capacity() {
+                let capacity = capacity_for(wanted, bytes.capacity(), claimed);
+                let capacity = capacity.ok_or(BodyError::TooLarge)?;
+                let missing = units_of(capacity).saturating_sub(share.num_permits() as u32);
+                share.merge(self.acquire(missing, MORE_MEMORY_PATIENCE).await?);
+                bytes.reserve_exact(capacity - bytes.len());
+            }
             bytes.extend_from_slice(&data);
         }
-        Ok(ReadBody { bytes: bytes.into(), _share: share })
+        Ok(ReadBody { bytes: bytes.into(), _share: Some(share) })
     }
 
-    /// Makes room for `more` bytes, in the share and then in the buffer.
-    async fn grow(
+    async fn acquire(
         &self,
-        bytes: &mut Vec<u8>,
-        more: usize,
-        claimed: u64,
-        share: &mut OwnedSemaphorePermit,
-    ) -> Result<(), BodyError> {
-        let wanted = bytes.len() + more;
-        if wanted as u64 > BODY_BYTES_MAX {
-            return Err(BodyError::TooLarge);
-        }
-        if wanted <= bytes.capacity() {
-            return Ok(());
-        }
-        let trusted = claimed.min(TRUSTED_BYTES) as usize;
-        let capacity = wanted.max(trusted).max(bytes.capacity() * 2).min(BODY_BYTES_MAX as usize);
-        let units = units_of(capacity as u64);
-        if units > share.num_permits() as u32 {
-            let missing = (units - share.num_permits() as u32).min(self.total_units);
-            share.merge(self.acquire(missing).await?);
-        }
-        bytes.reserve_exact(capacity - bytes.len());
-        Ok(())
-    }
-
-    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, BodyError> {
-        self.acquire(units_of(bytes)).await
-    }
-
-    async fn acquire(&self, units: u32) -> Result<OwnedSemaphorePermit, BodyError> {
-        let acquired = self.units.clone().acquire_many_owned(units).await;
-        acquired.map_err(|_| BodyError::Broken)
+        units: u32,
+        patience: Duration,
+    ) -> Result<OwnedSemaphorePermit, BodyError> {
+        let acquired = timeout(patience, self.units.clone().acquire_many_owned(units)).await;
+        acquired.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Broken)
     }
 }
 
-fn units_of(bytes: u64) -> u32 {
+/// Capacity of a buffer that must hold `wanted` bytes and has room for fewer, in a body that is
+/// said to have `claimed` bytes, 0 if nothing is said. `None` for too large a body.
+fn capacity_for(wanted: usize, capacity: usize, claimed: usize) -> Option<usize> {
+    if wanted > BODY_BYTES_MAX {
+        return None;
+    }
+    let end = if claimed == 0 { BODY_BYTES_MAX } else { claimed };
+    let grown = match wanted <= FIRST_BYTES {
+        true => FIRST_BYTES,
+        false => (capacity * 2).max(claimed.min(TRUSTED_BYTES)),
+    };
+    Some(grown.min(end).max(wanted))
+}
+
+fn units_of(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX)
 }
 
+/// Reads on and keeps nothing, as far as a body may go.
+async fn discard<B: Body<Data = Bytes> + Unpin>(body: &mut B) {
+    let mut left = BODY_BYTES_MAX;
+    while let Ok(Some(data)) = next_data(body).await
+        && let Some(rest) = left.checked_sub(data.len())
+    {
+        left = rest;
+    }
+}
+
 /// The next piece of data; trailers are passed over.
-async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
+async fn next_data<B>(body: &mut B) -> Result<Option<Bytes>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        let frame = timeout(SILENCE_PATIENCE, body.frame()).await;
+        match frame.map_err(|_| BodyError::TooSlow)? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(BodyError::Broken),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
         }
     }
-    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::{Frame, SizeHint};
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use tokio::time::Instant;
+
+    const MEMORY: usize = 32 << 20;
+
+    /// Claims a length, sends some of it in pieces and lets others run in between, then falls
+    /// silent unless it is done.
+    struct Fake {
+        claimed: usize,
+        left: usize,
+        sends: usize,
+        piece: usize,
+        is_ready: bool,
+    }
+
+    impl Fake {
+        fn new(claimed: usize, sends: usize, piece: usize) -> Self {
+            Self { claimed, left: claimed, sends, piece, is_ready: false }
+        }
+    }
+
+    impl Body for Fake {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.is_ready = !self.is_ready;
+            if self.is_ready {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let size = self.piece.min(self.sends);
+            if size == 0 {
+                return if self.left == 0 { Poll::Ready(None) } else { Poll::Pending };
+            }
+            self.sends -= size;
+            self.left = self.left.saturating_sub(size);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![7; size])))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.left == 0 && self.sends == 0
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            let mut hint = SizeHint::new();
+            hint.set_lower(self.claimed as u64);
+            hint
+        }
+    }
+
+    fn memory() -> BodyMemory {
+        BodyMemory::new(MEMORY as u64)
+    }
+
+    fn held(memory: &BodyMemory) -> usize {
+        MEMORY - memory.units.available_permits() * UNIT
+    }
+
+    #[test]
+    fn buffers_grow_with_what_arrives() {
+        let claimed = 13 << 20;
+        let mut steps = vec![];
+        let mut capacity = 0;
+        while capacity < claimed {
+            capacity = capacity_for(capacity + 1, capacity, claimed).expect("not too large");
+            steps.push(capacity >> 10);
+        }
+        assert_eq!(steps, [64, 1024, 2048, 4096, 8192, 13 << 10]);
+        assert_eq!(capacity_for(10, 0, 100), Some(100));
+        assert_eq!(capacity_for(10, 0, 0), Some(FIRST_BYTES));
+        assert_eq!(capacity_for(FIRST_BYTES + 1, FIRST_BYTES, 0), Some(2 * FIRST_BYTES));
+        assert_eq!(capacity_for(BODY_BYTES_MAX, 9 << 20, 0), Some(BODY_BYTES_MAX));
+        assert_eq!(capacity_for(BODY_BYTES_MAX + 1, 9 << 20, 0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_are_read_and_counted_while_they_are_held() {
+        for (claimed, sends, piece) in
+            [(0, 0, 1), (500, 500, 500), (500, 500, 9), (3 << 20, 3 << 20, 60_000), (0, 70_000, 9)]
+        {
+            let memory = memory();
+            let body = memory.read(Fake::new(claimed, sends, piece)).await.expect("read");
+            assert_eq!(body.bytes, vec![7; sends]);
+            assert!(held(&memory) >= sends);
+            drop(body);
+            assert_eq!(held(&memory), 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_over_the_limit_is_refused_whether_it_says_so_or_not() {
+        let over = BODY_BYTES_MAX + 1;
+        for fake in [Fake::new(over, 0, 1), Fake::new(0, over, 1 << 20)] {
+            assert_eq!(memory().read(fake).await.expect_err("refused"), BodyError::TooLarge);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_holds_nothing_and_is_given_up() {
+        let memory = memory();
+        let started = Instant::now();
+        let reading = memory.read(Fake::new(1 << 20, 0, 1));
+        let looking = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(held(&memory), 0);
+        };
+        let (read, ()) = tokio::join!(reading, looking);
+        assert_eq!(read.expect_err("nothing came"), BodyError::TooSlow);
+        assert_eq!(started.elapsed(), SILENCE_PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_falls_silent_holds_what_it_sent_for() {
+        let memory = memory();
+        let reading = memory.read(Fake::new(13 << 20, 100, 100));
+        let looking = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(held(&memory), FIRST_BYTES);
+        };
+        let (read, ()) = tokio::join!(reading, looking);
+        assert_eq!(read.expect_err("the rest did not come"), BodyError::TooSlow);
+        assert_eq!(held(&memory), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_at_once_do_not_wait_for_each_other_for_ever() {
+        let memory = memory();
+        let started = Instant::now();
+        let size = 13 << 20;
+        let tasks: Vec<_> = (0..12)
+            .map(|_| {
+                let memory = memory.clone();
+                tokio::spawn(
+                    async move { memory.read(Fake::new(size, size, 64 << 10)).await.map(drop) },
+                )
+            })
+            .collect();
+        let mut read = 0;
+        for task in tasks {
+            match task.await.expect("no panic") {
+                Ok(()) => read += 1,
+                Err(error) => assert_eq!(error, BodyError::Busy),
+            }
+        }
+        assert!(read > 0);
+        assert!(started.elapsed() < PATIENCE);
+        assert_eq!(held(&memory), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_for_its_first_memory_and_then_says_busy() {
+        let memory = memory();
+        let all = u32::try_from(MEMORY / UNIT).expect("small");
+        let all = memory.units.clone().try_acquire_many_owned(all).expect("free");
+        let started = Instant::now();
+        let refused = memory.read(Fake::new(10, 10, 10)).await.expect_err("no memory");
+        assert_eq!((refused, started.elapsed()), (BodyError::Busy, FIRST_MEMORY_PATIENCE));
+        drop(all);
+        assert!(memory.read(Fake::new(10, 10, 10)).await.is_ok());
+    }
 }

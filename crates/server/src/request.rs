@@ -36,7 +36,7 @@ impl FrontDoor {
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
         let mut reply = match self.bodies.read(body).await {
-            Err(error) => refuse_body(error),
+            Err(error) => refuse_body(error, &parts.headers),
             Ok(_) if is_preflight => reply::preflight(&parts.headers),
             Ok(body) => self.answer_body(&parts, &body.bytes).await,
         };
@@ -123,8 +123,14 @@ impl ContentKind {
     }
 }
 
-fn refuse_body(error: BodyError) -> Reply {
+fn refuse_body(error: BodyError, headers: &HeaderMap) -> Reply {
     match error {
+        BodyError::Busy => match ContentKind::of(headers) {
+            ContentKind::Aws(codec) => {
+                reply::error(codec, &WireError::bare(ErrorKind::ServiceUnavailable))
+            }
+            _ => reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+        },
         BodyError::TooLarge => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
         BodyError::TooSlow => reply::empty(StatusCode::REQUEST_TIMEOUT),
         BodyError::Broken => reply::empty(StatusCode::BAD_REQUEST),
