@@ -1,0 +1,175 @@
+//! Bodies of replies, and the memory that the large ones share.
+//!
+//! A client that asks for much and does not read makes the server keep it. So large bodies are
+//! counted until their last byte is with the socket, and go there in pieces: what is not asked
+//! for yet is held once and nowhere copied.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Bodies up to this are not counted: a connection's buffers are as large.
+const UNCOUNTED_BYTES: usize = 64 << 10;
+/// Bytes that the connection is given at once.
+const PIECE_BYTES: usize = 256 << 10;
+/// Memory is measured in units of this many bytes.
+const UNIT: usize = 1024;
+/// How long a reply waits for memory.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The body of a reply.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyBody {
+    left: Bytes,
+    /// Size of the allocation behind the bytes.
+    capacity: usize,
+}
+
+impl ReplyBody {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self { capacity: bytes.capacity(), left: bytes.into() }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let size = PIECE_BYTES.min(self.left.len());
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(size)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left.len() as u64)
+    }
+}
+
+/// Bytes that give their memory back when the last piece of them is gone.
+struct Counted {
+    bytes: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Memory for large replies, shared by all connections.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplyMemory {
+    units: Arc<Semaphore>,
+    total_units: u32,
+}
+
+impl ReplyMemory {
+    pub(crate) fn new(bytes: usize) -> Self {
+        let total_units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX);
+        Self { units: Arc::new(Semaphore::new(total_units as usize)), total_units }
+    }
+
+    /// Lets a reply pass when there is memory for it, and else says that the service is busy.
+    pub(crate) async fn admit(&self, reply: Response<ReplyBody>) -> Response<ReplyBody> {
+        let capacity = reply.body().capacity;
+        if capacity <= UNCOUNTED_BYTES {
+            return reply;
+        }
+        let units = u32::try_from(capacity.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let acquiring = self.units.clone().acquire_many_owned(units.min(self.total_units));
+        match timeout(PATIENCE, acquiring).await {
+            Ok(Ok(share)) => reply.map(|body| ReplyBody {
+                left: Bytes::from_owner(Counted { bytes: body.left, _share: share }),
+                capacity,
+            }),
+            _ => {
+                let mut reply = reply.map(|_| ReplyBody::default());
+                *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                reply.headers_mut().remove(CONTENT_TYPE);
+                reply
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.units.available_permits() * UNIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use tokio::time::Instant;
+
+    const MEMORY: usize = 1 << 20;
+
+    fn reply(size: usize) -> Response<ReplyBody> {
+        Response::new(ReplyBody::new(vec![7; size]))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_held_until_the_last_piece_is_gone() {
+        let memory = ReplyMemory::new(MEMORY);
+        let mut body = memory.admit(reply(600 << 10)).await.into_body();
+        assert_eq!(body.size_hint().exact(), Some(600 << 10));
+        let mut pieces = vec![];
+        while let Some(Ok(frame)) = body.frame().await {
+            pieces.push(frame.into_data().expect("data"));
+        }
+        assert!(body.is_end_stream());
+        drop(body);
+        let sizes: Vec<_> = pieces.iter().map(|piece| piece.len() >> 10).collect();
+        assert_eq!(sizes, [256, 256, 88]);
+        drop(pieces.drain(..2));
+        assert_eq!(memory.free_bytes(), MEMORY - (600 << 10));
+        drop(pieces);
+        assert_eq!(memory.free_bytes(), MEMORY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_waits_for_memory_and_then_says_busy() {
+        let memory = ReplyMemory::new(MEMORY);
+        let first = memory.admit(reply(2 * MEMORY)).await;
+        assert_eq!((first.status(), memory.free_bytes()), (StatusCode::OK, 0));
+        let started = Instant::now();
+        let mut refused = reply(100 << 10);
+        refused.headers_mut().insert("x-amzn-requestid", http::HeaderValue::from_static("id"));
+        let refused = memory.admit(refused).await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            refused.body().is_end_stream() && refused.headers().contains_key("x-amzn-requestid")
+        );
+        assert_eq!(started.elapsed(), PATIENCE);
+        drop(first);
+        assert_eq!(memory.admit(reply(100 << 10)).await.status(), StatusCode::OK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_replies_pass_a_full_memory() {
+        let memory = ReplyMemory::new(MEMORY);
+        let _first = memory.admit(reply(MEMORY)).await;
+        assert_eq!(memory.admit(reply(UNCOUNTED_BYTES)).await.status(), StatusCode::OK);
+        assert_eq!(memory.admit(reply(0)).await.status(), StatusCode::OK);
+    }
+}
