@@ -138,7 +138,8 @@ impl Engine {
             }
         };
         let limit = limit.unwrap_or(limits::LIST_SHARDS_PAGE).min(limits::LIST_SHARDS_PAGE);
-        let horizon_ms = stream.retention.trim_horizon_ms(now_ms);
+        // Of a young stream, the horizon is its beginning.
+        let horizon_ms = stream.retention.trim_horizon_ms(now_ms).max(stream.created_ms);
         let mut passing = stream
             .visible_shards(now_ms)
             .filter(|slot| after.is_none_or(|after| slot.shard.id > after))

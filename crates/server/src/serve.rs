@@ -10,7 +10,7 @@ use anabranch_engine::{Engine, StartError};
 use anabranch_env::{Clock, Disk};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -86,7 +86,7 @@ pub async fn start(
     let acceptor = tls::acceptor(&settings.tls, &settings.store.directory)?;
     // The address first: a taken one is found before gigabytes of journal are read.
     let listen_error = |error| ServeError::Listen { address: settings.listen, error };
-    let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+    let listener = listen(settings.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let engine = Engine::start(settings.store, settings.engine, disk, clock).await?;
     let door = Arc::new(FrontDoor {
@@ -103,6 +103,20 @@ pub async fn start(
         stop,
         serving: tokio::spawn(serving),
     })
+}
+
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restart must not wait for connections of the last process to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn authenticator(
