@@ -4,9 +4,9 @@ use crate::settings::TlsSettings;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -117,7 +117,9 @@ fn make_own(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsE
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names)
         .map_err(|error| TlsError::Certificate(error.to_string()))?;
-    std::fs::create_dir_all(directory).map_err(|e| file_error(directory, e))?;
+    // The data directory is made here if the store has not made it yet, and as private.
+    let made_directory = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made_directory.map_err(|e| file_error(directory, e))?;
     let key_pem = made.signing_key.serialize_pem();
     write_whole(key, 0o600, &key_pem).map_err(|e| file_error(key, e))?;
     write_whole(certificate, 0o644, &made.cert.pem()).map_err(|e| file_error(certificate, e))
@@ -164,6 +166,8 @@ mod tests {
         assert!(start(&directory).expect("made").is_some());
         let certificate = read(&directory, "tls-cert.pem");
         let key = read(&directory, "tls-key.pem");
+        let directory_mode = std::fs::metadata(&directory).expect("made").permissions().mode();
+        assert_eq!(directory_mode & 0o077, 0);
         assert_eq!((certificate.1 & 0o700, key.1), (0o600, 0o600));
         start(&directory).expect("reused");
         assert_eq!(certificate, read(&directory, "tls-cert.pem"));
