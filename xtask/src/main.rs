@@ -4,6 +4,7 @@
 //! the operations that the server implements with the vendor's published service model. `tidy`
 //! holds the rules that no compiler and no lint checks.
 
+mod bench;
 mod drift;
 mod test;
 mod tidy;
@@ -28,6 +29,8 @@ enum Task {
     Test(test::Options),
     /// Compares our operations with the newest botocore model
     Drift,
+    /// Measures the server beside a peer and beside the limits of machine and disk
+    Bench(bench::Options),
     /// Checks crate edges, file sizes and words that must not be committed
     Tidy,
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = Project::locate().and_then(|project| match arguments.task {
         Task::Test(options) => test::run(&project, &options),
         Task::Drift => drift::run(&project),
+        Task::Bench(options) => bench::run(&project, &options),
         Task::Tidy => tidy::run(&project),
     });
     match outcome {

@@ -1,0 +1,95 @@
+//! What clients bring back: iterators and page tokens. Mostly with the seal of the data directory
+//! on an arbitrary payload, else the seal would be all that is tested.
+//!
+//! Input: one byte (0 to 2: the purpose of a sealed payload; else: text as it is), then the rest.
+#![no_main]
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use anabranch_engine::catalog::command::Command;
+use anabranch_engine::{
+    Engine, EngineSettings, GetRequest, NewStream, RecordDistribution, Scope, ShardPageRequest,
+    ShardRates, StoreOptions, StreamPageRequest,
+};
+use anabranch_env::{FakeDisk, ManualClock};
+use anabranch_model::limits;
+use anabranch_storage::inspect::inspect;
+use aws_lc_rs::hmac;
+use base64_simd::STANDARD;
+use libfuzzer_sys::fuzz_target;
+use tokio::runtime::Runtime;
+
+struct Fixture {
+    runtime: Runtime,
+    engine: Arc<Engine>,
+    scope: Scope,
+    key: hmac::Key,
+}
+
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(fixture);
+
+fuzz_target!(|input: &[u8]| {
+    let Fixture { runtime, engine, scope, key } = &*FIXTURE;
+    let Some((purpose, rest)) = input.split_first() else { return };
+    let token = match purpose {
+        0..=2 => sealed(key, purpose + 1, rest),
+        _ => String::from_utf8_lossy(rest).into_owned(),
+    };
+    let token = token.as_str();
+    let get = GetRequest { scope, stream: None, iterator: token, records_max: 10, dry_run: false };
+    let _ = runtime.block_on(engine.get_records(get));
+    let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
+    let _ = engine.list_shards(scope, &next);
+    let page = StreamPageRequest { token: Some(token), ..StreamPageRequest::default() };
+    let _ = engine.list_streams(scope, &page);
+});
+
+/// As the engine's `token.rs`.
+fn sealed(key: &hmac::Key, purpose: u8, payload: &[u8]) -> String {
+    let mut bytes = vec![purpose];
+    bytes.extend_from_slice(payload);
+    let tag = hmac::sign(key, &bytes);
+    bytes.extend_from_slice(&tag.as_ref()[..16]);
+    STANDARD.encode_to_string(bytes)
+}
+
+fn fixture() -> Fixture {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let disk = FakeDisk::default();
+    let directory = PathBuf::from("/data");
+    let settings = EngineSettings {
+        shard_limit: 100,
+        transition_ms: 0,
+        rates: ShardRates::OFF,
+        limit_creating: false,
+    };
+    let options = StoreOptions::new(directory.clone());
+    let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
+    let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+    let engine = runtime.block_on(async {
+        let engine = Engine::start(options, settings, Arc::new(disk.clone()), clock);
+        let engine = engine.await.expect("an empty directory opens");
+        for name in ["one", "two"] {
+            let new = NewStream {
+                name: name.to_owned(),
+                shard_count: Some(4),
+                mode: None,
+                tags: Default::default(),
+                max_record_kib: limits::RECORD_KIB_DEFAULT,
+                distribution: RecordDistribution::UserPartitionKey,
+            };
+            engine.create_stream(&scope, new).await.expect("created");
+        }
+        engine
+    });
+    let report = inspect(&disk, &directory).expect("a data directory");
+    let secret =
+        report.commands.iter().find_map(|command| match Command::decode(&command.payload) {
+            Ok(Command::InstallSecret(install)) => Some(install.secret),
+            _ => None,
+        });
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &secret.expect("the first command"));
+    Fixture { runtime, engine, scope, key }
+}
