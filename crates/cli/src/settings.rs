@@ -112,7 +112,7 @@ pub(crate) enum Durability {
 pub(crate) enum Tls {
     /// Plain HTTP.
     Off,
-    /// A new certificate for localhost, made at each start.
+    /// A certificate for localhost, made at the first start and kept in the data directory.
     SelfSigned,
     /// PEM files.
     Files { cert: PathBuf, key: PathBuf },
@@ -237,7 +237,7 @@ pub(crate) struct ServeLayer {
     /// Private key of the certificate, PEM
     #[arg(long, env = "ANABRANCH_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// TLS with a certificate for localhost made at start
+    /// TLS with a certificate for localhost, kept in the data directory
     #[arg(long, env = "ANABRANCH_TLS_SELF_SIGNED", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     tls_self_signed: Option<bool>,

@@ -16,8 +16,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Bodies up to this are not counted: a connection's buffers are as large.
-const UNCOUNTED_BYTES: usize = 64 << 10;
+/// Bodies up to this are not counted. Every reply to a put is smaller: it must not be lost for
+/// want of memory when the records are durable.
+const UNCOUNTED_BYTES: usize = 256 << 10;
 /// Bytes that the connection is given at once.
 const PIECE_BYTES: usize = 256 << 10;
 /// Memory is measured in units of this many bytes.

@@ -28,7 +28,8 @@ pub enum TlsSettings {
         /// The key.
         key: PathBuf,
     },
-    /// A certificate for localhost made at start, left as `tls-cert.pem` in the data directory.
+    /// A certificate for localhost, made at the first start and kept as `tls-cert.pem` and
+    /// `tls-key.pem` in the data directory.
     SelfSigned,
 }
 
