@@ -154,7 +154,7 @@ mod tests {
         let first = memory.admit(reply(2 * MEMORY)).await;
         assert_eq!((first.status(), memory.free_bytes()), (StatusCode::OK, 0));
         let started = Instant::now();
-        let mut refused = reply(100 << 10);
+        let mut refused = reply(UNCOUNTED_BYTES + 1);
         refused.headers_mut().insert("x-amzn-requestid", http::HeaderValue::from_static("id"));
         let refused = memory.admit(refused).await;
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -163,7 +163,7 @@ mod tests {
         );
         assert_eq!(started.elapsed(), PATIENCE);
         drop(first);
-        assert_eq!(memory.admit(reply(100 << 10)).await.status(), StatusCode::OK);
+        assert_eq!(memory.admit(reply(UNCOUNTED_BYTES + 1)).await.status(), StatusCode::OK);
     }
 
     #[tokio::test(start_paused = true)]
