@@ -178,7 +178,7 @@ impl ServeSettings {
                     read_bytes: limits.read_bytes_per_s,
                     read_calls: limits.read_calls_per_s,
                 },
-                limit_creating: limits != NO_SHARD_LIMITS,
+                limit_streams: limits != NO_SHARD_LIMITS,
             },
         }
     }
@@ -288,7 +288,7 @@ pub(crate) struct ServeLayer {
     /// Size of one journal file [default: 64MiB]
     #[arg(long, env = "ANABRANCH_JOURNAL_FILE_BYTES", value_name = "SIZE")]
     journal_file_bytes: Option<ByteSize>,
-    /// Connections open at once [default: 20000]
+    /// Connections open at once [default: 16384]
     #[arg(long, env = "ANABRANCH_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<u32>,
 }
@@ -357,7 +357,7 @@ impl ServeLayer {
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
             region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
-            shard_limit: self.shard_limit.unwrap_or(16_384),
+            shard_limit: self.shard_limit.unwrap_or(20_000),
             transition_ms: self.transition_ms.unwrap_or(20),
             shard_limits: ShardLimits {
                 write_bytes_per_s: bytes(self.limit_shard_write_bytes, base.write_bytes_per_s),

@@ -36,8 +36,8 @@ pub struct EngineSettings {
     pub transition_ms: u64,
     /// Throughput of each shard.
     pub rates: ShardRates,
-    /// Whether the number of streams in CREATING is limited as on AWS.
-    pub limit_creating: bool,
+    /// Whether the numbers of streams in CREATING and of on-demand streams are limited as on AWS.
+    pub limit_streams: bool,
 }
 
 impl Default for EngineSettings {
@@ -46,7 +46,7 @@ impl Default for EngineSettings {
             shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
             transition_ms: 20,
             rates: ShardRates::AWS,
-            limit_creating: true,
+            limit_streams: true,
         }
     }
 }

@@ -156,11 +156,12 @@ fn decide_create(
         return Err(EngineError::StreamExists(stream));
     }
     let usage = Usage::of(catalog, &scope, now_ms);
-    if settings.limit_creating && usage.creating >= limits::STREAMS_CREATING_MAX {
+    if settings.limit_streams && usage.creating >= limits::STREAMS_CREATING_MAX {
         let limit = limits::STREAMS_CREATING_MAX;
         return Err(EngineError::CreatingLimit { stream, limit });
     }
-    if mode == StreamMode::OnDemand && usage.on_demand_streams >= limits::ON_DEMAND_STREAMS_MAX {
+    let is_on_demand = settings.limit_streams && mode == StreamMode::OnDemand;
+    if is_on_demand && usage.on_demand_streams >= limits::ON_DEMAND_STREAMS_MAX {
         let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
         return Err(EngineError::OnDemandLimit { stream, current, limit });
     }

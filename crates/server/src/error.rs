@@ -4,6 +4,10 @@ use anabranch_engine::{AppendError, EngineError};
 use anabranch_protocol::shape::{Constraint, Violation};
 use anabranch_protocol::{ErrorKind, WireError};
 
+/// Text of a put that the disk is too slow for.
+pub(crate) const OVERLOADED_TEXT: &str =
+    "The disk does not keep up with the writes. Try again later.";
+
 /// The AWS error for what the engine refused.
 pub(crate) fn to_wire(error: EngineError) -> WireError {
     use EngineError as E;
@@ -64,9 +68,7 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
             "Rate exceeded for Shard - {}/{}/{shard}",
             stream.scope.account, stream.name
         )),
-        E::Append(AppendError::Overloaded) => {
-            throughput_exceeded("The disk does not keep up with the writes. Try again.".to_owned())
-        }
+        E::Append(AppendError::Overloaded) => throughput_exceeded(OVERLOADED_TEXT.to_owned()),
         E::Append(AppendError::ShuttingDown) => {
             WireError::new(ErrorKind::ServiceUnavailable, "The server is shutting down.")
         }

@@ -89,6 +89,7 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     // Before anything is announced: whoever waits for the announcement may stop us at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
     let server = anabranch_server::start(
         settings.to_server(),
         Arc::new(RealDisk),
@@ -99,6 +100,8 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        // The terminal has gone; settings are not read again.
+        _ = hang_up.recv() => {}
     }
     tracing::info!("stopping: no new connections, requests under way finish");
     server.stop().await;

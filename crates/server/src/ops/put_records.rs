@@ -2,7 +2,7 @@
 
 use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
-use crate::error::{to_wire, write_rate_text};
+use crate::error::{OVERLOADED_TEXT, to_wire, write_rate_text};
 use anabranch_engine::{AppendError, EngineError, Payload, PutEntry, PutOutcome};
 use anabranch_model::{HashKey, hash_key};
 use anabranch_protocol::shape::{Kind, Shape, rules::*};
@@ -39,6 +39,8 @@ pub(crate) struct PutRecordsOutput {
 /// What became of one record.
 enum EntryOutcome {
     Put(PutOutcome),
+    /// The disk does not keep up.
+    Overloaded,
     Failed,
 }
 
@@ -99,6 +101,9 @@ impl PutRecordsOutput {
                 ErrorKind::ProvisionedThroughputExceeded,
                 write_rate_text(&shard.to_string(), &self.stream),
             ),
+            EntryOutcome::Overloaded => {
+                (ErrorKind::ProvisionedThroughputExceeded, OVERLOADED_TEXT.to_owned())
+            }
             EntryOutcome::Failed => {
                 (ErrorKind::InternalFailure, "Internal Service Failure".to_owned())
             }
@@ -150,6 +155,9 @@ impl Operation for PutRecords {
         let outcomes = match stored {
             Ok(outcomes) => outcomes.into_iter().map(EntryOutcome::Put).collect(),
             // Nothing is wrong with the request: every record may be sent again.
+            Err(EngineError::Append(AppendError::Overloaded)) => {
+                entries.iter().map(|_| EntryOutcome::Overloaded).collect()
+            }
             Err(EngineError::Append(AppendError::StorageFull | AppendError::Failed)) => {
                 entries.iter().map(|_| EntryOutcome::Failed).collect()
             }
