@@ -13,7 +13,7 @@ mod report;
 mod server;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,6 +22,9 @@ use clap::{Args, ValueEnum};
 use crate::bench::programs::Programs;
 use crate::bench::report::Report;
 use crate::tools::Project;
+
+/// Enough to know the disk.
+const DISK_SPAN_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -83,8 +86,6 @@ impl Scale {
 
 /// Measures, prints, and writes the files that were asked for.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
-    let wants = |part| options.only.is_empty() || options.only.contains(&part);
-    let scale = Scale::of(options);
     let programs = Programs::prepare(project)?;
     let data_dir = options.data_dir.clone().unwrap_or_else(|| project.target.join("bench"));
     fs::create_dir_all(&data_dir)
@@ -93,16 +94,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
 
     let mut report =
         Report::begin(machine::describe(&data_dir), programs.versions()?, options.quick);
-    if wants(Part::Disk) {
-        report.disk =
-            load::sync_bandwidth(&programs, &data_dir, scale.span.min(Duration::from_secs(3)))?;
-    }
-    if wants(Part::Throughput) {
-        report.throughput = load::compare_all(&programs, &data_dir, &scale)?;
-    }
-    if wants(Part::Footprint) {
-        report.footprint = footprint::measure_all(&programs, &data_dir, &scale)?;
-    }
+    // What was measured before something failed took long and is not thrown away.
+    let outcome = measure(&mut report, &programs, &data_dir, options);
     report.load_average_after = machine::load_average();
 
     let markdown = report.to_markdown();
@@ -114,6 +107,26 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
             .with_context(|| format!("cannot write {}", raw.display()))?;
     } else {
         println!("{}", serde_json::to_string(&report)?);
+    }
+    outcome
+}
+
+fn measure(
+    report: &mut Report,
+    programs: &Programs,
+    data_dir: &Path,
+    options: &Options,
+) -> Result<()> {
+    let wants = |part| options.only.is_empty() || options.only.contains(&part);
+    let scale = Scale::of(options);
+    if wants(Part::Disk) {
+        report.disk = load::sync_bandwidth(programs, data_dir, scale.span.min(DISK_SPAN_MAX))?;
+    }
+    if wants(Part::Throughput) {
+        report.throughput = load::compare_all(programs, data_dir, &scale)?;
+    }
+    if wants(Part::Footprint) {
+        report.footprint = footprint::measure_all(programs, data_dir, &scale)?;
     }
     Ok(())
 }

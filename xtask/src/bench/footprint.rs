@@ -206,7 +206,7 @@ fn inspect(programs: &Programs, directory: &Path) -> Result<(u64, u64)> {
     let mut command = Command::new(&programs.anabranch);
     let report = capture(command.args(["inspect", "--json"]).arg(directory))?;
     let report: serde_json::Value = serde_json::from_slice(&report)?;
-    let journals = report["journals"].as_array().context("inspect names no journals")?;
+    let journals = report["journal"].as_array().context("inspect names no journal")?;
     let sum = |field: &str| journals.iter().filter_map(|journal| journal[field].as_u64()).sum();
     Ok((sum("valid_bytes"), sum("records")))
 }
