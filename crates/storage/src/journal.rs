@@ -1,7 +1,9 @@
 //! Journal files: `journal/<number>.journal`.
 //!
-//! A file is preallocated, so that a full volume is met before a write and a sync moves data
-//! instead of metadata; retired files are used again. It starts with a header of 64 bytes,
+//! A file is preallocated and filled with zeros before it is used, so that a full volume is met
+//! before a write and a sync moves data instead of metadata: a sync into space that was reserved
+//! but never written makes the file system commit its own journal first, which measured some 30
+//! times slower. Retired files are used again. It starts with a header of 64 bytes,
 //! little-endian; frames follow, the last of a full file is a seal:
 //!
 //! | at | bytes | field |
@@ -23,6 +25,12 @@ use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use anabranch_env::{Disk, DiskFile};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+
+/// Bytes of zeros written at once.
+const FILL_BYTES: usize = 1 << 20;
+/// Size of a journal file that is made while somebody waits for the store to open; later ones
+/// are made ahead of time and have the full size. Any request fits into it.
+pub(crate) const FIRST_FILE_BYTES: u64 = 16 << 20;
 
 /// What a journal file starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,12 +183,24 @@ pub(crate) fn prepare_spare(
         return Ok(file);
     }
     let file = disk.create(&path)?;
-    if let Err(error) = file.allocate(bytes) {
+    if let Err(error) = file.allocate(bytes).and_then(|()| fill(&*file, bytes)) {
         // A file without its space must not be mistaken for a spare.
         disk.remove(&path)?;
         return Err(error);
     }
     Ok(file)
+}
+
+/// Writes zeros, so that later syncs find the space written.
+fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; FILL_BYTES.min(usize::try_from(bytes).unwrap_or(FILL_BYTES))];
+    let mut offset = 0;
+    while offset < bytes {
+        let len = zeros.len().min(usize::try_from(bytes - offset).unwrap_or(usize::MAX));
+        file.write_all_at(&mut [IoSlice::new(&zeros[..len])], offset)?;
+        offset += len as u64;
+    }
+    file.sync_data()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::Layout;
 use crate::host::Host;
+use crate::journal::prepare_spare;
 use crate::memtable::MemRun;
 use crate::options::Durability;
 use crate::segment::{self, SegmentName};
@@ -36,6 +37,7 @@ pub(crate) struct Signals {
 /// Works until the store is stopped.
 pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
     let mut expiry = ExpiryPlan::default();
+    shared.maintenance.lock().wanted = true;
     loop {
         {
             let mut signals = shared.maintenance.lock();
@@ -79,8 +81,19 @@ fn turn(shared: &Shared, host: &dyn Host, now_ms: u64, expiry: &mut ExpiryPlan) 
             }
         }
         evict(shared);
+        make_spare(shared);
     }
     Ok(())
+}
+
+/// Makes the next journal file ahead of time, so that the writer need not.
+fn make_spare(shared: &Shared) {
+    let _sole = shared.spare.lock();
+    let bytes = shared.options.journal_file_bytes;
+    if let Err(error) = prepare_spare(&*shared.disk, &shared.layout, bytes) {
+        // The writer tries again when it needs the file, and refuses writes if it must.
+        tracing::debug!(%error, "the next journal file could not be made ahead of time");
+    }
 }
 
 /// Writes a sealed chapter's segments and lets its journal file go.
@@ -151,7 +164,10 @@ fn write_segments(
 fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
     let (disk, layout) = (&*shared.disk, &shared.layout);
     let _sole = shared.spare.lock();
-    let has_spare = disk.open(&layout.spare(), false).is_ok();
+    let retired = disk.open(&layout.journal(number), false).and_then(|file| file.len());
+    let is_full_size = retired.is_ok_and(|len| len >= shared.options.journal_file_bytes);
+    // The first file of a process is smaller than the others: not worth keeping.
+    let has_spare = !is_full_size || disk.open(&layout.spare(), false).is_ok();
     let released = match has_spare {
         true => disk.remove(&layout.journal(number)),
         false => disk.rename(&layout.journal(number), &layout.spare()),

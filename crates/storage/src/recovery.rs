@@ -20,7 +20,7 @@
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
-use crate::journal::{JournalFile, JournalHeader, prepare_spare};
+use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader, prepare_spare};
 use crate::memtable::{MemRun, Memtable};
 use crate::options::{Durability, StoreOptions};
 use crate::segment::SegmentName;
@@ -225,7 +225,8 @@ fn begin_journal(
     last_ms: u64,
 ) -> Result<JournalFile, OpenError> {
     let header = JournalHeader::new(number, next_index, last_ms);
-    prepare_spare(disk, layout, options.journal_file_bytes)
+    let bytes = options.journal_file_bytes.min(FIRST_FILE_BYTES);
+    prepare_spare(disk, layout, bytes)
         .and_then(|spare| JournalFile::begin(disk, layout, &header, spare))
         .map_err(|e| OpenError::io(&layout.journal(number), e))
 }
