@@ -53,7 +53,7 @@ enum Command {
     Bench(Box<commands::bench::BenchArgs>),
     Completions(commands::completions::CompletionsArgs),
     /// Print the operations' shapes as JSON, for comparison with the service model
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Example:\n  anabranch schema | jq '.operations[].name'")]
     Schema,
 }
 
