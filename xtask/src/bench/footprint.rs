@@ -22,8 +22,8 @@ const SHARDS_PER_STREAM: u32 = 1_000;
 const SETTLE: Duration = Duration::from_secs(2);
 /// Bytes of frames that a PutRecords of 500 × 1 KiB puts into the journal, a little less.
 const REQUEST_BYTES: u64 = 500 * 1024;
-/// Nothing leaves the journal for segments with these.
-const RECOVERY_FLAGS: [&str; 4] = ["--journal-file-bytes", "256MiB", "--tail-cache-bytes", "2GiB"];
+/// Everything stays in one journal file with these, so that all of it has to be read.
+const RECOVERY_FLAGS: [&str; 4] = ["--journal-file-bytes", "1280MiB", "--tail-cache-bytes", "4GiB"];
 
 /// Everything about one server that is not throughput.
 #[derive(Debug, Serialize)]
