@@ -347,7 +347,21 @@ impl OpenSegment {
                 offset: u64_at(bytes, 16),
             })
             .collect();
-        Ok(())
+        // A checksum that holds does not make the numbers true.
+        let is_sound = |entry: &DirectoryEntry| {
+            let indexed = u64::from(entry.index_start) + u64::from(entry.index_count);
+            let end = entry.offset.checked_add(entry.len);
+            entry.index_count > 0
+                && indexed <= self.index.len() as u64
+                && entry.offset >= FILE_HEADER_BYTES
+                && end.is_some_and(|end| end <= start)
+        };
+        let offsets_hold =
+            self.index.iter().all(|e| (FILE_HEADER_BYTES..start).contains(&e.offset));
+        match self.directory.iter().all(is_sound) && offsets_hold {
+            true => Ok(()),
+            false => Err(self.damaged(start)),
+        }
     }
 
     fn damaged(&self, offset: u64) -> SegmentError {
