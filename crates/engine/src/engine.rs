@@ -186,7 +186,9 @@ impl Engine {
     pub fn data_stream(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, EngineError> {
         let stream = self.stream(scope, name)?;
         match stream.status(self.now_ms()) {
-            Some(StreamStatus::Active | StreamStatus::Deleting) => Ok(stream),
+            Some(StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting) => {
+                Ok(stream)
+            }
             Some(StreamStatus::Creating) | None => {
                 Err(EngineError::StreamNotFound(stream.reference.clone()))
             }

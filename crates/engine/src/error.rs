@@ -168,6 +168,9 @@ pub enum EngineError {
         /// The number as it was given.
         number: String,
     },
+    /// A name beside a token that is another stream's.
+    #[error("the token is of another stream")]
+    TokenOfAnotherStream,
     /// A token that is not one that this service made for this call.
     #[error("invalid token")]
     TokenInvalid,

@@ -132,8 +132,10 @@ impl Engine {
                 let stream = self.catalog.read().stream_by_number(page.stream).cloned();
                 let stream = stream
                     .filter(|stream| stream.reference.scope == *scope)
-                    .filter(|stream| name.is_none_or(|name| *stream.reference.name == *name))
                     .ok_or(EngineError::TokenInvalid)?;
+                if name.is_some_and(|name| *stream.reference.name != *name) {
+                    return Err(EngineError::TokenOfAnotherStream);
+                }
                 (stream, Some(page.after), page.filter, *limit)
             }
         };

@@ -34,6 +34,8 @@ pub enum StreamStatus {
     Creating,
     /// In order.
     Active,
+    /// Takes puts and gets while a change of it is under way; takes no other change.
+    Updating,
     /// On its way out.
     Deleting,
 }
@@ -43,6 +45,7 @@ impl fmt::Display for StreamStatus {
         f.write_str(match self {
             Self::Creating => "CREATING",
             Self::Active => "ACTIVE",
+            Self::Updating => "UPDATING",
             Self::Deleting => "DELETING",
         })
     }
@@ -72,6 +75,8 @@ pub struct Stream {
     pub created_ms: u64,
     /// It is CREATING until then, epoch milliseconds.
     pub active_at_ms: u64,
+    /// It is UPDATING until then, epoch milliseconds; 0 if it never was.
+    pub updating_until_ms: u64,
     /// When it is DELETING: it is gone from then on, epoch milliseconds.
     pub gone_at_ms: Option<u64>,
     /// How capacity is provided.
@@ -105,6 +110,7 @@ impl Stream {
             Some(gone_at_ms) if now_ms >= gone_at_ms => None,
             Some(_) => Some(StreamStatus::Deleting),
             None if now_ms < self.active_at_ms => Some(StreamStatus::Creating),
+            None if now_ms < self.updating_until_ms => Some(StreamStatus::Updating),
             None => Some(StreamStatus::Active),
         }
     }

@@ -108,6 +108,7 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
                  stream {stream} is invalid because it did not come from this stream."
             ))
         }
+        E::TokenOfAnotherStream => token_and("StreamName"),
         E::TokenInvalid => WireError::invalid_argument("Invalid NextToken."),
         E::TokenExpired => WireError::new(ErrorKind::ExpiredNextToken, "NextToken has expired."),
         E::RetentionTooShort { hours } => WireError::invalid_argument(format!(
@@ -147,6 +148,11 @@ pub(crate) fn single_put_to_wire(error: EngineError) -> WireError {
 /// The text of a put over the shard's rate; `stream` as in [`anabranch_engine::StreamRef`].
 pub(crate) fn write_rate_text(shard: &str, stream: &str) -> String {
     format!("Rate exceeded for shard {shard} in stream {stream}.")
+}
+
+/// The refusal of a member beside a token.
+pub(crate) fn token_and(member: &str) -> WireError {
+    WireError::invalid_argument(format!("NextToken and {member} cannot be provided together."))
 }
 
 fn data_too_long(path: &str, bytes_max: usize) -> WireError {

@@ -148,6 +148,7 @@ impl Catalog {
             reference: StreamRef { scope, name: intern(&create.name) },
             created_ms: place.arrival_ms,
             active_at_ms: place.arrival_ms + create.transition_ms,
+            updating_until_ms: 0,
             gone_at_ms: None,
             mode: create.mode.into(),
             retention: Retention { hours: create.retention_hours, floor_ms: 0 },

@@ -54,6 +54,8 @@ struct StreamState {
     distribution: Distribution,
     #[n(13)]
     shards: Vec<ShardState>,
+    #[n(14)]
+    updating_until_ms: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -104,6 +106,7 @@ fn encode_stream(stream: &Stream) -> StreamState {
         max_record_kib: stream.max_record_kib,
         distribution: stream.distribution.into(),
         shards: stream.shards.iter().map(|slot| encode_shard(&slot.shard)).collect(),
+        updating_until_ms: Some(stream.updating_until_ms),
     }
 }
 
@@ -140,6 +143,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         reference: StreamRef { scope, name: Arc::from(state.name) },
         created_ms: state.created_ms,
         active_at_ms: state.active_at_ms,
+        updating_until_ms: state.updating_until_ms.unwrap_or(0),
         gone_at_ms: state.gone_at_ms,
         mode: state.mode.into(),
         retention: Retention { hours: state.retention_hours, floor_ms: state.retention_floor_ms },

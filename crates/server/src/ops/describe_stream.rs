@@ -62,8 +62,8 @@ impl Operation for DescribeStream {
         input: Self::Input<'a>,
     ) -> Result<DescribeStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let name = naming::stream_name(context, Self::NAME, name, arn)?;
-        let stream = context.engine.stream(&context.scope, name).map_err(to_wire)?;
+        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
         let after = input.exclusive_start_shard_id.as_deref();
         let after = after.map(|id| start_shard(&stream, id)).transpose()?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);

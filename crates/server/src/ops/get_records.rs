@@ -130,7 +130,7 @@ impl Operation for GetRecords {
         let request = GetRequest {
             scope: &context.scope,
             iterator: &input.shard_iterator,
-            stream,
+            stream: stream.as_ref().map(|stream| &*stream.name),
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };

@@ -48,11 +48,11 @@ impl Operation for GetShardIterator {
         input: Self::Input<'a>,
     ) -> Result<GetShardIteratorOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let name = naming::stream_name(context, Self::NAME, name, arn)?;
+        let named = naming::stream(context, Self::NAME, name, arn)?;
         let position = starting_position(&input)?;
         let iterator = context
             .engine
-            .shard_iterator(&context.scope, name, &input.shard_id, &position)
+            .shard_iterator(&named.scope, &named.name, &input.shard_id, &position)
             .map_err(to_wire)?;
         if input.dry_run == Some(true) {
             return Err(dry_run_succeeded());

@@ -2,8 +2,8 @@
 
 use super::shapes::{Shard, ShardFilter};
 use super::{Context, Operation, naming};
-use crate::error::to_wire;
-use anabranch_engine::ShardPageRequest;
+use crate::error::{to_wire, token_and};
+use anabranch_engine::{EngineError, ShardPageRequest, StreamRef};
 use anabranch_model::ShardId;
 use anabranch_model::shard_filter::ShardFilter as ModelShardFilter;
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -50,12 +50,20 @@ impl Operation for ListShards {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<ListShardsOutput, WireError> {
-        let limit = input.max_results.map(|limit| limit as usize);
-        let request = match input.next_token.as_deref() {
-            Some(token) => next_page(context, &input, token, limit)?,
-            None => first_page(context, &input, limit)?,
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let named = match (name, arn) {
+            (None, None) => None,
+            _ => Some(naming::stream(context, Self::NAME, name, arn)?),
         };
-        let page = context.engine.list_shards(&context.scope, &request).map_err(to_wire)?;
+        let request = match input.next_token.as_deref() {
+            Some(token) => next_page(&input, token, named.as_ref())?,
+            None => first_page(&input, named.as_ref())?,
+        };
+        let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
+        let page = context.engine.list_shards(scope, &request).map_err(|error| match error {
+            EngineError::TokenOfAnotherStream if name.is_none() => token_and("StreamARN"),
+            error => to_wire(error),
+        })?;
         Ok(ListShardsOutput {
             shards: Some(page.shards.iter().map(|slot| Shard::from(&slot.shard)).collect()),
             next_token: page.next_token,
@@ -64,27 +72,22 @@ impl Operation for ListShards {
 }
 
 fn first_page<'a>(
-    context: &Context<'_>,
     input: &'a ListShardsInput,
-    limit: Option<usize>,
+    named: Option<&'a StreamRef>,
 ) -> Result<ShardPageRequest<'a>, WireError> {
-    let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-    if name.is_none() && arn.is_none() {
-        return Err(WireError::invalid_argument(
-            "Either NextToken or StreamName should be provided.",
-        ));
-    }
-    let name = naming::stream_name(context, ListShards::NAME, name, arn)?;
+    let named = named.ok_or_else(|| {
+        WireError::invalid_argument("Either NextToken or StreamName should be provided.")
+    })?;
     let after = input.exclusive_start_shard_id.as_deref().map(|id| {
         ShardId::parse_lenient(id)
             .ok_or_else(|| WireError::invalid_argument("ExclusiveStartShardId is invalid."))
     });
     let filter = input.shard_filter.as_ref().map(ShardFilter::to_model).transpose()?;
     Ok(ShardPageRequest::First {
-        name,
+        name: &named.name,
         after: after.transpose()?,
         filter: filter.unwrap_or(ModelShardFilter::FromTrimHorizon),
-        limit,
+        limit: input.max_results.map(|limit| limit as usize),
         created_secs: input.stream_creation_timestamp.map(|time| time.0.div_euclid(1000)),
     })
 }
@@ -92,10 +95,9 @@ fn first_page<'a>(
 /// A token names its stream. Beside it the service refuses a name; boto3's paginator sends one
 /// all the same, so that a name (or ARN) of the token's own stream is let through.
 fn next_page<'a>(
-    context: &Context<'_>,
     input: &'a ListShardsInput,
     token: &'a str,
-    limit: Option<usize>,
+    named: Option<&'a StreamRef>,
 ) -> Result<ShardPageRequest<'a>, WireError> {
     let excluded = [
         ("ExclusiveStartShardId", input.exclusive_start_shard_id.is_some()),
@@ -103,26 +105,9 @@ fn next_page<'a>(
         ("StreamCreationTimestamp", input.stream_creation_timestamp.is_some()),
     ];
     if let Some((member, _)) = excluded.iter().find(|(_, given)| *given) {
-        return Err(together(member));
+        return Err(token_and(member));
     }
-    let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-    let named = match (name, arn) {
-        (None, None) => None,
-        _ => Some(naming::stream_name(context, ListShards::NAME, name, arn)?),
-    };
-    let request = ShardPageRequest::Next { token, name: named, limit };
-    let is_foreign = named.is_some()
-        && context.engine.list_shards(&context.scope, &request).is_err()
-        && context
-            .engine
-            .list_shards(&context.scope, &ShardPageRequest::Next { token, name: None, limit })
-            .is_ok();
-    if is_foreign {
-        return Err(together(if name.is_some() { "StreamName" } else { "StreamARN" }));
-    }
-    Ok(request)
-}
-
-fn together(member: &str) -> WireError {
-    WireError::invalid_argument(format!("NextToken and {member} cannot be provided together."))
+    let name = named.map(|named| &*named.name);
+    let limit = input.max_results.map(|limit| limit as usize);
+    Ok(ShardPageRequest::Next { token, name, limit })
 }

@@ -35,6 +35,27 @@ pub(crate) struct Context<'a> {
     pub(crate) scope: Scope,
 }
 
+impl Context<'_> {
+    /// Lets the operation go on if the caller may do it with the resource.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` with the service's text.
+    pub(crate) fn authorize(&self, operation: &str, resource: &str) -> Result<(), WireError> {
+        let account = resource.split(':').nth(4);
+        if account == Some(&*self.scope.account) {
+            return Ok(());
+        }
+        let principal = &self.caller.principal_arn;
+        Err(WireError::new(
+            ErrorKind::AccessDenied,
+            format!(
+                "User: {principal} is not authorized to perform: kinesis:{operation} on resource: \
+                 {resource} because no resource-based policy allows the kinesis:{operation} action"
+            ),
+        ))
+    }
+}
+
 /// An operation of the service.
 pub(crate) trait Operation {
     /// Its name in `X-Amz-Target`.

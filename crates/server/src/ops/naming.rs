@@ -1,53 +1,56 @@
-//! How a request names its stream: by name, by ARN, or by both.
+//! How a request names its stream: by name, by ARN, or by both; and whether the caller may.
 
 use super::Context;
+use anabranch_engine::{Scope, StreamRef};
 use anabranch_model::StreamArn;
-use anabranch_protocol::{ErrorKind, WireError};
+use anabranch_protocol::WireError;
+use std::sync::Arc;
 
-/// The name of the stream that the request is about.
-pub(super) fn stream_name<'a>(
+/// The stream that the request is about, once the caller is known to be allowed to use it so.
+///
+/// # Errors
+/// When no stream is named, or two different ones, or the caller is not allowed.
+pub(super) fn stream(
     context: &Context<'_>,
     operation: &str,
-    name: Option<&'a str>,
-    arn: Option<&'a str>,
-) -> Result<&'a str, WireError> {
-    let named_by_arn = arn.map(|arn| of_arn(context, operation, arn)).transpose()?;
-    match (name, named_by_arn) {
-        (None, None) => {
-            Err(WireError::invalid_argument("Either StreamName or StreamARN should be provided."))
-        }
-        (Some(name), Some(other)) if name != other => Err(WireError::invalid_argument(format!(
-            "StreamName {name} does not match the stream in StreamARN {}.",
-            arn.unwrap_or_default()
+    name: Option<&str>,
+    arn: Option<&str>,
+) -> Result<StreamRef, WireError> {
+    let Some(arn) = arn else {
+        let name = name.ok_or_else(|| {
+            WireError::invalid_argument("Either StreamName or StreamARN should be provided.")
+        })?;
+        let stream = StreamRef { scope: context.scope.clone(), name: Arc::from(name) };
+        context.authorize(operation, &stream.arn())?;
+        return Ok(stream);
+    };
+    let stream = of_arn(context, operation, arn)?;
+    match name {
+        Some(name) if *name != *stream.name => Err(WireError::invalid_argument(format!(
+            "StreamName {name} does not match the stream in StreamARN {arn}."
         ))),
-        (Some(name), _) | (None, Some(name)) => Ok(name),
+        _ => Ok(stream),
     }
 }
 
-/// The stream that an ARN names; it must be the caller's own.
-pub(super) fn of_arn<'a>(
+/// The stream that an ARN names, once the caller is known to be allowed to use it so.
+///
+/// # Errors
+/// When it names none, or one of another Region, or the caller is not allowed.
+pub(super) fn of_arn(
     context: &Context<'_>,
     operation: &str,
-    arn: &'a str,
-) -> Result<&'a str, WireError> {
+    arn: &str,
+) -> Result<StreamRef, WireError> {
     let parsed = StreamArn::parse(arn)
         .ok_or_else(|| WireError::invalid_argument(format!("StreamARN {arn} is invalid.")))?;
-    let scope = &context.scope;
-    if *parsed.account != *scope.account {
-        let principal = &context.caller.principal_arn;
-        return Err(WireError::new(
-            ErrorKind::AccessDenied,
-            format!(
-                "User: {principal} is not authorized to perform: kinesis:{operation} on resource: \
-                 {arn} because no resource-based policy allows the kinesis:{operation} action"
-            ),
-        ));
-    }
-    if *parsed.region != *scope.region {
-        let (name, account) = (parsed.name, parsed.account);
+    context.authorize(operation, arn)?;
+    let StreamArn { region, account, name } = parsed;
+    if *region != *context.scope.region {
         return Err(WireError::not_found(format!(
             "Stream {name} under account {account} not found."
         )));
     }
-    Ok(parsed.name)
+    let scope = Scope { account: Arc::from(account), region: context.scope.region.clone() };
+    Ok(StreamRef { scope, name: Arc::from(name) })
 }

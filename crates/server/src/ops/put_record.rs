@@ -59,16 +59,16 @@ impl Operation for PutRecord {
         input: Self::Input<'a>,
     ) -> Result<PutRecordOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let name = naming::stream_name(context, Self::NAME, name, arn)?.to_owned();
+        let named = naming::stream(context, Self::NAME, name, arn)?;
         let entry = PutEntry {
             partition_key: input.partition_key,
             explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,
             data: BlobPayload::new(input.data),
         };
-        let (engine, scope) = (context.engine, &context.scope);
+        let engine = context.engine;
         let outcomes = loop {
             let ordering = input.sequence_number_for_ordering.as_deref();
-            let prepared = engine.prepare_put_record(scope, &name, &entry, ordering);
+            let prepared = engine.prepare_put_record(&named.scope, &named.name, &entry, ordering);
             let prepared = prepared.map_err(single_put_to_wire)?;
             if input.dry_run == Some(true) {
                 return Err(dry_run_succeeded());

@@ -139,11 +139,11 @@ impl Operation for PutRecords {
         input: Self::Input<'a>,
     ) -> Result<PutRecordsOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let name = naming::stream_name(context, Self::NAME, name, arn)?;
-        let (name, dry_run) = (name.to_owned(), input.dry_run == Some(true));
+        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let dry_run = input.dry_run == Some(true);
         let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let stored = loop {
-            let prepared = context.engine.prepare_put_records(&context.scope, &name, &entries);
+            let prepared = context.engine.prepare_put_records(&named.scope, &named.name, &entries);
             let prepared = prepared.map_err(to_wire)?;
             if dry_run {
                 return Err(dry_run_succeeded());
@@ -163,8 +163,7 @@ impl Operation for PutRecords {
             }
             Err(error) => return Err(to_wire(error)),
         };
-        let stream = format!("{name} under account {}", context.scope.account);
-        Ok(PutRecordsOutput { stream, outcomes })
+        Ok(PutRecordsOutput { stream: named.to_string(), outcomes })
     }
 }
 

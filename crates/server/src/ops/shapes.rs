@@ -176,6 +176,7 @@ impl From<engine::StreamStatus> for StreamStatus {
         match status {
             engine::StreamStatus::Creating => Self::Creating,
             engine::StreamStatus::Active => Self::Active,
+            engine::StreamStatus::Updating => Self::Updating,
             engine::StreamStatus::Deleting => Self::Deleting,
         }
     }

@@ -1,62 +1,10 @@
-//! Commands: the changes of the catalog, as they stand in the journal.
-//!
-//! A command is a CBOR array of the variant's number and its fields (minicbor's indexed form):
-//! fields and variants keep their numbers for ever, new fields are optional. The types here are
-//! the disk's own: they change only by addition.
+//! Commands about streams as such: their life, retention and tags.
 
 use crate::stream::{RecordDistribution, StreamMode};
-use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 
-/// A snapshot or command that this version cannot read.
-#[derive(Debug, thiserror::Error)]
-#[error("the catalog was written by a newer version, or is damaged error={0}")]
-pub struct CommandError(#[from] minicbor::decode::Error);
-
-/// A change of the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Command {
-    /// Sets the key of iterators and tokens.
-    #[n(0)]
-    InstallSecret(#[n(0)] InstallSecret),
-    /// Adds a stream.
-    #[n(1)]
-    CreateStream(#[n(0)] CreateStream),
-    /// Puts a stream into DELETING.
-    #[n(2)]
-    DeleteStream(#[n(0)] DeleteStream),
-    /// Forgets a stream.
-    #[n(3)]
-    PurgeStream(#[n(0)] PurgeStream),
-    /// Changes a retention period.
-    #[n(4)]
-    SetRetention(#[n(0)] SetRetention),
-    /// Adds or overwrites tags.
-    #[n(5)]
-    AddTags(#[n(0)] AddTags),
-    /// Removes tags.
-    #[n(6)]
-    RemoveTags(#[n(0)] RemoveTags),
-}
-
-impl Command {
-    /// The command's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        Bytes::from(minicbor::to_vec(self).expect("writing to memory cannot fail"))
-    }
-
-    /// Reads a command.
-    ///
-    /// # Errors
-    /// See [`CommandError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, CommandError> {
-        Ok(minicbor::decode(bytes)?)
-    }
-}
-
-/// See [`Command::InstallSecret`].
+/// See [`super::Command::InstallSecret`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct InstallSecret {
     /// 32 random bytes.
@@ -64,7 +12,7 @@ pub struct InstallSecret {
     pub secret: Vec<u8>,
 }
 
-/// See [`Command::CreateStream`].
+/// See [`super::Command::CreateStream`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct CreateStream {
     /// Number of the incarnation.
@@ -102,7 +50,7 @@ pub struct CreateStream {
     pub transition_ms: u64,
 }
 
-/// See [`Command::DeleteStream`].
+/// See [`super::Command::DeleteStream`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct DeleteStream {
     /// The stream's number.
@@ -113,7 +61,7 @@ pub struct DeleteStream {
     pub gone_at_ms: u64,
 }
 
-/// See [`Command::PurgeStream`].
+/// See [`super::Command::PurgeStream`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PurgeStream {
     /// The stream's number.
@@ -121,7 +69,7 @@ pub struct PurgeStream {
     pub stream: u32,
 }
 
-/// See [`Command::SetRetention`].
+/// See [`super::Command::SetRetention`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SetRetention {
     /// The stream's number.
@@ -132,7 +80,7 @@ pub struct SetRetention {
     pub hours: u32,
 }
 
-/// See [`Command::AddTags`].
+/// See [`super::Command::AddTags`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct AddTags {
     /// The stream's number.
@@ -143,7 +91,7 @@ pub struct AddTags {
     pub tags: BTreeMap<String, String>,
 }
 
-/// See [`Command::RemoveTags`].
+/// See [`super::Command::RemoveTags`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RemoveTags {
     /// The stream's number.

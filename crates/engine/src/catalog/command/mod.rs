@@ -1,0 +1,59 @@
+//! Commands: the changes of the catalog, as they stand in the journal.
+//!
+//! A command is a CBOR array of the variant's number and its fields (minicbor's indexed form):
+//! fields and variants keep their numbers for ever, new fields are optional. The types here are
+//! the disk's own: they change only by addition. What belongs to one feature is in one file here.
+
+mod stream;
+
+pub use stream::*;
+
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+
+/// A snapshot or command that this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("the catalog was written by a newer version, or is damaged error={0}")]
+pub struct CommandError(#[from] minicbor::decode::Error);
+
+/// A change of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Command {
+    /// Sets the key of iterators and tokens.
+    #[n(0)]
+    InstallSecret(#[n(0)] InstallSecret),
+    /// Adds a stream.
+    #[n(1)]
+    CreateStream(#[n(0)] CreateStream),
+    /// Puts a stream into DELETING.
+    #[n(2)]
+    DeleteStream(#[n(0)] DeleteStream),
+    /// Forgets a stream.
+    #[n(3)]
+    PurgeStream(#[n(0)] PurgeStream),
+    /// Changes a retention period.
+    #[n(4)]
+    SetRetention(#[n(0)] SetRetention),
+    /// Adds or overwrites tags.
+    #[n(5)]
+    AddTags(#[n(0)] AddTags),
+    /// Removes tags.
+    #[n(6)]
+    RemoveTags(#[n(0)] RemoveTags),
+}
+
+impl Command {
+    /// The command's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        Bytes::from(minicbor::to_vec(self).expect("writing to memory cannot fail"))
+    }
+
+    /// Reads a command.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CommandError> {
+        Ok(minicbor::decode(bytes)?)
+    }
+}
