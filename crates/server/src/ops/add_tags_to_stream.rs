@@ -33,7 +33,7 @@ impl Operation for AddTagsToStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         tag_text::check(texts, &named.name, &named.scope.account, Doing::Adding)?;
         tag_text::check_reserved(input.tags.keys().map(String::as_str))?;

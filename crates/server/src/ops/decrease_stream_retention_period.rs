@@ -31,7 +31,7 @@ impl Operation for DecreaseStreamRetentionPeriod {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let hours = i64::from(input.retention_period_hours);
         let changed = context.engine.decrease_retention(&named.scope, &named.name, hours).await;
         changed.map_err(to_wire)

@@ -31,7 +31,7 @@ impl Operation for DeleteStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         context.engine.delete_stream(&named.scope, &named.name).await.map_err(to_wire)
     }
 }

@@ -62,7 +62,7 @@ impl Operation for DescribeStream {
         input: Self::Input<'a>,
     ) -> Result<DescribeStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
         let after = input.exclusive_start_shard_id.as_deref();
         let after = after.map(|id| start_shard(&stream, id)).transpose()?;

@@ -75,7 +75,7 @@ impl Operation for DescribeStreamSummary {
         input: Self::Input<'a>,
     ) -> Result<DescribeStreamSummaryOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
         let stream_description_summary = summarise(&stream, context.engine.now_ms());
         Ok(DescribeStreamSummaryOutput { stream_description_summary })

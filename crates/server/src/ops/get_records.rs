@@ -125,7 +125,7 @@ impl Operation for GetRecords {
         input: Self::Input<'a>,
     ) -> Result<GetRecordsOutput, WireError> {
         let arn = input.stream_arn.as_deref();
-        let stream = arn.map(|arn| naming::of_arn(context, Self::NAME, arn)).transpose()?;
+        let stream = arn.map(|arn| naming::of_arn::<Self>(context, arn)).transpose()?;
         let dry_run = input.dry_run == Some(true);
         let request = GetRequest {
             scope: &context.scope,

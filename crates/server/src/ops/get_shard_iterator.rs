@@ -48,7 +48,7 @@ impl Operation for GetShardIterator {
         input: Self::Input<'a>,
     ) -> Result<GetShardIteratorOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let position = starting_position(&input)?;
         let iterator = context
             .engine

@@ -53,7 +53,7 @@ impl Operation for ListShards {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = match (name, arn) {
             (None, None) => None,
-            _ => Some(naming::stream(context, Self::NAME, name, arn)?),
+            _ => Some(naming::stream::<Self>(context, name, arn)?),
         };
         let request = match input.next_token.as_deref() {
             Some(token) => next_page(&input, token, named.as_ref())?,

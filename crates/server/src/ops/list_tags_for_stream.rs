@@ -45,7 +45,7 @@ impl Operation for ListTagsForStream {
         input: Self::Input<'a>,
     ) -> Result<ListTagsForStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
         let after = input.exclusive_start_tag_key.as_deref().map_or(Unbounded, Excluded);
         let page = input.limit.map_or(limits::LIST_TAGS_PAGE, |limit| limit as usize);

@@ -1,6 +1,6 @@
 //! How a request names its stream: by name, by ARN, or by both; and whether the caller may.
 
-use super::Context;
+use super::{Context, Operation};
 use anabranch_engine::{Scope, StreamRef};
 use anabranch_model::StreamArn;
 use anabranch_protocol::WireError;
@@ -10,9 +10,8 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When no stream is named, or two different ones, or the caller is not allowed.
-pub(super) fn stream(
+pub(super) fn stream<O: Operation>(
     context: &Context<'_>,
-    operation: &str,
     name: Option<&str>,
     arn: Option<&str>,
 ) -> Result<StreamRef, WireError> {
@@ -21,10 +20,10 @@ pub(super) fn stream(
             WireError::invalid_argument("Either StreamName or StreamARN should be provided.")
         })?;
         let stream = StreamRef { scope: context.scope.clone(), name: Arc::from(name) };
-        context.authorize(operation, &stream.arn())?;
+        context.authorize(O::NAME, &stream.arn())?;
         return Ok(stream);
     };
-    let stream = of_arn(context, operation, arn)?;
+    let stream = of_arn::<O>(context, arn)?;
     match name {
         Some(name) if *name != *stream.name => Err(WireError::invalid_argument(format!(
             "StreamName {name} does not match the stream in StreamARN {arn}."
@@ -37,14 +36,13 @@ pub(super) fn stream(
 ///
 /// # Errors
 /// When it names none, or one of another Region, or the caller is not allowed.
-pub(super) fn of_arn(
+pub(super) fn of_arn<O: Operation>(
     context: &Context<'_>,
-    operation: &str,
     arn: &str,
 ) -> Result<StreamRef, WireError> {
     let parsed = StreamArn::parse(arn)
         .ok_or_else(|| WireError::invalid_argument(format!("StreamARN {arn} is invalid.")))?;
-    context.authorize(operation, arn)?;
+    context.authorize(O::NAME, arn)?;
     let StreamArn { region, account, name } = parsed;
     if *region != *context.scope.region {
         return Err(WireError::not_found(format!(

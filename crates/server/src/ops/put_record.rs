@@ -59,7 +59,7 @@ impl Operation for PutRecord {
         input: Self::Input<'a>,
     ) -> Result<PutRecordOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let entry = PutEntry {
             partition_key: input.partition_key,
             explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,

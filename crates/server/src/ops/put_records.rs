@@ -139,7 +139,7 @@ impl Operation for PutRecords {
         input: Self::Input<'a>,
     ) -> Result<PutRecordsOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let dry_run = input.dry_run == Some(true);
         let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let stored = loop {

@@ -32,7 +32,7 @@ impl Operation for RemoveTagsFromStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream(context, Self::NAME, name, arn)?;
+        let named = naming::stream::<Self>(context, name, arn)?;
         let keys = input.tag_keys.iter().map(String::as_str);
         tag_text::check(keys, &named.name, &named.scope.account, Doing::Removing)?;
         context.engine.remove_tags(&named.scope, &named.name, input.tag_keys).await.map_err(to_wire)
