@@ -68,6 +68,9 @@ pub(crate) struct ServeSettings {
     pub(crate) transition_ms: u64,
     /// Throughput limits of each shard. Default AWS's.
     pub(crate) shard_limits: ShardLimits,
+    /// Whether control operations are limited to Amazon's numbers of calls a second, 5 for most.
+    /// Default false; true with `--limits aws`.
+    pub(crate) limit_calls: bool,
     /// Form of the log lines on standard error. Default text.
     pub(crate) log_format: LogFormat,
     /// Filter of the log, e.g. `info` or `anabranch_storage=debug,warn`. Default info.
@@ -132,8 +135,10 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LimitsPreset {
-    /// Amazon's limits.
+    /// Amazon's limits: of shards, of streams and shards in an account, of calls a second.
     Aws,
+    /// Amazon's limits, but for the numbers of calls of control operations a second.
+    Shards,
     /// No limits.
     Off,
 }
@@ -168,6 +173,7 @@ impl ServeSettings {
             region: self.region.clone(),
             max_connections: self.max_connections,
             body_memory_bytes: BODY_MEMORY_BYTES,
+            limit_calls: self.limit_calls,
             store,
             engine: engine::EngineSettings {
                 shard_limit: self.shard_limit,
@@ -261,7 +267,7 @@ pub(crate) struct ServeLayer {
     /// How long CREATING, UPDATING and DELETING last, milliseconds [default: 20]
     #[arg(long, env = "ANABRANCH_TRANSITION_MS", value_name = "MS")]
     transition_ms: Option<u64>,
-    /// Throughput limits of a shard: Amazon's or none [default: aws]
+    /// Amazon's limits, all but those on calls of control operations, or none [default: shards]
     #[arg(long, env = "ANABRANCH_LIMITS", value_name = "PRESET")]
     limits: Option<LimitsPreset>,
     /// Bytes per second into a shard, e.g. 4MiB; 0 = unlimited [default: by --limits]
@@ -276,6 +282,10 @@ pub(crate) struct ServeLayer {
     /// GetRecords calls per second on a shard; 0 = unlimited [default: by --limits]
     #[arg(long, env = "ANABRANCH_LIMIT_SHARD_READ_CALLS", value_name = "N")]
     limit_shard_read_calls: Option<u64>,
+    /// Limit control operations to Amazon's calls a second, 5 for most [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_CALLS", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    limit_calls: Option<bool>,
     /// Form of the log [default: text]
     #[arg(long, env = "ANABRANCH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -331,6 +341,7 @@ impl ServeLayer {
                 .or(weaker.limit_shard_write_records),
             limit_shard_read_bytes: self.limit_shard_read_bytes.or(weaker.limit_shard_read_bytes),
             limit_shard_read_calls: self.limit_shard_read_calls.or(weaker.limit_shard_read_calls),
+            limit_calls: self.limit_calls.or(weaker.limit_calls),
             log_format: self.log_format.or(weaker.log_format),
             log_level: self.log_level.or(weaker.log_level),
             tail_cache_bytes: self.tail_cache_bytes.or(weaker.tail_cache_bytes),
@@ -344,8 +355,9 @@ impl ServeLayer {
         let default_listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4567);
         let bytes = |size: Option<ByteSize>, default: u64| size.map_or(default, |size| size.0);
         let tls = merge_tls(self.tls_cert, self.tls_key, self.tls_self_signed)?;
-        let base = match self.limits.unwrap_or(LimitsPreset::Aws) {
-            LimitsPreset::Aws => AWS_SHARD_LIMITS,
+        let preset = self.limits.unwrap_or(LimitsPreset::Shards);
+        let base = match preset {
+            LimitsPreset::Aws | LimitsPreset::Shards => AWS_SHARD_LIMITS,
             LimitsPreset::Off => NO_SHARD_LIMITS,
         };
         let settings = ServeSettings {
@@ -367,6 +379,7 @@ impl ServeLayer {
                 read_bytes_per_s: bytes(self.limit_shard_read_bytes, base.read_bytes_per_s),
                 read_calls_per_s: self.limit_shard_read_calls.unwrap_or(base.read_calls_per_s),
             },
+            limit_calls: self.limit_calls.unwrap_or(preset == LimitsPreset::Aws),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
             tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
@@ -452,6 +465,7 @@ impl ServeSettings {
             format!("limit-shard-write-records = {}", limits.write_records_per_s),
             format!("limit-shard-read-bytes = {}", limits.read_bytes_per_s),
             format!("limit-shard-read-calls = {}", limits.read_calls_per_s),
+            format!("limit-calls = {}", self.limit_calls),
             format!("log-format = {}", text(log_format)),
             format!("log-level = {}", text(&self.log_level)),
             format!("tail-cache-bytes = {}", self.tail_cache_bytes),
@@ -544,6 +558,7 @@ mod tests {
         for config in [
             "",
             "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
+            "limits = 'aws'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
         ] {

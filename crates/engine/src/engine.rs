@@ -207,6 +207,12 @@ impl Engine {
         self.store.now_ms()
     }
 
+    /// Time that only rises, in microseconds: what rates go by.
+    #[must_use]
+    pub fn monotonic_us(&self) -> u64 {
+        self.clock.monotonic_us()
+    }
+
     /// Open shards of all accounts.
     #[must_use]
     pub fn open_shards(&self) -> u64 {

@@ -9,6 +9,7 @@
 mod admin;
 pub mod auth;
 mod body;
+mod call_rates;
 mod connection;
 mod error;
 mod idle;

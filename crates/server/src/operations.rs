@@ -3,6 +3,7 @@
 //! Adding an operation is a file in `ops/` and a line here.
 
 use crate::auth::{AuthError, Authenticator, Caller};
+use crate::call_rates::CallLimiter;
 use crate::ops::{self, Context, Operation};
 use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
@@ -134,6 +135,7 @@ pub(crate) type BoxedCall<'a> =
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) authenticator: &'a Authenticator,
+    pub(crate) calls: &'a CallLimiter,
     pub(crate) parts: &'a Parts,
     pub(crate) engine: &'a Arc<Engine>,
     pub(crate) codec: Codec,
@@ -159,7 +161,7 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
     let caller = call.authenticate()?;
     let input = decoded?;
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
-    let context = Context { engine: call.engine, caller: &caller, scope };
+    let context = Context { engine: call.engine, caller: &caller, scope, calls: call.calls };
     let output = O::run(&context, input).await?;
     Ok(call.codec.encode_reply(&output))
 }

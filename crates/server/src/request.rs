@@ -6,6 +6,7 @@
 use crate::admin;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
+use crate::call_rates::CallLimiter;
 use crate::operations::{self, Call, Target};
 use crate::reply::{self, Reply};
 use anabranch_engine::Engine;
@@ -24,6 +25,7 @@ pub(crate) struct FrontDoor {
     pub(crate) engine: Arc<Engine>,
     pub(crate) authenticator: Authenticator,
     pub(crate) bodies: BodyMemory,
+    pub(crate) calls: CallLimiter,
 }
 
 impl FrontDoor {
@@ -77,8 +79,14 @@ impl FrontDoor {
         target: Option<Target>,
         body: &[u8],
     ) -> Result<Vec<u8>, WireError> {
-        let call =
-            Call { authenticator: &self.authenticator, parts, engine: &self.engine, codec, body };
+        let call = Call {
+            authenticator: &self.authenticator,
+            calls: &self.calls,
+            parts,
+            engine: &self.engine,
+            codec,
+            body,
+        };
         if let Some(Target::Supported(name)) = target {
             return operations::call(name, call).await;
         }

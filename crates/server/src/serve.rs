@@ -2,6 +2,7 @@
 
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
 use crate::body::BodyMemory;
+use crate::call_rates::CallLimiter;
 use crate::connection;
 use crate::request::FrontDoor;
 use crate::settings::{Access, ServerSettings, TlsSettings};
@@ -93,6 +94,7 @@ pub async fn start(
         engine: engine.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
+        calls: CallLimiter::new(settings.limit_calls),
     });
     let (stop, stopped) = watch::channel(false);
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);

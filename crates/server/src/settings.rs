@@ -50,6 +50,8 @@ pub struct ServerSettings {
     pub max_connections: u32,
     /// Memory for request bodies in bytes; beyond it, requests wait.
     pub body_memory_bytes: u64,
+    /// Whether control operations are limited to Amazon's numbers of calls a second.
+    pub limit_calls: bool,
     /// The log.
     pub store: StoreOptions,
     /// The service.

@@ -2,6 +2,7 @@
 
 use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, WireError, input};
@@ -21,6 +22,7 @@ input! {
 
 impl Operation for AddTagsToStream {
     const NAME: &'static str = "AddTagsToStream";
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

@@ -2,7 +2,8 @@
 
 use super::shapes::{RecordDistributionStrategy, StreamModeDetailsInput};
 use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::{NewStream, RecordDistribution, StreamMode};
 use anabranch_model::limits;
@@ -28,6 +29,7 @@ input! {
 
 impl Operation for CreateStream {
     const NAME: &'static str = "CreateStream";
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::InvalidArgument,
         ErrorKind::LimitExceeded,
@@ -38,6 +40,7 @@ impl Operation for CreateStream {
     type Output = ();
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let named = naming::stream::<Self>(context, Some(&input.stream_name), None)?;
         let mode = input.stream_mode_details.map(StreamMode::from);
         let is_on_demand = mode == Some(StreamMode::OnDemand);
         let tags = input.tags.unwrap_or_default();
@@ -67,7 +70,7 @@ impl Operation for CreateStream {
                 .map_or(limits::RECORD_KIB_DEFAULT, positive),
             distribution,
         };
-        context.engine.create_stream(&context.scope, new).await.map_err(to_wire)
+        context.engine.create_stream(&named.scope, new).await.map_err(to_wire)
     }
 }
 

@@ -1,6 +1,7 @@
 //! DeleteStream.
 
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, WireError, input};
@@ -19,6 +20,7 @@ input! {
 
 impl Operation for DeleteStream {
     const NAME: &'static str = "DeleteStream";
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

@@ -1,7 +1,8 @@
 //! DescribeLimits.
 
 use super::shapes::integer;
-use super::{Context, Operation};
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use anabranch_protocol::{ErrorKind, WireError, input, output};
 
 pub(crate) struct DescribeLimits;
@@ -25,6 +26,7 @@ output! {
 
 impl Operation for DescribeLimits {
     const NAME: &'static str = "DescribeLimits";
+    const RATE: CallRate = CallRate::Account(1);
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::LimitExceeded];
     type Input<'a> = DescribeLimitsInput;
     type Output = DescribeLimitsOutput;
@@ -33,6 +35,7 @@ impl Operation for DescribeLimits {
         context: &'a Context<'a>,
         _input: Self::Input<'a>,
     ) -> Result<DescribeLimitsOutput, WireError> {
+        naming::account::<Self>(context)?;
         let limits = context.engine.account_limits(&context.scope);
         Ok(DescribeLimitsOutput {
             shard_limit: integer(limits.shard_limit),

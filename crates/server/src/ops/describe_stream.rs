@@ -5,6 +5,7 @@ use super::shapes::{
     integer, no_enhanced_monitoring, status,
 };
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::{EngineError, Stream};
 use anabranch_model::{ShardId, limits};
@@ -48,6 +49,7 @@ output! {
 
 impl Operation for DescribeStream {
     const NAME: &'static str = "DescribeStream";
+    const RATE: CallRate = CallRate::Account(10);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

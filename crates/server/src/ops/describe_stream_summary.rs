@@ -5,6 +5,7 @@ use super::shapes::{
     creation_time, integer, no_enhanced_monitoring, status,
 };
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::{Stream, StreamMode};
 use anabranch_protocol::shape::rules::*;
@@ -61,6 +62,7 @@ output! {
 
 impl Operation for DescribeStreamSummary {
     const NAME: &'static str = "DescribeStreamSummary";
+    const RATE: CallRate = CallRate::Account(20);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

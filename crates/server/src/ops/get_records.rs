@@ -2,6 +2,7 @@
 
 use super::shapes::{ChildShard, EncryptionType, long};
 use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::{GetReply, GetRequest, Records, RunSlice};
 use anabranch_model::{Shard as ModelShard, limits};
@@ -102,6 +103,7 @@ fn encode_run<W: Writer>(shard: &ModelShard, run: &RunSlice, writer: &mut W) {
 
 impl Operation for GetRecords {
     const NAME: &'static str = "GetRecords";
+    const RATE: CallRate = CallRate::Unlimited;
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::DryRunOperation,

@@ -2,6 +2,7 @@
 
 use super::shapes::{ShardIteratorType, epoch_ms};
 use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::StartingPosition;
 use anabranch_protocol::shape::rules::*;
@@ -32,6 +33,7 @@ output! {
 
 impl Operation for GetShardIterator {
     const NAME: &'static str = "GetShardIterator";
+    const RATE: CallRate = CallRate::Unlimited;
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::DryRunOperation,

@@ -2,6 +2,7 @@
 
 use super::shapes::{Shard, ShardFilter};
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::{to_wire, token_and};
 use anabranch_engine::{EngineError, ShardPageRequest, StreamRef};
 use anabranch_model::ShardId;
@@ -35,6 +36,7 @@ output! {
 
 impl Operation for ListShards {
     const NAME: &'static str = "ListShards";
+    const RATE: CallRate = CallRate::Stream(1_000);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::ExpiredNextToken,

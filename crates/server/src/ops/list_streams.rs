@@ -1,7 +1,8 @@
 //! ListStreams.
 
 use super::shapes::{StreamSummary, creation_time, status};
-use super::{Context, Operation};
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_engine::{Stream, StreamPageRequest};
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -30,6 +31,7 @@ output! {
 
 impl Operation for ListStreams {
     const NAME: &'static str = "ListStreams";
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::ExpiredNextToken, ErrorKind::InvalidArgument, ErrorKind::LimitExceeded];
     type Input<'a> = ListStreamsInput;
@@ -39,6 +41,7 @@ impl Operation for ListStreams {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<ListStreamsOutput, WireError> {
+        naming::account::<Self>(context)?;
         let request = StreamPageRequest {
             after: input.exclusive_start_stream_name.as_deref(),
             token: input.next_token.as_deref(),

@@ -2,6 +2,7 @@
 
 use super::shapes::Tag;
 use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
 use crate::error::to_wire;
 use anabranch_model::limits;
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -31,6 +32,7 @@ output! {
 
 impl Operation for ListTagsForStream {
     const NAME: &'static str = "ListTagsForStream";
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

@@ -22,6 +22,7 @@ pub(crate) mod put_records;
 pub(crate) mod remove_tags_from_stream;
 
 use crate::auth::Caller;
+use crate::call_rates::{CallLimiter, CallRate};
 use anabranch_engine::{Engine, Scope};
 use anabranch_protocol::shape::{Shape, Structure};
 use anabranch_protocol::{Decode, Encode, ErrorKind, WireError};
@@ -33,9 +34,23 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: &'a Caller,
     /// The caller's account and Region.
     pub(crate) scope: Scope,
+    pub(crate) calls: &'a CallLimiter,
 }
 
 impl Context<'_> {
+    /// Takes one call of the operation's rate.
+    ///
+    /// # Errors
+    /// `LimitExceededException` when the rate is used up.
+    pub(crate) fn take_call<O: Operation>(
+        &self,
+        scope: &Scope,
+        stream: Option<&Arc<str>>,
+    ) -> Result<(), WireError> {
+        let now_us = self.engine.monotonic_us();
+        self.calls.take(O::NAME, O::RATE, scope, stream, now_us)
+    }
+
     /// Lets the operation go on if the caller may do it with the resource.
     ///
     /// # Errors
@@ -60,6 +75,8 @@ impl Context<'_> {
 pub(crate) trait Operation {
     /// Its name in `X-Amz-Target`.
     const NAME: &'static str;
+    /// How often it may be called. That of operations on records is limited by shard instead.
+    const RATE: CallRate;
     /// The errors that the service model gives it.
     const ERRORS: &'static [ErrorKind];
     /// What it is asked.

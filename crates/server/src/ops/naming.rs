@@ -21,6 +21,7 @@ pub(super) fn stream<O: Operation>(
         })?;
         let stream = StreamRef { scope: context.scope.clone(), name: Arc::from(name) };
         context.authorize(O::NAME, &stream.arn())?;
+        context.take_call::<O>(&stream.scope, Some(&stream.name))?;
         return Ok(stream);
     };
     let stream = of_arn::<O>(context, arn)?;
@@ -50,5 +51,15 @@ pub(super) fn of_arn<O: Operation>(
         )));
     }
     let scope = Scope { account: Arc::from(account), region: context.scope.region.clone() };
-    Ok(StreamRef { scope, name: Arc::from(name) })
+    let stream = StreamRef { scope, name: Arc::from(name) };
+    context.take_call::<O>(&stream.scope, Some(&stream.name))?;
+    Ok(stream)
+}
+
+/// Lets an operation go on that is about no stream but the caller's account.
+///
+/// # Errors
+/// When the caller is not allowed, or calls too often.
+pub(super) fn account<O: Operation>(context: &Context<'_>) -> Result<(), WireError> {
+    context.take_call::<O>(&context.scope, None)
 }

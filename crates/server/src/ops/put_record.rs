@@ -3,6 +3,7 @@
 use super::put_records::{BlobPayload, explicit_hash_key};
 use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::call_rates::CallRate;
 use crate::error::{single_put_to_wire, to_wire};
 use anabranch_engine::{PutEntry, PutOutcome};
 use anabranch_protocol::shape::rules::*;
@@ -37,6 +38,7 @@ output! {
 
 impl Operation for PutRecord {
     const NAME: &'static str = "PutRecord";
+    const RATE: CallRate = CallRate::Unlimited;
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::DryRunOperation,

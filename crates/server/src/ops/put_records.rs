@@ -2,6 +2,7 @@
 
 use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::call_rates::CallRate;
 use crate::error::{OVERLOADED_TEXT, to_wire, write_rate_text};
 use anabranch_engine::{AppendError, EngineError, Payload, PutEntry, PutOutcome};
 use anabranch_model::{HashKey, hash_key};
@@ -117,6 +118,7 @@ impl PutRecordsOutput {
 
 impl Operation for PutRecords {
     const NAME: &'static str = "PutRecords";
+    const RATE: CallRate = CallRate::Unlimited;
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::DryRunOperation,
