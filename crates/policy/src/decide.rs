@@ -1,0 +1,89 @@
+//! Whether a request may go on.
+
+use crate::policy::{Policy, Verdict};
+use crate::request::Request;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a caller may do by itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Identity<'a> {
+    /// Everything: it administers its account.
+    FullAccess,
+    /// What these policies allow and none of them denies.
+    Policies(&'a [Arc<Policy>]),
+}
+
+/// Why a request may not go on. `Display` is the end of the service's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No policy of the caller allows it.
+    NoIdentityPolicy,
+    /// It is another account's, and no policy of the resource allows it.
+    NoResourcePolicy,
+    /// A policy of the caller denies it.
+    DeniedByIdentity,
+    /// The policy of the resource denies it.
+    DeniedByResource,
+}
+
+impl Refusal {
+    /// The end of the service's text for an action (`kinesis:PutRecord`).
+    #[must_use]
+    pub fn because(self, action: &str) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::NoIdentityPolicy => {
+                write!(f, "because no identity-based policy allows the {action} action")
+            }
+            Self::NoResourcePolicy => {
+                write!(f, "because no resource-based policy allows the {action} action")
+            }
+            Self::DeniedByIdentity => {
+                f.write_str("with an explicit deny in an identity-based policy")
+            }
+            Self::DeniedByResource => {
+                f.write_str("with an explicit deny in a resource-based policy")
+            }
+        })
+    }
+}
+
+/// What a caller with full access can do to its own resource whatever the resource's policy says,
+/// so that no policy locks everybody out.
+const MENDING: [&str; 3] =
+    ["kinesis:PutResourcePolicy", "kinesis:GetResourcePolicy", "kinesis:DeleteResourcePolicy"];
+
+/// AWS's logic. What any policy denies is refused. Within an account, the caller's policies or the
+/// resource's must allow it, and an allowance for the account as a whole leaves it to the
+/// caller's. Across accounts, both must.
+///
+/// # Errors
+/// Why not.
+pub fn decide(
+    request: &Request<'_>,
+    identity: Identity<'_>,
+    resource_policy: Option<&Policy>,
+) -> Result<(), Refusal> {
+    let by_identity = match identity {
+        Identity::FullAccess => Verdict::Allowed,
+        Identity::Policies(policies) => {
+            let verdicts = policies.iter().map(|policy| policy.verdict(request));
+            verdicts.max().unwrap_or(Verdict::Silent)
+        }
+    };
+    if by_identity == Verdict::Denied {
+        return Err(Refusal::DeniedByIdentity);
+    }
+    let is_own = *request.resource_account == **request.principal.account();
+    if is_own && matches!(identity, Identity::FullAccess) && MENDING.contains(&request.action) {
+        return Ok(());
+    }
+    let by_resource = resource_policy.map_or(Verdict::Silent, |policy| policy.verdict(request));
+    match (by_resource, by_identity == Verdict::Allowed) {
+        (Verdict::Denied, _) => Err(Refusal::DeniedByResource),
+        (Verdict::Allowed, false) if is_own => Ok(()),
+        (_, false) => Err(Refusal::NoIdentityPolicy),
+        (Verdict::Silent, true) if !is_own => Err(Refusal::NoResourcePolicy),
+        (_, true) => Ok(()),
+    }
+}

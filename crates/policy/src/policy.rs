@@ -1,0 +1,119 @@
+//! A policy as it is evaluated.
+
+use crate::condition::Condition;
+use crate::pattern::{ArnPattern, Case, Pattern};
+use crate::principal::{NamedPrincipal, Naming};
+use crate::request::Request;
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Allow,
+    Deny,
+}
+
+/// A list, or everything but the list.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Listed<T> {
+    These(Vec<T>),
+    AllBut(Vec<T>),
+}
+
+impl<T> Listed<T> {
+    fn has(&self, is_it: impl FnMut(&T) -> bool) -> bool {
+        match self {
+            Self::These(list) => list.iter().any(is_it),
+            Self::AllBut(list) => !list.iter().any(is_it),
+        }
+    }
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Statement {
+    pub(crate) effect: Effect,
+    /// In policies of resources.
+    pub(crate) principals: Option<Listed<NamedPrincipal>>,
+    pub(crate) actions: Listed<Pattern>,
+    pub(crate) resources: Listed<ArnPattern>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+impl Statement {
+    /// How it speaks of the caller, if it is about this request.
+    fn applies(&self, request: &Request<'_>) -> Naming {
+        let naming = self.naming(request);
+        let is_about_it = naming != Naming::NotNamed
+            && self.actions.has(|action| action.matches(request.action, Case::Ignored, request))
+            && self.resources.has(|resource| resource.matches(request.resource, request))
+            && self.conditions.iter().all(|condition| condition.holds(request));
+        if is_about_it { naming } else { Naming::NotNamed }
+    }
+
+    fn naming(&self, request: &Request<'_>) -> Naming {
+        let caller = request.principal;
+        match &self.principals {
+            None => Naming::Directly,
+            Some(Listed::These(named)) => {
+                let namings = named.iter().map(|named| named.naming(caller));
+                namings.max().unwrap_or(Naming::NotNamed)
+            }
+            // An account that is excepted is not all its members.
+            Some(Listed::AllBut(named)) => {
+                match named.iter().any(|named| named.naming(caller) == Naming::Directly) {
+                    true => Naming::NotNamed,
+                    false => Naming::Directly,
+                }
+            }
+        }
+    }
+}
+
+/// What policies say about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// Nothing.
+    Silent,
+    /// The caller's account may, and decides for its members.
+    AllowedToAccount,
+    /// Yes.
+    Allowed,
+    /// No, whatever others say.
+    Denied,
+}
+
+/// A policy document that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub(crate) statements: Vec<Statement>,
+}
+
+impl Policy {
+    /// A policy that denies everything to everyone: what stands for one that can no longer be
+    /// read.
+    #[must_use]
+    pub fn deny_everything() -> Self {
+        let anything = Pattern::parse("*", crate::document::ACTION_SYNTAX).expect("no variable");
+        Self {
+            statements: vec![Statement {
+                effect: Effect::Deny,
+                principals: Some(Listed::These(vec![NamedPrincipal::Everyone])),
+                actions: Listed::These(vec![anything]),
+                resources: Listed::These(vec![ArnPattern::Everything]),
+                conditions: Vec::new(),
+            }],
+        }
+    }
+
+    pub(crate) fn verdict(&self, request: &Request<'_>) -> Verdict {
+        let verdicts = self.statements.iter().map(|statement| {
+            match (statement.applies(request), statement.effect) {
+                (Naming::NotNamed, _) => Verdict::Silent,
+                (_, Effect::Deny) => Verdict::Denied,
+                (Naming::ByAccount, Effect::Allow) => Verdict::AllowedToAccount,
+                (Naming::Directly, Effect::Allow) => Verdict::Allowed,
+            }
+        });
+        verdicts.max().unwrap_or(Verdict::Silent)
+    }
+}
