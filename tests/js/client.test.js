@@ -22,7 +22,6 @@ import {
   AddTagsToStreamCommand,
   PutRecordCommand,
   PutRecordsCommand,
-  RegisterStreamConsumerCommand,
   ResourceInUseException,
   ResourceNotFoundException,
   paginateListStreams,
@@ -173,15 +172,6 @@ for (const [name, options] of Object.entries(transports)) {
           new PutRecordCommand({ StreamName, Data: Buffer.from("x"), PartitionKey: "" }),
         ),
         { name: "ValidationException" },
-      );
-      await assert.rejects(
-        client.send(
-          new RegisterStreamConsumerCommand({
-            StreamARN: `arn:aws:kinesis:us-east-1:123456789012:stream/${StreamName}`,
-            ConsumerName: "c",
-          }),
-        ),
-        { name: "UnsupportedOperationException" },
       );
     });
 

@@ -1,9 +1,10 @@
 //! What can go wrong, as facts. The texts and statuses of the wire are the server's business.
 
-use crate::scope::StreamRef;
+use crate::scope::{ConsumerRef, StreamRef};
 use crate::stream::StreamStatus;
 use anabranch_model::ShardId;
 use anabranch_storage::{AppendError, ReadError};
+use std::sync::Arc;
 
 /// Why an operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,36 @@ pub enum EngineError {
         stream: StreamRef,
         /// Its state.
         status: StreamStatus,
+    },
+    /// The stream has consumers, and nobody said that they may go too.
+    #[error("stream has consumers stream={0}")]
+    StreamHasConsumers(StreamRef),
+    /// There is no such consumer.
+    #[error("consumer not found consumer={named} account={account}")]
+    ConsumerNotFound {
+        /// Its name or ARN, as the caller said it.
+        named: String,
+        /// The account of its stream.
+        account: Arc<str>,
+    },
+    /// The consumer's name is taken.
+    #[error("consumer exists consumer={0}")]
+    ConsumerExists(ConsumerRef),
+    /// More consumers than a stream may have.
+    #[error("too many consumers stream={stream} limit={limit}")]
+    ConsumerLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// The limit.
+        limit: usize,
+    },
+    /// Too many consumers are being created.
+    #[error("too many consumers in CREATING stream={stream} limit={limit}")]
+    ConsumersCreatingLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// The limit.
+        limit: usize,
     },
     /// There is no such shard to read.
     #[error("shard not found stream={stream} shard={shard}")]

@@ -9,6 +9,7 @@
 //! Invariant: nothing here knows HTTP, JSON or CBOR.
 
 pub mod catalog;
+pub mod consumer;
 mod engine;
 pub mod error;
 mod get;
@@ -29,13 +30,14 @@ pub use anabranch_storage::record::{RecordRef, Records};
 pub use anabranch_storage::{
     AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, inspect,
 };
+pub use consumer::{Consumer, ConsumerName, ConsumerPage, ConsumerPageRequest, ConsumerStatus};
 pub use engine::{Engine, RecoverySummary, StartError};
 pub use error::EngineError;
 pub use get::{GetReply, GetRequest};
 pub use iterator::{IteratorPosition, StartingPosition};
 pub use list::{ShardPage, ShardPageRequest, StreamPage, StreamPageRequest};
 pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
-pub use scope::{Scope, StreamRef};
+pub use scope::{ConsumerRef, Scope, StreamRef};
 pub use settings::{EngineSettings, ShardRates};
 pub use stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
 pub use stream_life::{AccountLimits, NewStream};

@@ -30,6 +30,35 @@ impl StreamRef {
     }
 }
 
+/// A fan-out consumer's full name: another one of the same name has another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConsumerRef {
+    /// The stream it reads.
+    pub stream: StreamRef,
+    /// Its name.
+    pub name: Arc<str>,
+    /// When it was registered, epoch seconds.
+    pub created_secs: u64,
+}
+
+impl ConsumerRef {
+    /// The consumer's ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let Self { stream, name, created_secs } = self;
+        let Scope { account, region } = &stream.scope;
+        let stream = anabranch_model::StreamArn { region, account, name: &stream.name };
+        anabranch_model::ConsumerArn { stream, name, created_secs: *created_secs }.to_string()
+    }
+}
+
+impl fmt::Display for ConsumerRef {
+    /// As the log has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.arn())
+    }
+}
+
 impl fmt::Display for StreamRef {
     /// As the service's error texts have it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! A stream as the data path sees it: immutable, shared, replaced as a whole when it changes.
 
+use crate::consumer::{Consumer, ConsumerStatus};
 use crate::meter::ShardMeter;
 use crate::scope::StreamRef;
 use anabranch_model::retention::Retention;
@@ -89,6 +90,8 @@ pub struct Stream {
     pub max_record_kib: u32,
     /// How records find their shard.
     pub distribution: RecordDistribution,
+    /// Fan-out consumers by name. Some may be gone (see [`Consumer::status`]).
+    pub consumers: BTreeMap<Arc<str>, Consumer>,
     /// All shards that have not been forgotten, by id.
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.
@@ -113,6 +116,15 @@ impl Stream {
             None if now_ms < self.updating_until_ms => Some(StreamStatus::Updating),
             None => Some(StreamStatus::Active),
         }
+    }
+
+    /// The fan-out consumers that are there, in name order.
+    pub fn consumers_present(
+        &self,
+        now_ms: u64,
+    ) -> impl Iterator<Item = (&Consumer, ConsumerStatus)> {
+        let consumers = self.consumers.values();
+        consumers.filter_map(move |consumer| Some((consumer, consumer.status(now_ms)?)))
     }
 
     /// Place in [`Stream::open`] of the shard that owns `key`.

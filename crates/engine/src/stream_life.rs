@@ -73,14 +73,16 @@ impl Engine {
         .await
     }
 
-    /// Deletes a stream: it is DELETING at first, then gone.
+    /// Deletes a stream: it is DELETING at first, then gone, and its consumers with it.
     ///
     /// # Errors
-    /// When there is none, or it is being deleted already.
+    /// When there is none, it is being deleted already, or it has consumers and `with_consumers`
+    /// is not set.
     pub async fn delete_stream(
         self: &Arc<Self>,
         scope: &Scope,
         name: &str,
+        with_consumers: bool,
     ) -> Result<(), EngineError> {
         let (engine, scope, name) = (self.clone(), scope.clone(), name.to_owned());
         let transition_ms = self.settings.transition_ms;
@@ -92,6 +94,9 @@ impl Engine {
                     if let Some(status @ StreamStatus::Deleting) = stream.status(now_ms) {
                         let stream = stream.reference.clone();
                         return Err(EngineError::StreamNotActive { stream, status });
+                    }
+                    if !with_consumers && stream.consumers_present(now_ms).next().is_some() {
+                        return Err(EngineError::StreamHasConsumers(stream.reference.clone()));
                     }
                     let (stream, gone_at_ms) = (stream.number, now_ms + transition_ms);
                     let command = Command::DeleteStream(DeleteStream { stream, gone_at_ms });

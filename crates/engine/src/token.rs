@@ -14,6 +14,7 @@ pub(crate) enum Purpose {
     ShardIterator = 1,
     ListShards = 2,
     ListStreams = 3,
+    ListStreamConsumers = 4,
 }
 
 #[derive(Debug)]

@@ -303,7 +303,7 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     assert_eq!(status().as_deref(), Some("ACTIVE"));
     world.put("s", &[("k", b"old")]).await;
     let old = world.iterator("s", StartingPosition::TrimHorizon).expect("an iterator");
-    world.engine.delete_stream(&world.scope, "s").await.expect("deleted");
+    world.engine.delete_stream(&world.scope, "s", false).await.expect("deleted");
     assert_eq!(status().as_deref(), Some("DELETING"));
     world.clock.advance_ms(500);
     assert!(world.engine.stream(&world.scope, "s").is_err());

@@ -1,4 +1,4 @@
-//! Amazon resource names of streams.
+//! Amazon resource names of streams and consumers.
 
 use std::fmt;
 
@@ -62,9 +62,54 @@ impl fmt::Display for StreamArn<'_> {
     }
 }
 
+/// `{stream ARN}/consumer/{name}:{created_secs}`, borrowed from its text.
+///
+/// A name that is registered again gets another ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerArn<'a> {
+    /// The stream it reads.
+    pub stream: StreamArn<'a>,
+    /// The consumer.
+    pub name: &'a str,
+    /// When it was registered, epoch seconds.
+    pub created_secs: u64,
+}
+
+impl<'a> ConsumerArn<'a> {
+    /// Takes an ARN apart. `None` when it does not name a consumer.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (stream, consumer) = text.split_once("/consumer/")?;
+        let (name, created) = consumer.split_once(':')?;
+        let is_plain = !created.is_empty() && created.bytes().all(|byte| byte.is_ascii_digit());
+        let created_secs = is_plain.then(|| created.parse().ok()).flatten()?;
+        let stream = StreamArn::parse(stream)?;
+        (!name.is_empty() && !name.contains('/')).then_some(Self { stream, name, created_secs })
+    }
+}
+
+impl fmt::Display for ConsumerArn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/consumer/{}:{}", self.stream, self.name, self.created_secs)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_apart_a_consumers_arn() {
+        let text = "arn:aws:kinesis:us-east-1:123456789012:stream/s/consumer/c.1:1525898737";
+        let arn = ConsumerArn::parse(text).expect("a consumer");
+        assert_eq!((arn.stream.name, arn.name, arn.created_secs), ("s", "c.1", 1_525_898_737));
+        assert_eq!(arn.to_string(), text);
+        let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
+        for rest in ["", "/consumer/c", "/consumer/c:", "/consumer/:1", "/consumer/c:+1"] {
+            assert_eq!(ConsumerArn::parse(&format!("{stream}{rest}")), None, "{rest}");
+        }
+        assert_eq!(ConsumerArn::parse(&format!("{stream}/x/consumer/c:1")), None);
+    }
 
     #[test]
     fn takes_apart_what_it_prints() {

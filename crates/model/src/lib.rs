@@ -13,7 +13,7 @@ pub mod shard;
 pub mod shard_filter;
 pub mod token_bucket;
 
-pub use arn::{Partition, StreamArn};
+pub use arn::{ConsumerArn, Partition, StreamArn};
 pub use hash_key::{HashKey, HashKeyRange};
 pub use sequence_number::SequenceNumber;
 pub use shard::{Shard, ShardId, ShardKey};

@@ -22,7 +22,7 @@ pub const SHARD_READ_BYTES: u64 = 2 * MIB as u64;
 pub const SHARD_READ_CALLS: u64 = 5;
 /// Life of a shard iterator in milliseconds.
 pub const ITERATOR_LIFE_MS: u64 = 300_000;
-/// Life of a ListShards token in milliseconds.
+/// Life of a ListShards or ListStreamConsumers token in milliseconds.
 pub const NEXT_TOKEN_LIFE_MS: u64 = 300_000;
 /// Shortest and default retention in hours.
 pub const RETENTION_HOURS_MIN: u32 = 24;
@@ -42,6 +42,12 @@ pub const STREAM_SHARDS_MAX: u32 = 10_000;
 pub const OPEN_SHARDS_MAX: u32 = 1_000_000;
 /// Streams of one account that may be in CREATING at once.
 pub const STREAMS_CREATING_MAX: usize = 5;
+/// Fan-out consumers of one stream.
+pub const CONSUMERS_MAX: usize = 20;
+/// Fan-out consumers of one stream that may be in CREATING at once.
+pub const CONSUMERS_CREATING_MAX: usize = 5;
+/// Consumers in one ListStreamConsumers page.
+pub const LIST_CONSUMERS_PAGE: usize = 100;
 /// Names in one ListStreams page.
 pub const LIST_STREAMS_PAGE: usize = 100;
 /// Shards in one DescribeStream page.

@@ -17,6 +17,30 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
         E::StreamNotActive { stream, status } => {
             WireError::in_use(format!("Stream {stream} not ACTIVE, instead in state {status}"))
         }
+        E::StreamHasConsumers(stream) => {
+            let (account, name) = (&stream.scope.account, &stream.name);
+            WireError::in_use(format!(
+                "DeleteStream can't delete {account}:{name} because there are consumers \
+                 associated with this data stream. To delete {name} anyway, set the \
+                 EnforceConsumerDeletion parameter to true to force the deletion of all the \
+                 consumers that are associated with it."
+            ))
+        }
+        E::ConsumerNotFound { named, account } => {
+            WireError::not_found(format!("Consumer {named}, account {account} not found."))
+        }
+        E::ConsumerExists(consumer) => WireError::in_use(format!(
+            "Consumer {} under stream {} already exists.",
+            consumer.name, consumer.stream
+        )),
+        E::ConsumerLimit { stream, limit } => limit_exceeded(format!(
+            "This request would exceed the limit on the number of consumers of stream {stream}. \
+             Limit: {limit}."
+        )),
+        E::ConsumersCreatingLimit { stream, limit } => limit_exceeded(format!(
+            "This request would exceed the limit on the number of consumers of stream {stream} \
+             that can simultaneously be in CREATING. Limit: {limit}."
+        )),
         E::ShardNotFound { stream, shard } => {
             WireError::not_found(format!("Shard {shard} in stream {stream} does not exist"))
         }

@@ -4,6 +4,7 @@
 //! recovery rebuilds what was there.
 
 pub mod command;
+mod consumer;
 mod snapshot;
 
 use crate::scope::{Scope, StreamRef};
@@ -138,6 +139,12 @@ impl Catalog {
             Command::RemoveTags(remove) => self.change(remove.stream, |stream| {
                 remove.keys.iter().for_each(|key| drop(stream.tags.remove(key)));
             }),
+            Command::RegisterConsumer(register) => {
+                self.change(register.stream, |stream| stream.register_consumer(register, place));
+            }
+            Command::DeregisterConsumer(gone) => {
+                self.change(gone.stream, |stream| stream.deregister_consumer(gone, place));
+            }
         }
     }
 
@@ -155,6 +162,7 @@ impl Catalog {
             tags: create.tags.clone(),
             max_record_kib: create.max_record_kib,
             distribution: create.distribution.into(),
+            consumers: BTreeMap::new(),
             shards: Vec::new(),
             open: Vec::new(),
         };

@@ -2,6 +2,7 @@
 
 use super::command::{CommandError, Distribution, Mode};
 use super::{Catalog, slot};
+use crate::consumer::Consumer;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::Stream;
 use anabranch_model::hash_key::HashKeyRange;
@@ -56,6 +57,22 @@ struct StreamState {
     shards: Vec<ShardState>,
     #[n(14)]
     updating_until_ms: Option<u64>,
+    #[n(18)]
+    consumers: Option<Vec<ConsumerState>>,
+}
+
+#[derive(Encode, Decode)]
+struct ConsumerState {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    created_secs: u64,
+    #[n(2)]
+    active_at_ms: u64,
+    #[n(3)]
+    gone_at_ms: Option<u64>,
+    #[n(4)]
+    tags: BTreeMap<String, String>,
 }
 
 #[derive(Encode, Decode)]
@@ -107,6 +124,17 @@ fn encode_stream(stream: &Stream) -> StreamState {
         distribution: stream.distribution.into(),
         shards: stream.shards.iter().map(|slot| encode_shard(&slot.shard)).collect(),
         updating_until_ms: Some(stream.updating_until_ms),
+        consumers: Some(stream.consumers.values().map(encode_consumer).collect()),
+    }
+}
+
+fn encode_consumer(consumer: &Consumer) -> ConsumerState {
+    ConsumerState {
+        name: consumer.name.to_string(),
+        created_secs: consumer.created_secs,
+        active_at_ms: consumer.active_at_ms,
+        gone_at_ms: consumer.gone_at_ms,
+        tags: consumer.tags.clone(),
     }
 }
 
@@ -150,6 +178,13 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         tags: state.tags,
         max_record_kib: state.max_record_kib,
         distribution: state.distribution.into(),
+        consumers: state
+            .consumers
+            .unwrap_or_default()
+            .into_iter()
+            .map(decode_consumer)
+            .map(|consumer| (consumer.name.clone(), consumer))
+            .collect(),
         shards: Vec::new(),
         open: Vec::new(),
     };
@@ -160,6 +195,16 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         .collect();
     stream.set_shards(shards?);
     Ok(stream)
+}
+
+fn decode_consumer(state: ConsumerState) -> Consumer {
+    Consumer {
+        name: Arc::from(state.name),
+        created_secs: state.created_secs,
+        active_at_ms: state.active_at_ms,
+        gone_at_ms: state.gone_at_ms,
+        tags: state.tags,
+    }
 }
 
 fn decode_shard(state: ShardState) -> Result<Shard, CommandError> {

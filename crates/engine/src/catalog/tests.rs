@@ -1,4 +1,7 @@
-use super::command::{AddTags, DeleteStream, Distribution, Mode, PurgeStream, SetRetention};
+use super::command::{
+    AddTags, DeleteStream, DeregisterConsumer, Distribution, Mode, PurgeStream, RegisterConsumer,
+    SetRetention,
+};
 use super::*;
 
 fn create(number: u32, name: &str) -> Command {
@@ -17,6 +20,16 @@ fn create(number: u32, name: &str) -> Command {
     })
 }
 
+fn register(stream: u32, name: &str) -> Command {
+    Command::RegisterConsumer(RegisterConsumer {
+        stream,
+        name: name.into(),
+        created_secs: 6,
+        tags: BTreeMap::from([("k".into(), "v".into())]),
+        transition_ms: 20,
+    })
+}
+
 fn story() -> Vec<Command> {
     vec![
         Command::InstallSecret(command::InstallSecret { secret: vec![7; 32] }),
@@ -24,7 +37,14 @@ fn story() -> Vec<Command> {
         create(1, "b"),
         Command::AddTags(AddTags { stream: 0, tags: BTreeMap::from([("x".into(), "y".into())]) }),
         Command::SetRetention(SetRetention { stream: 1, hours: 48 }),
-        Command::DeleteStream(DeleteStream { stream: 0, gone_at_ms: 5_000 }),
+        register(1, "c"),
+        register(1, "d"),
+        Command::DeregisterConsumer(DeregisterConsumer {
+            stream: 1,
+            name: "c".into(),
+            gone_at_ms: 8_500,
+        }),
+        Command::DeleteStream(DeleteStream { stream: 0, gone_at_ms: 9_000 }),
         Command::PurgeStream(PurgeStream { stream: 0 }),
         create(2, "a"),
     ]
@@ -62,6 +82,20 @@ fn a_snapshot_at_any_place_and_the_rest_give_the_same_catalog() {
         let again = Catalog::rebuild(Some(&snapshot), after).expect("rebuilt");
         assert_eq!(again.snapshot(), whole.snapshot(), "split at {split}");
     }
+}
+
+#[test]
+fn consumers_that_are_gone_are_forgotten_when_their_second_is_over() {
+    let mut catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
+    let names = |catalog: &Catalog| {
+        let stream = catalog.stream_by_number(1).expect("there");
+        stream.consumers.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let at = |arrival_ms| Place { number: 20, index: 0, arrival_ms };
+    catalog.apply(&register(1, "e"), at(8_499));
+    assert_eq!(names(&catalog), ["c", "d", "e"]);
+    catalog.apply(&register(1, "f"), at(8_500));
+    assert_eq!(names(&catalog), ["d", "e", "f"]);
 }
 
 #[test]

@@ -34,6 +34,8 @@ impl Operation for DeleteStream {
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        context.engine.delete_stream(&named.scope, &named.name).await.map_err(to_wire)
+        let with_consumers = input.enforce_consumer_deletion == Some(true);
+        let deleted = context.engine.delete_stream(&named.scope, &named.name, with_consumers);
+        deleted.await.map_err(to_wire)
     }
 }

@@ -87,6 +87,7 @@ impl Operation for DescribeStreamSummary {
 fn summarise(stream: &Stream, now_ms: u64) -> StreamDescriptionSummary {
     let is_on_demand = stream.mode == StreamMode::OnDemand;
     let open_shards = stream.visible_shards(now_ms).filter(|slot| slot.shard.is_open()).count();
+    let consumers = stream.consumers_present(now_ms).count();
     StreamDescriptionSummary {
         stream_name: stream.reference.name.to_string(),
         stream_arn: stream.reference.arn(),
@@ -99,7 +100,7 @@ fn summarise(stream: &Stream, now_ms: u64) -> StreamDescriptionSummary {
         encryption_type: Some(EncryptionType::None),
         key_id: None,
         open_shard_count: integer(open_shards as u64),
-        consumer_count: Some(0),
+        consumer_count: Some(integer(consumers as u64)),
         warm_throughput: None,
         max_record_size_in_kib: Some(integer(stream.max_record_kib.into())),
         channel_count: Some(0),

@@ -33,6 +33,13 @@ string_enum! {
         Updating = "UPDATING",
     }
 
+    /// A fan-out consumer's state.
+    pub(crate) enum ConsumerStatus {
+        Creating = "CREATING",
+        Deleting = "DELETING",
+        Active = "ACTIVE",
+    }
+
     /// A shard-level metric.
     pub(crate) enum MetricsName {
         IncomingBytes = "IncomingBytes",
@@ -118,6 +125,14 @@ output! {
         shard_level_metrics: Option<Vec<MetricsName>> = "ShardLevelMetrics",
     }
 
+    /// A fan-out consumer.
+    pub(crate) struct Consumer {
+        consumer_name: String = "ConsumerName",
+        consumer_arn: String = "ConsumerARN",
+        consumer_status: ConsumerStatus = "ConsumerStatus",
+        consumer_creation_timestamp: Timestamp = "ConsumerCreationTimestamp",
+    }
+
     /// A tag.
     pub(crate) struct Tag {
         key: String = "Key",
@@ -178,6 +193,27 @@ impl From<engine::StreamStatus> for StreamStatus {
             engine::StreamStatus::Active => Self::Active,
             engine::StreamStatus::Updating => Self::Updating,
             engine::StreamStatus::Deleting => Self::Deleting,
+        }
+    }
+}
+
+impl Consumer {
+    pub(super) fn new(
+        consumer: &engine::Consumer,
+        status: engine::ConsumerStatus,
+        stream: &engine::StreamRef,
+    ) -> Self {
+        Self {
+            consumer_name: consumer.name.to_string(),
+            consumer_arn: consumer.reference(stream).arn(),
+            consumer_status: match status {
+                engine::ConsumerStatus::Creating => ConsumerStatus::Creating,
+                engine::ConsumerStatus::Active => ConsumerStatus::Active,
+                engine::ConsumerStatus::Deleting => ConsumerStatus::Deleting,
+            },
+            consumer_creation_timestamp: Timestamp(long(
+                consumer.created_secs.saturating_mul(1000),
+            )),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! fields and variants keep their numbers for ever, new fields are optional. The types here are
 //! the disk's own: they change only by addition. What belongs to one feature is in one file here.
 
+mod consumer;
 mod stream;
 
+pub use consumer::*;
 pub use stream::*;
 
 use bytes::Bytes;
@@ -40,6 +42,12 @@ pub enum Command {
     /// Removes tags.
     #[n(6)]
     RemoveTags(#[n(0)] RemoveTags),
+    /// Adds a fan-out consumer.
+    #[n(20)]
+    RegisterConsumer(#[n(0)] RegisterConsumer),
+    /// Puts a fan-out consumer into DELETING.
+    #[n(21)]
+    DeregisterConsumer(#[n(0)] DeregisterConsumer),
 }
 
 impl Command {

@@ -1,0 +1,64 @@
+//! RegisterStreamConsumer.
+
+use super::shapes::Consumer;
+use super::tag_text::{self, Doing};
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
+use crate::error::to_wire;
+use anabranch_engine::{ConsumerStatus, EngineError};
+use anabranch_model::limits;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input, output};
+use std::collections::BTreeMap;
+
+pub(crate) struct RegisterStreamConsumer;
+
+input! {
+    /// What is asked.
+    pub(crate) struct RegisterStreamConsumerInput {
+        stream_arn: String = "StreamARN" [STREAM_ARN],
+        consumer_name: String = "ConsumerName" [CONSUMER_NAME],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        tags: Option<BTreeMap<String, String>> = "Tags" [TAG_MAP],
+    }
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct RegisterStreamConsumerOutput {
+        consumer: Consumer = "Consumer",
+    }
+}
+
+impl Operation for RegisterStreamConsumer {
+    const NAME: &'static str = "RegisterStreamConsumer";
+    const RATE: CallRate = CallRate::Account(5);
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = RegisterStreamConsumerInput;
+    type Output = RegisterStreamConsumerOutput;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<RegisterStreamConsumerOutput, WireError> {
+        let stream = naming::of_arn::<Self>(context, &input.stream_arn)?;
+        let tags = input.tags.unwrap_or_default();
+        let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        tag_text::check(texts, &stream.name, &stream.scope.account, Doing::Adding)?;
+        tag_text::check_reserved(tags.keys().map(String::as_str))?;
+        if tags.len() > limits::TAGS_MAX {
+            let limit = limits::TAGS_MAX;
+            return Err(to_wire(EngineError::TagLimit { stream, limit }));
+        }
+        let registering = context.engine.register_consumer(&stream, &input.consumer_name, tags);
+        let consumer = registering.await.map_err(to_wire)?;
+        // It has just been made, however short that state is.
+        let consumer = Consumer::new(&consumer, ConsumerStatus::Creating, &stream);
+        Ok(RegisterStreamConsumerOutput { consumer })
+    }
+}
