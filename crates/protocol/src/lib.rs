@@ -5,6 +5,7 @@
 //! - [`shape`] turns one declarative table per operation ([`input!`], [`output!`],
 //!   [`string_enum!`]) into structs, decoders, constraint checks and a schema.
 //! - [`error`] is the single table of error names and statuses; [`codec`] ties it all together.
+//! - [`event_stream`] frames the messages of SubscribeToShard.
 //! - [`sigv4`] signs and verifies requests.
 //!
 //! Invariant: nothing here reads a clock, a socket or a file, and no input, however hostile, makes
@@ -13,6 +14,7 @@
 pub mod cbor;
 pub mod codec;
 pub mod error;
+pub mod event_stream;
 pub mod json;
 mod number;
 pub mod reader;

@@ -36,6 +36,7 @@ mod recovery;
 mod segment;
 mod snapshot;
 mod store;
+mod tips;
 mod writer;
 
 #[cfg(test)]
@@ -47,3 +48,4 @@ pub use read::{ReadError, ReadReply, ReadRequest, RunSlice};
 pub use record::RunBuilder;
 pub use recovery::{OpenError, Recovered, RecoveredCommand};
 pub use store::{AppendError, Appended, Gate, Run, Store, StoreHealth};
+pub use tips::ShardTip;

@@ -8,6 +8,7 @@ use crate::options::{Durability, StoreOptions};
 use crate::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::recovery::{self, OpenError, Recovered};
 use crate::segment::SegmentCache;
+use crate::tips::{ShardTip, Tips};
 use crate::writer;
 use anabranch_env::{Clock, Disk};
 use anabranch_model::ShardKey;
@@ -16,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Why an append was not confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,7 +155,8 @@ pub(crate) struct Shared {
     pub(crate) segment_cache: SegmentCache,
     /// Every record below is durable and readable.
     pub(crate) durable_index: AtomicU64,
-    pub(crate) durable_watch: watch::Sender<u64>,
+    /// Who waits for records of which shard.
+    pub(crate) tips: Arc<Tips>,
     /// Highest arrival time assigned so far.
     pub(crate) last_ms: AtomicU64,
     pub(crate) full: AtomicBool,
@@ -218,7 +220,7 @@ impl Store {
             chapters: Chapters::new(opened.chapters),
             segment_cache: SegmentCache::default(),
             durable_index: AtomicU64::new(opened.next_index),
-            durable_watch: watch::Sender::new(opened.next_index),
+            tips: Arc::default(),
             last_ms: AtomicU64::new(opened.last_ms),
             full: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -397,10 +399,10 @@ impl Store {
         self.clock.now_ms().max(self.shared.last_ms.load(Ordering::Acquire))
     }
 
-    /// Tells of every advance of [`Store::durable_index`].
+    /// Tells of new durable records of a shard.
     #[must_use]
-    pub fn durable_watch(&self) -> watch::Receiver<u64> {
-        self.shared.durable_watch.subscribe()
+    pub fn watch_tip(&self, shard: ShardKey) -> ShardTip {
+        self.shared.tips.watch(shard)
     }
 
     /// Whether a read from this index needs no disk.

@@ -10,6 +10,7 @@ use crate::journal::{JournalFile, JournalHeader, prepare_spare};
 use crate::memtable::MemRun;
 use crate::options::Durability;
 use crate::store::{AppendError, Item, Shared, Submission};
+use anabranch_model::ShardKey;
 use bytes::Bytes;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
@@ -277,6 +278,7 @@ impl Writer<'_> {
     fn publish(&self, batch: Vec<Submission>) {
         let mut end_index = self.shared.durable_index.load(Ordering::Acquire);
         let mut acknowledgements = Vec::with_capacity(batch.len());
+        let advancing = self.shared.tips.is_watched().then(|| shards(&batch));
         let mut state = self.chapter.state.write();
         for submission in batch {
             end_index = end_index.max(submission.end_index);
@@ -303,12 +305,12 @@ impl Writer<'_> {
         }
         drop(state);
         self.shared.durable_index.store(end_index, Ordering::Release);
-        self.shared.durable_watch.send_replace(end_index);
         for (acknowledge, room) in acknowledgements {
             drop(room);
             // The caller may have gone; the records are stored all the same.
             let _ = acknowledge.send(Ok(()));
         }
+        self.shared.tips.advanced(advancing);
     }
 
     /// After a failed write or sync nobody knows what is on the disk: nothing is confirmed any
@@ -322,6 +324,16 @@ impl Writer<'_> {
         self.shared.failed.store(true, Ordering::Release);
         self.shared.queue.lock().stopped = Some(AppendError::Failed);
     }
+}
+
+/// The shards that a batch has records of.
+fn shards(batch: &[Submission]) -> Vec<ShardKey> {
+    let items = batch.iter().flat_map(|submission| &submission.items);
+    let shard = |item: &Item| match item {
+        Item::Run { run, .. } => Some(run.shard),
+        Item::Command { .. } => None,
+    };
+    items.filter_map(shard).collect()
 }
 
 fn refuse(batch: Vec<Submission>, error: AppendError) {

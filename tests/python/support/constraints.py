@@ -21,6 +21,8 @@ BAD_FOR_PATTERN = {
     "^(0|([1-9]\\d{0,38}))$": "-1",
     "arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+": "arn:aws:kinesis:x:12:stream/y",
     "[a-z0-9]{20}-[a-z0-9]{3}": "no-id",
+    "^(arn):aws.*:kinesis:.*:\\d{12}:.*stream\\/[a-zA-Z0-9_.-]+\\/consumer\\/[a-zA-Z0-9_.-]+:[0-9]+":
+        "arn:aws:kinesis:us-east-1:123456789012:stream/y/consumer/c",
 }
 
 
@@ -183,6 +185,9 @@ def fitting(pattern, size):
     if pattern and pattern.startswith("arn:"):
         head = "arn:aws:kinesis:us-east-1:123456789012:stream/"
         return head + "x" * (size - len(head))
+    if pattern and "consumer" in pattern:
+        head = "arn:aws:kinesis:us-east-1:123456789012:stream/s/consumer/c:"
+        return head + "1" * (size - len(head))
     return "x" * size
 
 
