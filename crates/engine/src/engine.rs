@@ -106,6 +106,8 @@ impl Engine {
             recovery: RecoverySummary { streams, records, journal_bytes, torn_bytes },
         });
         engine.resume_deletions();
+        engine.resume_rescalings();
+        engine.forget_shards_later();
         Ok(engine)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::scope::{ConsumerRef, StreamRef};
 use crate::stream::StreamStatus;
-use anabranch_model::ShardId;
+use anabranch_model::{HashKeyRange, ShardId};
 use anabranch_storage::{AppendError, ReadError};
 use std::sync::Arc;
 
@@ -61,13 +61,80 @@ pub enum EngineError {
         /// The shard.
         shard: ShardId,
     },
-    /// The text names no shard.
-    #[error("not a shard id stream={stream} shard={shard}")]
+    /// The text names no shard, or none that could be split or merged.
+    #[error("no such shard stream={stream} shard={shard}")]
     ShardIdInvalid {
         /// The stream.
         stream: StreamRef,
         /// The text as it was given.
         shard: String,
+    },
+    /// The service looks after the shards of the stream itself.
+    #[error("the stream is on-demand stream={0}")]
+    OnDemandStream(StreamRef),
+    /// A shard that was split or merged before.
+    #[error("shard is closed stream={stream} shard={shard}")]
+    ShardClosed {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// A key at which a shard cannot be split.
+    #[error("cannot split stream={stream} shard={shard} key={key}")]
+    SplitKeyInvalid {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+        /// The key as it was given.
+        key: String,
+        /// The shard's range.
+        range: HashKeyRange,
+    },
+    /// Two shards that are not neighbours in this order.
+    #[error("not adjacent stream={stream} lower={lower} upper={upper}")]
+    NotAdjacent {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard that should be the lower one.
+        lower: ShardId,
+        /// The shard that should be the upper one.
+        upper: ShardId,
+    },
+    /// More than twice the shards that there are.
+    #[error("scaling too far up current={current} target={target}")]
+    RescaleTooHigh {
+        /// Open shards now.
+        current: u32,
+        /// Shards asked for.
+        target: u32,
+    },
+    /// Less than half the shards that there are.
+    #[error("scaling too far down current={current} target={target}")]
+    RescaleTooLow {
+        /// Open shards now.
+        current: u32,
+        /// Shards asked for.
+        target: u32,
+    },
+    /// More shards than a stream may have.
+    #[error("too many shards for a stream limit={limit} current={current} target={target}")]
+    RescaleOverLimit {
+        /// The limit.
+        limit: u32,
+        /// Open shards now.
+        current: u32,
+        /// Shards asked for.
+        target: u32,
+    },
+    /// Too many calls to change the number of shards in a day.
+    #[error("too many changes of the shard count stream={stream} limit={limit}")]
+    RescaleCallLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// Calls allowed in 24 hours.
+        limit: usize,
     },
     /// More open shards than the account may have.
     #[error("shard limit current={current} limit={limit} additional={additional}")]

@@ -1,6 +1,7 @@
 //! The catalog as storage sees it.
 
 use crate::catalog::Catalog;
+use crate::stream::Stream;
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -22,13 +23,13 @@ impl CatalogHost {
 impl Host for CatalogHost {
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
         let catalog = self.catalog.read();
-        let stream = catalog.stream_by_number(shard.stream())?;
+        let stream = stream_of(&catalog, shard)?;
         Some(RetentionClass::of_hours(stream.retention.hours))
     }
 
     fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
         let catalog = self.catalog.read();
-        let stream = catalog.stream_by_number(shard.stream())?;
+        let stream = stream_of(&catalog, shard)?;
         Some(stream.retention.trim_horizon_ms(self.clock.now_ms()))
     }
 
@@ -39,4 +40,10 @@ impl Host for CatalogHost {
     fn snapshot(&self) -> (u64, Vec<u8>) {
         self.catalog.read().snapshot()
     }
+}
+
+/// The shard's stream, unless the one or the other was forgotten.
+fn stream_of(catalog: &Catalog, shard: ShardKey) -> Option<&Stream> {
+    let stream = catalog.stream_by_number(shard.stream())?;
+    stream.slot(shard.shard()).map(|_| &**stream)
 }

@@ -62,7 +62,7 @@ pub struct ShardSlot {
     /// Open as long as records can be added.
     pub gate: Arc<Gate>,
     /// Its throughput.
-    pub meter: ShardMeter,
+    pub meter: Arc<ShardMeter>,
 }
 
 /// A stream.
@@ -78,6 +78,10 @@ pub struct Stream {
     pub active_at_ms: u64,
     /// It is UPDATING until then, epoch milliseconds; 0 if it never was.
     pub updating_until_ms: u64,
+    /// The number of shards that it is on its way to: it is UPDATING until it is there.
+    pub rescale_target: Option<u32>,
+    /// When UpdateShardCount was called lately, epoch milliseconds.
+    pub rescale_calls_ms: Vec<u64>,
     /// When it is DELETING: it is gone from then on, epoch milliseconds.
     pub gone_at_ms: Option<u64>,
     /// How capacity is provided.
@@ -113,7 +117,9 @@ impl Stream {
             Some(gone_at_ms) if now_ms >= gone_at_ms => None,
             Some(_) => Some(StreamStatus::Deleting),
             None if now_ms < self.active_at_ms => Some(StreamStatus::Creating),
-            None if now_ms < self.updating_until_ms => Some(StreamStatus::Updating),
+            None if now_ms < self.updating_until_ms || self.rescale_target.is_some() => {
+                Some(StreamStatus::Updating)
+            }
             None => Some(StreamStatus::Active),
         }
     }
@@ -140,12 +146,25 @@ impl Stream {
         Some(&self.shards[place])
     }
 
+    /// Whether it has shards that were closed before this time, epoch milliseconds.
+    #[must_use]
+    pub fn has_closed_before(&self, ms: u64) -> bool {
+        let has_closed = self.shards.len() > self.open.len();
+        has_closed && self.shards.iter().any(|slot| slot.shard.is_closed_before(ms))
+    }
+
+    /// Open shards that count for limits: what the stream has, or will have.
+    #[must_use]
+    pub fn claimed_shards(&self) -> u64 {
+        self.rescale_target.map_or(0, u64::from).max(self.open.len() as u64)
+    }
+
     /// The shards that can be seen: none while the stream is CREATING, and of the closed ones
     /// those that may still hold a record.
     pub fn visible_shards(&self, now_ms: u64) -> impl Iterator<Item = &Arc<ShardSlot>> {
         let horizon_ms = self.retention.trim_horizon_ms(now_ms);
         let is_there = self.status(now_ms) != Some(StreamStatus::Creating);
-        let is_alive = move |closed: anabranch_model::shard::Closed| closed.at_ms >= horizon_ms;
-        self.shards.iter().filter(move |slot| is_there && slot.shard.closed.is_none_or(is_alive))
+        let is_alive = move |shard: &Shard| !shard.is_closed_before(horizon_ms);
+        self.shards.iter().filter(move |slot| is_there && is_alive(&slot.shard))
     }
 }

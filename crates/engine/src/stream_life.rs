@@ -124,18 +124,18 @@ impl Engine {
 }
 
 #[derive(Default)]
-struct Usage {
-    open_shards: u64,
+pub(crate) struct Usage {
+    pub(crate) open_shards: u64,
     provisioned_shards: u64,
     on_demand_streams: usize,
     creating: usize,
 }
 
 impl Usage {
-    fn of(catalog: &Catalog, scope: &Scope, now_ms: u64) -> Self {
+    pub(crate) fn of(catalog: &Catalog, scope: &Scope, now_ms: u64) -> Self {
         let mut usage = Self::default();
         for stream in catalog.streams_after(scope, None) {
-            let shards = stream.open.len() as u64;
+            let shards = stream.claimed_shards();
             let Some(status) = stream.status(now_ms) else { continue };
             usage.open_shards += shards;
             usage.creating += usize::from(status == StreamStatus::Creating);
@@ -145,6 +145,22 @@ impl Usage {
             }
         }
         usage
+    }
+
+    /// Whether the account may have `additional` open shards.
+    pub(crate) fn check_room(
+        &self,
+        settings: &EngineSettings,
+        stream: &StreamRef,
+        additional: u64,
+    ) -> Result<(), EngineError> {
+        let limit = u64::from(settings.shard_limit.min(limits::OPEN_SHARDS_MAX));
+        let current = self.open_shards;
+        if current + additional <= limit {
+            return Ok(());
+        }
+        let stream = stream.clone();
+        Err(EngineError::ShardLimit { stream, current, limit, additional })
     }
 }
 
@@ -170,12 +186,7 @@ fn decide_create(
         let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
         return Err(EngineError::OnDemandLimit { stream, current, limit });
     }
-    let limit = settings.shard_limit.min(limits::OPEN_SHARDS_MAX);
-    let (additional, limit) = (u64::from(shard_count), u64::from(limit));
-    if usage.open_shards + additional > limit {
-        let current = usage.open_shards;
-        return Err(EngineError::ShardLimit { stream, current, limit, additional });
-    }
+    usage.check_room(settings, &stream, u64::from(shard_count))?;
     Ok(CreateStream {
         number: catalog.next_stream(),
         account: scope.account.to_string(),

@@ -7,6 +7,7 @@
 pub mod arn;
 pub mod hash_key;
 pub mod limits;
+pub mod reshard;
 pub mod retention;
 pub mod sequence_number;
 pub mod shard;

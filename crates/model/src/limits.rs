@@ -38,6 +38,10 @@ pub const ON_DEMAND_STREAMS_MAX: usize = 50;
 pub const ACCOUNT_SHARDS_DEFAULT: u32 = 20_000;
 /// Open shards of one stream.
 pub const STREAM_SHARDS_MAX: u32 = 10_000;
+/// UpdateShardCount calls on one stream within [`SHARD_COUNT_UPDATES_MS`].
+pub const SHARD_COUNT_UPDATES_MAX: usize = 10;
+/// The time in which UpdateShardCount calls are counted, in milliseconds.
+pub const SHARD_COUNT_UPDATES_MS: u64 = 24 * 3_600_000;
 /// Open shards that the API can express; no setting goes beyond it.
 pub const OPEN_SHARDS_MAX: u32 = 1_000_000;
 /// Streams of one account that may be in CREATING at once.

@@ -69,8 +69,11 @@ pub struct Shard {
     pub id: ShardId,
     /// The hash keys it owns.
     pub range: HashKeyRange,
-    /// Creation time that its sequence numbers carry, epoch seconds.
+    /// Creation time that its sequence numbers carry, epoch seconds. Higher than that of its
+    /// parents and than the second in which they were closed, so it may lie in the future.
     pub created_secs: u64,
+    /// From when on it was open, epoch milliseconds: right after its parents were closed.
+    pub opened_ms: u64,
     /// The shard that was split, or the lower one that was merged.
     pub parent: Option<ShardId>,
     /// The upper one that was merged.
@@ -101,6 +104,12 @@ impl Shard {
     #[must_use]
     pub fn ending_sequence_number(&self) -> Option<SequenceNumber> {
         self.closed.map(|closed| self.sequence_number(INDEX_CLOSED, closed.at_ms))
+    }
+
+    /// Whether it was closed before this time, epoch milliseconds.
+    #[must_use]
+    pub fn is_closed_before(&self, ms: u64) -> bool {
+        self.closed.is_some_and(|closed| closed.at_ms < ms)
     }
 
     /// Whether records can be added.

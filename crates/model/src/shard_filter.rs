@@ -23,21 +23,16 @@ impl ShardFilter {
     /// Whether `shard`, which has not expired, passes; `horizon_ms` is the trim horizon.
     #[must_use]
     pub fn passes(self, shard: &Shard, horizon_ms: u64) -> bool {
-        let started_by = |ms: u64| shard.created_secs * 1000 <= ms;
-        let open_at = |ms: u64| shard.closed.is_none_or(|closed| closed.at_ms >= ms);
+        // Children open in the millisecond after their parents were closed: at any time the
+        // shards that were open cover the ring exactly once.
+        let open_at = |ms: u64| shard.opened_ms <= ms && !shard.is_closed_before(ms);
         match self {
             Self::AfterShardId(id) => shard.id > id,
             Self::FromTrimHorizon => true,
             Self::AtLatest => shard.is_open(),
-            // A stream younger than its retention had its first shards at the horizon.
-            Self::AtTrimHorizon => {
-                open_at(horizon_ms) && (shard.parent.is_none() || started_by(horizon_ms))
-            }
-            Self::AtTimestamp(ms) => {
-                let ms = ms.max(horizon_ms);
-                open_at(ms) && started_by(ms)
-            }
-            Self::FromTimestamp(ms) => open_at(ms.max(horizon_ms)),
+            Self::AtTrimHorizon => open_at(horizon_ms),
+            Self::AtTimestamp(ms) => open_at(ms.max(horizon_ms)),
+            Self::FromTimestamp(ms) => !shard.is_closed_before(ms.max(horizon_ms)),
         }
     }
 }
@@ -48,11 +43,12 @@ mod tests {
     use crate::hash_key::HashKeyRange;
     use crate::shard::Closed;
 
-    fn shard(id: u32, created_secs: u64, closed_ms: Option<u64>) -> Shard {
+    fn shard(id: u32, opened_ms: u64, closed_ms: Option<u64>) -> Shard {
         Shard {
             id: ShardId(id),
             range: HashKeyRange::FULL,
-            created_secs,
+            created_secs: opened_ms / 1000 + 1,
+            opened_ms,
             parent: (id > 0).then_some(ShardId(0)),
             adjacent_parent: None,
             closed: closed_ms.map(|at_ms| Closed { end_index: 0, at_ms }),
@@ -61,19 +57,30 @@ mod tests {
 
     #[test]
     fn each_filter_selects_by_its_rule() {
-        let family = [shard(0, 10, Some(20_000)), shard(1, 21, Some(30_000)), shard(2, 31, None)];
+        let family = [
+            shard(0, 10_000, Some(20_000)),
+            shard(1, 20_001, Some(30_000)),
+            // Closed in the millisecond in which it was opened: open at no time.
+            shard(2, 30_001, Some(30_000)),
+            shard(3, 30_001, None),
+        ];
         let select = |filter: ShardFilter, horizon| {
             let passing = family.iter().filter(|s| filter.passes(s, horizon));
             passing.map(|s| s.id.0).collect::<Vec<_>>()
         };
-        assert_eq!(select(ShardFilter::AfterShardId(ShardId(0)), 0), [1, 2]);
-        assert_eq!(select(ShardFilter::FromTrimHorizon, 0), [0, 1, 2]);
-        assert_eq!(select(ShardFilter::AtTrimHorizon, 0), [0]);
+        assert_eq!(select(ShardFilter::AfterShardId(ShardId(0)), 0), [1, 2, 3]);
+        assert_eq!(select(ShardFilter::FromTrimHorizon, 0), [0, 1, 2, 3]);
+        assert_eq!(select(ShardFilter::AtTrimHorizon, 10_000), [0]);
         assert_eq!(select(ShardFilter::AtTrimHorizon, 25_000), [1]);
-        assert_eq!(select(ShardFilter::AtLatest, 0), [2]);
+        assert_eq!(select(ShardFilter::AtLatest, 0), [3]);
+        assert_eq!(select(ShardFilter::AtTimestamp(1), 10_000), [0]);
         assert_eq!(select(ShardFilter::AtTimestamp(15_000), 0), [0]);
-        assert_eq!(select(ShardFilter::AtTimestamp(22_000), 0), [1]);
-        assert_eq!(select(ShardFilter::FromTimestamp(22_000), 0), [1, 2]);
-        assert_eq!(select(ShardFilter::FromTimestamp(0), 25_000), [1, 2]);
+        assert_eq!(select(ShardFilter::AtTimestamp(20_000), 0), [0]);
+        assert_eq!(select(ShardFilter::AtTimestamp(20_001), 0), [1]);
+        assert_eq!(select(ShardFilter::AtTimestamp(30_000), 0), [1]);
+        assert_eq!(select(ShardFilter::AtTimestamp(30_001), 0), [3]);
+        assert_eq!(select(ShardFilter::FromTimestamp(20_000), 0), [0, 1, 2, 3]);
+        assert_eq!(select(ShardFilter::FromTimestamp(22_000), 0), [1, 2, 3]);
+        assert_eq!(select(ShardFilter::FromTimestamp(0), 30_001), [3]);
     }
 }

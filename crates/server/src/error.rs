@@ -47,6 +47,39 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
         E::ShardIdInvalid { stream, shard } => {
             WireError::not_found(format!("Could not find shard {shard} in stream {stream}."))
         }
+        E::OnDemandStream(stream) => WireError::validation(format!(
+            "Request is invalid. Stream {stream} is in On-Demand mode."
+        )),
+        E::ShardClosed { stream, shard } => WireError::invalid_argument(format!(
+            "Shard {shard} in stream {stream} has already been merged or split, and thus is not \
+             eligible for merging or splitting."
+        )),
+        E::SplitKeyInvalid { stream, shard, key, range } => WireError::invalid_argument(format!(
+            "NewStartingHashKey {key} used in SplitShard() on shard {shard} in stream {stream} is \
+             not both greater than one plus the shard's StartingHashKey {} and less than the \
+             shard's EndingHashKey {}.",
+            range.start, range.end_inclusive
+        )),
+        E::NotAdjacent { stream, lower, upper } => WireError::invalid_argument(format!(
+            "Shards {lower} and {upper} in stream {stream} are not an adjacent pair of shards \
+             eligible for merging"
+        )),
+        E::RescaleTooHigh { current, target } => limit_exceeded(format!(
+            "UpdateShardCount cannot scale up over double your current open shard count. Current \
+             open shard count: {current}, Target shard count: {target}"
+        )),
+        E::RescaleTooLow { current, target } => limit_exceeded(format!(
+            "UpdateShardCount cannot scale down below half your current open shard count. Current \
+             open shard count: {current}, Target shard count: {target}"
+        )),
+        E::RescaleOverLimit { limit, current, target } => limit_exceeded(format!(
+            "Target shard count or number of open shards cannot be greater than {limit}. Current \
+             open shard count: {current}, Target shard count: {target}"
+        )),
+        E::RescaleCallLimit { stream, limit } => limit_exceeded(format!(
+            "UpdateShardCount cannot be called more than {limit} times in a rolling 24-hour period \
+             for stream {stream}."
+        )),
         E::ShardLimit { stream, current, limit, additional } => {
             let (account, region) = (&stream.scope.account, &stream.scope.region);
             limit_exceeded(format!(

@@ -5,6 +5,7 @@
 
 pub mod command;
 mod consumer;
+mod reshard;
 mod snapshot;
 
 use crate::scope::{Scope, StreamRef};
@@ -139,6 +140,14 @@ impl Catalog {
             Command::RemoveTags(remove) => self.change(remove.stream, |stream| {
                 remove.keys.iter().for_each(|key| drop(stream.tags.remove(key)));
             }),
+            Command::Reshard(reshard) => self.reshard(reshard, place),
+            Command::BeginRescale(begin) => self.change(begin.stream, |stream| {
+                stream.begin_rescale(begin.target, begin.is_counted.then_some(place));
+            }),
+            Command::EndRescale(end) => self.change(end.stream, |stream| {
+                stream.end_rescale(place.arrival_ms + end.transition_ms);
+            }),
+            Command::ForgetShards(forget) => self.forget_shards(forget),
             Command::RegisterConsumer(register) => {
                 self.change(register.stream, |stream| stream.register_consumer(register, place));
             }
@@ -156,6 +165,8 @@ impl Catalog {
             created_ms: place.arrival_ms,
             active_at_ms: place.arrival_ms + create.transition_ms,
             updating_until_ms: 0,
+            rescale_target: None,
+            rescale_calls_ms: Vec::new(),
             gone_at_ms: None,
             mode: create.mode.into(),
             retention: Retention { hours: create.retention_hours, floor_ms: 0 },
@@ -172,6 +183,7 @@ impl Catalog {
             id: ShardId(index),
             range,
             created_secs,
+            opened_ms: place.arrival_ms,
             parent: None,
             adjacent_parent: None,
             closed: None,

@@ -57,6 +57,10 @@ struct StreamState {
     shards: Vec<ShardState>,
     #[n(14)]
     updating_until_ms: Option<u64>,
+    #[n(15)]
+    rescale_target: Option<u32>,
+    #[n(16)]
+    rescale_calls_ms: Option<Vec<u64>>,
     #[n(18)]
     consumers: Option<Vec<ConsumerState>>,
 }
@@ -92,6 +96,8 @@ struct ShardState {
     closed_end_index: Option<u64>,
     #[n(6)]
     closed_at_ms: Option<u64>,
+    #[n(7)]
+    opened_ms: Option<u64>,
 }
 
 pub(super) fn encode(catalog: &Catalog) -> Vec<u8> {
@@ -124,6 +130,8 @@ fn encode_stream(stream: &Stream) -> StreamState {
         distribution: stream.distribution.into(),
         shards: stream.shards.iter().map(|slot| encode_shard(&slot.shard)).collect(),
         updating_until_ms: Some(stream.updating_until_ms),
+        rescale_target: stream.rescale_target,
+        rescale_calls_ms: Some(stream.rescale_calls_ms.clone()),
         consumers: Some(stream.consumers.values().map(encode_consumer).collect()),
     }
 }
@@ -147,6 +155,7 @@ fn encode_shard(shard: &Shard) -> ShardState {
         adjacent_parent: shard.adjacent_parent.map(|id| id.0),
         closed_end_index: shard.closed.map(|closed| closed.end_index),
         closed_at_ms: shard.closed.map(|closed| closed.at_ms),
+        opened_ms: Some(shard.opened_ms),
     }
 }
 
@@ -172,6 +181,8 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         created_ms: state.created_ms,
         active_at_ms: state.active_at_ms,
         updating_until_ms: state.updating_until_ms.unwrap_or(0),
+        rescale_target: state.rescale_target,
+        rescale_calls_ms: state.rescale_calls_ms.unwrap_or_default(),
         gone_at_ms: state.gone_at_ms,
         mode: state.mode.into(),
         retention: Retention { hours: state.retention_hours, floor_ms: state.retention_floor_ms },
@@ -219,6 +230,8 @@ fn decode_shard(state: ShardState) -> Result<Shard, CommandError> {
         id: ShardId(state.id),
         range: HashKeyRange { start: key(start), end_inclusive: key(end) },
         created_secs: state.created_secs,
+        // Before there was resharding, the second was all there was.
+        opened_ms: state.opened_ms.unwrap_or(state.created_secs.saturating_mul(1000)),
         parent: state.parent.map(ShardId),
         adjacent_parent: state.adjacent_parent.map(ShardId),
         closed: closed.map(|(end_index, at_ms)| Closed { end_index, at_ms }),

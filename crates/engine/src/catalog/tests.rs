@@ -1,6 +1,6 @@
 use super::command::{
-    AddTags, DeleteStream, DeregisterConsumer, Distribution, Mode, PurgeStream, RegisterConsumer,
-    SetRetention,
+    AddTags, BeginRescale, DeleteStream, DeregisterConsumer, Distribution, EndRescale,
+    ForgetShards, Mode, PurgeStream, RegisterConsumer, Reshard, ReshardMove, SetRetention,
 };
 use super::*;
 
@@ -31,7 +31,7 @@ fn register(stream: u32, name: &str) -> Command {
 }
 
 fn story() -> Vec<Command> {
-    vec![
+    [
         Command::InstallSecret(command::InstallSecret { secret: vec![7; 32] }),
         create(0, "a"),
         create(1, "b"),
@@ -48,6 +48,29 @@ fn story() -> Vec<Command> {
         Command::PurgeStream(PurgeStream { stream: 0 }),
         create(2, "a"),
     ]
+    .into_iter()
+    .chain(reshards())
+    .collect()
+}
+
+/// Reshards of stream 2.
+fn reshards() -> Vec<Command> {
+    vec![
+        reshard(&[ReshardMove::Merge { lower: 0, upper: 1 }]),
+        Command::BeginRescale(BeginRescale { stream: 2, target: 4, is_counted: true }),
+        reshard(&[split(3, 9), split(2, u128::MAX - 1)]),
+        Command::EndRescale(EndRescale { stream: 2, transition_ms: 20 }),
+        Command::ForgetShards(ForgetShards { stream: 2, closed_before_ms: 4_000 }),
+        reshard(&[split(4, 5)]),
+    ]
+}
+
+fn split(shard: u32, at: u128) -> ReshardMove {
+    ReshardMove::Split { shard, at: at.to_be_bytes() }
+}
+
+fn reshard(moves: &[ReshardMove]) -> Command {
+    Command::Reshard(Reshard { stream: 2, moves: moves.to_vec(), transition_ms: 20 })
 }
 
 fn recovered(commands: &[Command]) -> Vec<RecoveredCommand> {
@@ -108,6 +131,59 @@ fn a_new_stream_of_an_old_name_is_another_one() {
     let names: Vec<_> =
         catalog.streams_after(&scope, Some("a")).map(|s| s.reference.name.to_string()).collect();
     assert_eq!(names, ["b"]);
+}
+
+#[test]
+fn shards_have_parents_ids_and_numbers_in_the_order_of_their_birth() {
+    let story: Vec<_> = std::iter::once(create(2, "a")).chain(reshards()).collect();
+    let catalog = Catalog::rebuild(None, &recovered(&story)).expect("rebuilt");
+    let stream = catalog.stream_by_number(2).expect("there");
+    // 0 and 1 were merged at 2 s and forgotten; 2 and 3 were split at 4 s, and 4 at 7 s.
+    let family: Vec<_> = stream
+        .shards
+        .iter()
+        .map(|slot| &slot.shard)
+        .map(|shard| (shard.id.0, shard.parent.map(|id| id.0), shard.created_secs))
+        .collect();
+    let expected = [
+        (2, None, 1),
+        (3, Some(0), 3),
+        (4, Some(3), 5),
+        (5, Some(3), 5),
+        (6, Some(2), 5),
+        (7, Some(2), 5),
+        (8, Some(4), 8),
+        (9, Some(4), 8),
+    ];
+    assert_eq!(family, expected);
+    let starts: Vec<_> = stream.open.iter().map(|slot| slot.shard.range.start).collect();
+    assert_eq!(starts.len(), 5);
+    assert_eq!((starts[0], starts[1], starts[2]), (0, 5, 9));
+    for pair in stream.open.windows(2) {
+        assert_eq!(pair[0].shard.range.end_inclusive + 1, pair[1].shard.range.start);
+    }
+    assert!(stream.open.iter().all(|slot| !slot.gate.is_closed()));
+    let closed = stream.shards.iter().filter(|slot| slot.gate.is_closed()).count();
+    assert_eq!(closed, 3, "2, 3 and 4");
+}
+
+#[test]
+fn children_of_one_second_are_still_younger_than_their_parents() {
+    let mut catalog = Catalog::default();
+    let at = |number| Place { number, index: number, arrival_ms: 5_000 };
+    catalog.apply(&create(2, "a"), at(1));
+    let mut newest = 0;
+    for number in 2..10 {
+        let highest = u128::from(number) << 64;
+        catalog.apply(&reshard(&[split(newest, highest)]), at(number));
+        let stream = catalog.stream_by_number(2).expect("there");
+        let child = &stream.shards.last().expect("some").shard;
+        let parent = &stream.slot(ShardId(newest)).expect("there").shard;
+        assert!(child.created_secs > parent.created_secs);
+        let ending = parent.ending_sequence_number().expect("closed").to_string();
+        assert!(child.starting_sequence_number().to_string() > ending);
+        newest = child.id.0;
+    }
 }
 
 #[test]

@@ -20,10 +20,13 @@ pub(crate) mod list_shards;
 pub(crate) mod list_stream_consumers;
 pub(crate) mod list_streams;
 pub(crate) mod list_tags_for_stream;
+pub(crate) mod merge_shards;
 pub(crate) mod put_record;
 pub(crate) mod put_records;
 pub(crate) mod register_stream_consumer;
 pub(crate) mod remove_tags_from_stream;
+pub(crate) mod split_shard;
+pub(crate) mod update_shard_count;
 
 use crate::auth::Caller;
 use crate::call_rates::{CallLimiter, CallRate};

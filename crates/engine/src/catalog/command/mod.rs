@@ -5,9 +5,11 @@
 //! the disk's own: they change only by addition. What belongs to one feature is in one file here.
 
 mod consumer;
+mod reshard;
 mod stream;
 
 pub use consumer::*;
+pub use reshard::*;
 pub use stream::*;
 
 use bytes::Bytes;
@@ -42,6 +44,18 @@ pub enum Command {
     /// Removes tags.
     #[n(6)]
     RemoveTags(#[n(0)] RemoveTags),
+    /// Closes shards and opens their children.
+    #[n(7)]
+    Reshard(#[n(0)] Reshard),
+    /// Puts a stream on its way to another number of shards.
+    #[n(8)]
+    BeginRescale(#[n(0)] BeginRescale),
+    /// It is there.
+    #[n(9)]
+    EndRescale(#[n(0)] EndRescale),
+    /// Forgets shards of which nothing can be read any more.
+    #[n(10)]
+    ForgetShards(#[n(0)] ForgetShards),
     /// Adds a fan-out consumer.
     #[n(20)]
     RegisterConsumer(#[n(0)] RegisterConsumer),
