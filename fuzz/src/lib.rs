@@ -8,6 +8,7 @@ use anabranch_protocol::shape::rules::{
     ANY, DATA, HASH_KEY, PARTITION_KEY, POSITIVE, RECORDS, STREAM_ARN, STREAM_NAME, TAG_MAP,
 };
 use anabranch_protocol::{Blob, Codec, Decode, RequestError, Timestamp, input, string_enum};
+use anabranch_server::schema;
 
 string_enum! {
     /// An enum.
@@ -51,6 +52,21 @@ input! {
 
     /// No member at all: everything is read over.
     pub struct Nothing {}
+}
+
+/// Decodes what follows the first byte as the request of the operation that the byte picks.
+/// Every operation must agree with the codec on what is malformed.
+pub fn decode_as_an_operation(codec: Codec, input: &[u8]) {
+    let Some((first, body)) = input.split_first() else { return };
+    let names = schema::operation_names();
+    let name = names[usize::from(*first) % names.len()];
+    let outcome = schema::decode(name, codec, body).expect("names come from the same table");
+    let is_malformed = matches!(outcome, Err(RequestError::Malformed));
+    assert_eq!(is_malformed, !codec.is_well_formed(body), "{name}");
+    if let Err(error) = outcome {
+        // The text is built from the input, too.
+        let _ = error.to_string();
+    }
 }
 
 /// Decodes a body in every shape. Reading it in order to decode it must find the same bodies

@@ -54,6 +54,25 @@ macro_rules! operations {
             }
         }
 
+        /// Decodes a body as the operation's request and forgets it. `None`: there is no such
+        /// operation here.
+        pub(crate) fn decode(
+            operation: &str,
+            codec: Codec,
+            body: &[u8],
+        ) -> Option<Result<(), RequestError>> {
+            match operation {
+                $(stringify!($name) => {
+                    type Input<'a> = <ops::$module::$name as Operation>::Input<'a>;
+                    Some(codec.decode_input::<Input<'_>>(body).map(drop))
+                })+
+                _ => None,
+            }
+        }
+
+        /// The operations that are there, in the order of the table.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)+];
+
         /// Every operation of the service, for comparison with the service model.
         pub(crate) fn schemas() -> Vec<OperationSchema> {
             let mut all = vec![$(OperationSchema::of::<ops::$module::$name>(),)+];

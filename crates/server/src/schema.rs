@@ -2,7 +2,8 @@
 
 use crate::operations;
 use crate::ops::Operation;
-use anabranch_protocol::shape::{Kind, Member, Rule, Shape, Structure};
+use anabranch_protocol::Codec;
+use anabranch_protocol::shape::{Kind, Member, RequestError, Rule, Shape, Structure};
 use serde_json::{Map, Value, json};
 
 /// An operation's shapes.
@@ -43,6 +44,19 @@ impl OperationSchema {
             }),
         }
     }
+}
+
+/// The operations that are there.
+#[must_use]
+pub fn operation_names() -> &'static [&'static str] {
+    operations::NAMES
+}
+
+/// Decodes a body as an operation's request and forgets it: what a fuzzer drives. `None`: there
+/// is no such operation here.
+#[must_use]
+pub fn decode(operation: &str, codec: Codec, body: &[u8]) -> Option<Result<(), RequestError>> {
+    operations::decode(operation, codec, body)
 }
 
 /// The whole schema: `{"operations": [...]}`.
