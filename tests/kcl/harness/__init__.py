@@ -1,0 +1,1 @@
+"""The Java KCL beside our server: a DynamoDB, a worker, and what its record processors saw."""

@@ -1,0 +1,106 @@
+"""The life of one application: its stream is split and merged, its worker stopped and resumed.
+
+It is lived once and then looked at from several sides. Nothing disturbs it, so every record must
+come exactly once, although the KCL promises only at least once.
+"""
+
+from support import streams
+from support.server import poll
+
+from . import journal
+from .producer import Producer
+
+# The KCL waits up to 30 s before it makes leases for a new application, and starting two JVMs on a
+# busy machine takes its time.
+SECONDS = 120
+
+FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
+
+
+class LifeFailed(AssertionError):
+    """The life of an application did not come to its end."""
+
+
+class Life:
+    def __init__(self, client, dynamodb, worker, stream):
+        self.client = client
+        self.dynamodb = dynamodb
+        self.worker = worker
+        self.stream = stream
+        self.producer = Producer(client, stream)
+        # When the worker had been asked to end: its exit code, events and checkpoints so far.
+        self.exit_code = None
+        self.resumed_at = None
+        self.checkpoints = None
+
+    def live(self):
+        try:
+            self._live()
+        except Exception as error:
+            raise LifeFailed(f"{error!r}\nend of {self.worker.log_path}:\n"
+                             f"{self.worker.log_tail()}") from error
+        finally:
+            self.worker.stop()
+        return self
+
+    def _live(self):
+        # A worker that starts must begin with the shards at the trim horizon, not with the newest.
+        self.producer.put(5)
+        lower, upper = self.split(FIRST)
+        self.worker.start()
+        self.wait_for_all_records()
+        self.wait_for_ends([FIRST])
+
+        # While it reads: shards of two generations into one, and another into two.
+        self.merge(upper, SECOND)
+        self.split(lower)
+        self.wait_for_ends([upper, SECOND, lower])
+        self.wait_for_all_records()
+
+        self.exit_code = self.worker.terminate()
+        self.resumed_at = len(self.events())
+        self.checkpoints = self.dynamodb.checkpoints(self.worker.application)
+        self.producer.put(5)
+        self.worker.start()
+        self.wait_for_all_records()
+
+    def events(self):
+        return self.worker.journal.events()
+
+    def shards(self):
+        return {shard["ShardId"]: shard
+                for shard in self.client.list_shards(StreamName=self.stream)["Shards"]}
+
+    def split(self, shard):
+        """Splits a shard in its middle, and returns the children, the lower one first."""
+        before = self.shards()
+        middle = sum(int(key) for key in before[shard]["HashKeyRange"].values()) // 2 + 1
+        self.client.split_shard(
+            StreamName=self.stream, ShardToSplit=shard, NewStartingHashKey=str(middle))
+        self.write_until_active()
+        return sorted(self.shards().keys() - before.keys())
+
+    def merge(self, shard, adjacent):
+        self.client.merge_shards(
+            StreamName=self.stream, ShardToMerge=shard, AdjacentShardToMerge=adjacent)
+        self.write_until_active()
+
+    def write_until_active(self):
+        """Writes before, during and after the change, so that every shard has records."""
+        while streams.status(self.client, self.stream) != "ACTIVE":
+            self.producer.put()
+        self.producer.put(5)
+
+    def wait_for_all_records(self):
+        def all_came():
+            self.worker.assert_running()
+            return len(journal.records(self.events())) >= len(self.producer.acknowledged)
+
+        poll(all_came, SECONDS, f"delivery of {len(self.producer.acknowledged)} records")
+
+    def wait_for_ends(self, shards):
+        def all_ended():
+            self.worker.assert_running()
+            return set(shards) <= journal.ended(self.events()).keys()
+
+        poll(all_ended, SECONDS, f"end of {shards}")

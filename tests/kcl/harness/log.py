@@ -1,0 +1,53 @@
+"""The log of the KCL as facts: what it sent, and what it did not like."""
+
+import re
+
+TARGET = "Kinesis_20131202."
+ENTRY = re.compile(
+    r"^\d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z]+) +(?P<logger>\S+) \[[^]]*\] (?P<message>.*)")
+
+# What the KCL also says when nothing is wrong: (logger, text).
+HARMLESS = [
+    # There is neither CloudWatch here nor a container to measure.
+    ("CloudWatchPublisherRunnable", "Dropping metrics"),
+    ("WorkerMetricsSelector", "Did not find an operating range metadata provider"),
+    # The leader looks before its own worker has reported for the first time.
+    ("LeaseAssignmentManager", "Not able to assign all expiredOrUnAssignedLeases"),
+]
+
+
+def requests(text):
+    """The signed headers of every attempt at a request to Kinesis, with its operation."""
+    found = []
+    for canonical in re.findall(r"AWS4 Canonical Request: POST\n/\n\n((?:[a-z0-9-]+:.*\n)+)", text):
+        headers = dict(line.split(":", 1) for line in canonical.splitlines())
+        if headers["x-amz-target"].startswith(TARGET):
+            operation = headers["x-amz-target"].removeprefix(TARGET)
+            found.append({**headers, "operation": operation})
+    return found
+
+
+def ping_replies(text, port):
+    """How many HTTP/2 PINGs were answered by the server at this port."""
+    return len(re.findall(rf"Http2PingHandler .*:{port}\]\] Received PING from channel, ack=true",
+                          text))
+
+
+def complaints(text):
+    """Warnings and errors with what follows up to the next entry, but for the harmless ones."""
+    found, current = [], None
+    for line in text.splitlines():
+        entry = ENTRY.match(line)
+        if entry:
+            current = None
+            if entry["level"] in ("WARN", "ERROR") and not is_harmless(entry):
+                current = [line]
+                found.append(current)
+        elif current is not None:
+            current.append(line)
+    return ["\n".join(lines) for lines in found]
+
+
+def is_harmless(entry):
+    return any(entry["logger"].endswith(logger) and text in entry["message"]
+               for logger, text in HARMLESS)

@@ -1,0 +1,64 @@
+"""The unmodified Java KCL reads a stream through splits, merges and a restart of its worker."""
+
+import collections
+import signal
+
+from harness import journal
+from harness.producer import KEYS
+
+
+def test_every_acknowledged_record_is_delivered_exactly_once(life):
+    def comparable(records):
+        return sorted((r["shard"], r["sequence"], r["key"], r["data"]) for r in records)
+
+    delivered = journal.records(life.events())
+    assert comparable(delivered) == comparable(life.producer.acknowledged)
+
+
+def test_records_of_a_key_come_in_their_order_over_all_shards(life):
+    found = collections.defaultdict(list)
+    for record in journal.records(life.events()):
+        found[record["key"]].append(int(record["data"]))
+    assert found == {key: list(range(life.producer.rounds)) for key in KEYS}
+
+
+def test_a_shard_begins_only_after_all_of_its_parents_have_ended(life):
+    events = life.events()
+    ends, begins = journal.ended(events), journal.begun(events)
+    parents_seen = []
+    for name, shard in life.shards().items():
+        parents = [shard[role] for role in ("ParentShardId", "AdjacentParentShardId")
+                   if role in shard]
+        parents_seen.append(len(parents))
+        first, position = begins[name][0]
+        assert position == "TRIM_HORIZON"
+        assert all(ends[parent] < first for parent in parents), (name, parents)
+    assert sorted(parents_seen) == [0, 0, 1, 1, 1, 1, 2]
+
+
+def test_closed_shards_end_once_and_open_ones_never(life):
+    events = life.events()
+    closed = {name for name, shard in life.shards().items()
+              if "EndingSequenceNumber" in shard["SequenceNumberRange"]}
+    ends = [event["shard"] for event in events if event["event"] == "shard_ended"]
+    assert sorted(ends) == sorted(closed)
+    assert len(closed) == 4
+    in_table = {shard for shard, checkpoint in life.checkpoints.items()
+                if checkpoint == "SHARD_END"}
+    assert in_table == closed
+
+
+def test_a_resumed_worker_begins_at_its_checkpoints(life):
+    resumed = journal.begun(life.events()[life.resumed_at:])
+    positions = {shard: [position for _, position in places]
+                 for shard, places in resumed.items()}
+    assert positions == {shard: [checkpoint] for shard, checkpoint in life.checkpoints.items()
+                         if checkpoint != "SHARD_END"}
+    assert len(positions) == 3
+
+
+def test_a_worker_asked_to_end_lets_its_processors_checkpoint(life):
+    assert life.exit_code == 128 + signal.SIGTERM
+    asked = [event["shard"] for event in life.events() if event["event"] == "shutdown_requested"]
+    assert sorted(asked) == sorted(shard for shard, checkpoint in life.checkpoints.items()
+                                   if checkpoint != "SHARD_END")
