@@ -17,25 +17,25 @@ def test_each_retrieval_mode_uses_its_own_operations(life):
 
 
 def test_every_request_is_cbor_and_succeeds_at_once(life):
-    requests = log.requests(life.worker.log())
+    requests = log.requests(life.undisturbed_log)
     assert {request["content-type"] for request in requests} == {"application/x-amz-cbor-1.1"}
     repeated = [r for r in requests if not r["amz-sdk-request"].startswith("attempt=1;")]
     assert repeated == []
 
 
-def test_http2_pings_are_answered(life, server):
-    assert log.ping_replies(life.worker.log(), server.port) > 0
+def test_http2_pings_are_answered(life):
+    assert log.ping_replies(life.worker.log(), life.server.port) > 0
 
 
 def test_the_kcl_complains_about_nothing(life):
-    assert log.complaints(life.worker.log()) == []
+    assert log.complaints(life.undisturbed_log) == []
 
 
-def test_fan_out_registers_its_consumer_once(life, client):
+def test_fan_out_registers_its_consumer_once(life):
     if life.worker.properties["retrievalMode"] != "FANOUT":
         expected = []
     else:
         expected = [(life.worker.application, "ACTIVE")]
-    summary = client.describe_stream_summary(StreamName=life.stream)["StreamDescriptionSummary"]
-    consumers = client.list_stream_consumers(StreamARN=summary["StreamARN"])["Consumers"]
+    summary = life.client.describe_stream_summary(StreamName=life.stream)["StreamDescriptionSummary"]
+    consumers = life.client.list_stream_consumers(StreamARN=summary["StreamARN"])["Consumers"]
     assert [(c["ConsumerName"], c["ConsumerStatus"]) for c in consumers] == expected

@@ -4,6 +4,7 @@
 //! steps that drive the server are not run when it could not be built. The summary at the end
 //! names every step with its time; any failure makes the exit code non-zero.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -41,11 +42,13 @@ enum Step {
     Python,
     /// The JavaScript SDK over HTTP/2 and HTTP/1.1
     Js,
+    /// The Java KCL with Python and Node.js record processors
+    Kcl,
 }
 
 impl Step {
     fn needs_server(self) -> bool {
-        matches!(self, Self::Rust | Self::Drift | Self::Python | Self::Js)
+        matches!(self, Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl)
     }
 
     fn name(self) -> String {
@@ -129,16 +132,10 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
         Step::Drift => drift::run(project),
         Step::Python => {
             let python = project.python()?;
-            run_command(
-                Command::new(python)
-                    .args(["-m", "pytest", "--durations=10"])
-                    .args(&options.pytest_arguments)
-                    .current_dir(project.root.join("tests/python"))
-                    .env("ANABRANCH_BIN", project.server_binary()),
-            )
+            run_command(&mut pytest(project, &python, "tests/python", options))
         }
         Step::Js => {
-            let directory = project.javascript()?;
+            let directory = project.javascript("tests/js")?;
             run_command(
                 Command::new("node")
                     .arg("--test")
@@ -146,7 +143,22 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
                     .env("ANABRANCH_BIN", project.server_binary()),
             )
         }
+        Step::Kcl => {
+            let python = project.python_with_kcl()?;
+            project.javascript("tests/kcl")?;
+            run_command(&mut pytest(project, &python, "tests/kcl", options))
+        }
     }
+}
+
+fn pytest(project: &Project, python: &Path, directory: &str, options: &Options) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "--durations=10"])
+        .args(&options.pytest_arguments)
+        .current_dir(project.root.join(directory))
+        .env("ANABRANCH_BIN", project.server_binary());
+    command
 }
 
 fn line(step: Step, outcome: &Outcome, took: Duration) -> String {

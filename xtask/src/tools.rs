@@ -1,7 +1,8 @@
 //! Where things are, how commands are run, and what is installed for the tests.
 //!
-//! Everything installed lands in `target/venv` and `tests/js/node_modules`. A stamp file beside
-//! each holds the hash of what was asked for, so that an unchanged request costs nothing.
+//! Everything installed lands in `target/venv` and in `node_modules` of `tests/js` and `tests/kcl`.
+//! A stamp file beside each holds the hash of what was asked for, so that an unchanged request
+//! costs nothing. Only programs (Node.js, Java) come from the system's packages.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -57,20 +58,34 @@ impl Project {
     pub(crate) fn python(&self) -> Result<PathBuf> {
         let venv = self.venv();
         let python = venv.join("bin").join("python");
-        let requirements = self.root.join("tests/python/requirements.txt");
-        let stamp = Stamp::of(venv.join("requirements.stamp"), &[&requirements])?;
-        if python.exists() && stamp.is_current() {
-            return Ok(python);
-        }
         if !python.exists() {
             self.create_venv(&venv)?;
         }
-        run(Command::new(&python)
+        self.install_python(&python, "tests/python/requirements.txt", "requirements.stamp")?;
+        Ok(python)
+    }
+
+    /// The same Python, with the Java KCL, a Java to run it and a DynamoDB for its leases.
+    pub(crate) fn python_with_kcl(&self) -> Result<PathBuf> {
+        let python = self.python()?;
+        self.install_python(&python, "tests/kcl/requirements.txt", "requirements-kcl.stamp")?;
+        if !is_installed("java") {
+            apt_install(&["openjdk-17-jre-headless"])?;
+        }
+        Ok(python)
+    }
+
+    fn install_python(&self, python: &Path, requirements: &str, stamp: &str) -> Result<()> {
+        let requirements = self.root.join(requirements);
+        let stamp = Stamp::of(self.venv().join(stamp), &[&requirements])?;
+        if stamp.is_current() {
+            return Ok(());
+        }
+        run(Command::new(python)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(["--upgrade", "--requirement"])
             .arg(&requirements))?;
-        stamp.write()?;
-        Ok(python)
+        stamp.write()
     }
 
     fn create_venv(&self, venv: &Path) -> Result<()> {
@@ -86,9 +101,9 @@ impl Project {
         create()
     }
 
-    /// The directory of the JavaScript tests, with their packages installed.
-    pub(crate) fn javascript(&self) -> Result<PathBuf> {
-        let directory = self.root.join("tests/js");
+    /// A directory of the project with a `package.json`, with its packages installed.
+    pub(crate) fn javascript(&self, directory: &str) -> Result<PathBuf> {
+        let directory = self.root.join(directory);
         let lock = directory.join("package-lock.json");
         let modules = directory.join("node_modules");
         let stamp = Stamp::of(modules.join(".stamp"), &[&lock, &directory.join("package.json")])?;

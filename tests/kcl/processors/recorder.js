@@ -2,6 +2,7 @@
 
 // The same as recorder.py, over the KCL's library for Node.
 
+const crypto = require('crypto');
 const fs = require('fs');
 const kcl = require('aws-kcl');
 
@@ -25,11 +26,15 @@ kcl({
   },
 
   processRecords(input, done) {
-    const records = input.records.map(({ sequenceNumber, partitionKey, data }) => ({
-      sequence: sequenceNumber,
-      key: partitionKey,
-      data: Buffer.from(data, 'base64').toString(),
-    }));
+    const records = input.records.map(({ sequenceNumber, partitionKey, data }) => {
+      const bytes = Buffer.from(data, 'base64');
+      return {
+        sequence: sequenceNumber,
+        key: partitionKey,
+        number: parseInt(bytes.toString(), 10),
+        digest: crypto.createHash('sha256').update(bytes).digest('hex'),
+      };
+    });
     note('records', { records });
     const position = records[records.length - 1].sequence;
     input.checkpointer.checkpoint(position, (error) => {

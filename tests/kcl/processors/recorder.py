@@ -3,6 +3,7 @@
 Every process appends whole lines to one file, so that the lines of all shards have one order.
 """
 
+import hashlib
 import json
 import os
 
@@ -24,7 +25,8 @@ class Recorder(processor.RecordProcessorBase):
             {
                 "sequence": record.sequence_number,
                 "key": record.partition_key,
-                "data": record.binary_data.decode(),
+                "number": int(record.binary_data.split(b" ")[0]),
+                "digest": hashlib.sha256(record.binary_data).hexdigest(),
             }
             for record in process_records_input.records
         ]
