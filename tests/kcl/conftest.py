@@ -17,12 +17,17 @@ from harness.worker import Worker
 class Kind:
     mode: str
     language: str
+    # Whether its first worker starts when the stream has been resharded already.
+    begins_late: bool = False
 
     def __str__(self):
         return f"{self.mode}-{self.language}".lower()
 
 
-KINDS = [Kind("POLLING", "python"), Kind("FANOUT", "python"), Kind("POLLING", "node")]
+KINDS = [
+    Kind("POLLING", "python"),
+    Kind("POLLING", "node", begins_late=True),
+]
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +41,8 @@ def dynamodb(tmp_path_factory):
 def lives(request, dynamodb, tmp_path_factory):
     """The lives of all applications that the chosen tests ask for, by kind. They are begun
     together: most of each is waiting for the KCL's timers."""
-    wanted = {item.callspec.params["life"] for item in request.session.items
-              if "life" in getattr(item, "fixturenames", ())}
+    wanted = {item.callspec.params[fixture] for item in request.session.items
+              for fixture in ("life", "resumed_life") if fixture in item.fixturenames}
     directories = {kind: tmp_path_factory.mktemp(str(kind)) for kind in KINDS if kind in wanted}
     # Amazon's limits hold for calls, but not for bytes: waiting for those would only take time.
     flags = ["--limit-shard-write-bytes", "0", "--limit-shard-read-bytes", "0"]
@@ -59,10 +64,16 @@ def live(kind, server, dynamodb, directory):
     worker = Worker(
         directory, application=f"application-{kind}", stream=stream, mode=kind.mode,
         language=kind.language, kinesis=server.endpoint, dynamodb=dynamodb.endpoint)
-    return Life(server, dynamodb, worker, stream).live()
+    return Life(server, dynamodb, worker, stream).live(kind.begins_late)
 
 
 @pytest.fixture(params=KINDS, ids=str)
 def life(request, lives):
     """The finished life of one application."""
+    return lives[request.param].result()
+
+
+@pytest.fixture(params=[kind for kind in KINDS if not kind.begins_late], ids=str)
+def resumed_life(request, lives):
+    """The same, of one whose worker was asked to end and started again."""
     return lives[request.param].result()

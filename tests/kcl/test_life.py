@@ -4,6 +4,7 @@ import collections
 import signal
 
 from harness import journal
+from harness.life import FIRST, SECOND
 from harness.producer import KEYS
 
 
@@ -37,28 +38,28 @@ def test_a_shard_begins_only_after_all_of_its_parents_have_ended(life):
 
 
 def test_closed_shards_end_once_and_open_ones_never(life):
-    events = life.events()
     closed = {name for name, shard in life.shards().items()
               if "EndingSequenceNumber" in shard["SequenceNumberRange"]}
-    ends = [event["shard"] for event in events if event["event"] == "shard_ended"]
-    assert sorted(ends) == sorted(closed)
     assert len(closed) == 4
+    ends = [event["shard"] for event in life.events() if event["event"] == "shard_ended"]
+    assert sorted(ends) == sorted(closed)
     in_table = {shard for shard, checkpoint in life.checkpoints.items()
                 if checkpoint == "SHARD_END"}
     assert in_table == closed
 
 
-def test_a_resumed_worker_begins_at_its_checkpoints(life):
-    resumed = journal.begun(life.events()[life.resumed_at:])
+def test_a_worker_asked_to_end_lets_its_processors_checkpoint(resumed_life):
+    assert resumed_life.exit_code == 128 + signal.SIGTERM
+    events = resumed_life.first_events
+    asked = [event["shard"] for event in events if event["event"] == "shutdown_requested"]
+    assert sorted(asked) == [FIRST, SECOND]
+    last = {record["shard"]: record["sequence"] for record in journal.records(events)}
+    assert resumed_life.first_checkpoints == last
+
+
+def test_a_resumed_worker_begins_at_its_checkpoints(resumed_life):
     positions = {shard: [position for _, position in places]
-                 for shard, places in resumed.items()}
-    assert positions == {shard: [checkpoint] for shard, checkpoint in life.checkpoints.items()
-                         if checkpoint != "SHARD_END"}
-    assert len(positions) == 3
-
-
-def test_a_worker_asked_to_end_lets_its_processors_checkpoint(life):
-    assert life.exit_code == 128 + signal.SIGTERM
-    asked = [event["shard"] for event in life.events() if event["event"] == "shutdown_requested"]
-    assert sorted(asked) == sorted(shard for shard, checkpoint in life.checkpoints.items()
-                                   if checkpoint != "SHARD_END")
+                 for shard, places in journal.begun(resumed_life.events()).items()}
+    for shard in (FIRST, SECOND):
+        assert positions.pop(shard) == ["TRIM_HORIZON", resumed_life.first_checkpoints[shard]]
+    assert list(positions.values()) == [["TRIM_HORIZON"]] * 5

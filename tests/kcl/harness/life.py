@@ -30,16 +30,21 @@ class Life:
         self.worker = worker
         self.stream = stream
         self.producer = Producer(client, stream)
-        # When the worker had been asked to end: its exit code, events and checkpoints so far.
+        # Of the worker that was asked to end: its exit code, its events, what it left.
         self.exit_code = None
-        self.resumed_at = None
-        self.checkpoints = None
-        # What the worker had logged before its server was killed.
+        self.first_events = []
+        self.first_checkpoints = {}
+        # What the worker had logged before its server was killed, and its leases at the end.
         self.undisturbed_log = None
+        self.checkpoints = None
 
-    def live(self):
+    def live(self, begins_late):
         try:
-            self._live()
+            self.producer.put(5)
+            self.producer.put(size=LARGE_BYTES)
+            if not begins_late:
+                self.begin()
+            self.go_on()
         except Exception as error:
             raise LifeFailed(f"{error!r}\nend of {self.worker.log_path}:\n"
                              f"{self.worker.log_tail()}") from error
@@ -47,10 +52,18 @@ class Life:
             self.worker.stop()
         return self
 
-    def _live(self):
-        # A worker that starts must begin with the shards at the trim horizon, not with the newest.
+    def begin(self):
+        """A worker reads the stream and is asked to end. No shard is closed yet: the KCL does not
+        end within its time while it still holds the lease of a finished shard."""
+        self.worker.start()
+        self.wait_for_all_records()
+        self.exit_code = self.worker.terminate()
+        self.first_events = self.events()
+        self.first_checkpoints = self.checkpoints_now()
+
+    def go_on(self):
+        # Nobody reads: what starts next must begin with the parent and find the children itself.
         self.producer.put(5)
-        self.producer.put(size=LARGE_BYTES)
         lower, upper = self.split(FIRST)
         self.worker.start()
         self.wait_for_all_records()
@@ -63,18 +76,15 @@ class Life:
         self.wait_for_ends([upper, SECOND, lower])
         self.wait_for_all_records()
 
-        self.exit_code = self.worker.terminate()
-        self.resumed_at = len(self.events())
-        self.checkpoints = self.dynamodb.checkpoints(self.worker.application)
-        self.producer.put(5)
-        self.worker.start()
-        self.wait_for_all_records()
-
         self.undisturbed_log = self.worker.log()
         self.producer.put(5)
         self.kill_server()
         self.producer.put(5)
         self.wait_for_all_records()
+        self.checkpoints = self.checkpoints_now()
+
+    def checkpoints_now(self):
+        return self.dynamodb.checkpoints(self.worker.application)
 
     def kill_server(self):
         """Its successor takes over data and address."""

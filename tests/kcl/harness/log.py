@@ -11,6 +11,8 @@ HARMLESS = [
     # There is neither CloudWatch here nor a container to measure.
     ("CloudWatchPublisherRunnable", "Dropping metrics"),
     ("WorkerMetricsSelector", "Did not find an operating range metadata provider"),
+    # It lists the shards again only after 30 s, so it does not know the newest ones by then.
+    ("ProcessTask", "Cannot get the shard for this ProcessTask"),
     # The leader looks before its own worker has reported for the first time.
     ("LeaseAssignmentManager", "Not able to assign all expiredOrUnAssignedLeases"),
 ]
