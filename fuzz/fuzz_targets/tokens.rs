@@ -79,6 +79,7 @@ fn fixture() -> Fixture {
                 tags: Default::default(),
                 max_record_kib: limits::RECORD_KIB_DEFAULT,
                 distribution: RecordDistribution::UserPartitionKey,
+                warm_mibps: 0,
             };
             engine.create_stream(&scope, new).await.expect("created");
         }

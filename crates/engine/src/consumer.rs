@@ -1,6 +1,7 @@
 //! Fan-out consumers: RegisterStreamConsumer, DeregisterStreamConsumer, DescribeStreamConsumer
 //! and ListStreamConsumers.
 
+use crate::catalog::Catalog;
 use crate::catalog::command::{Command, DeregisterConsumer, RegisterConsumer};
 use crate::engine::{Engine, find};
 use crate::error::EngineError;
@@ -134,7 +135,7 @@ impl Engine {
         let number = self
             .change(move |catalog, now_ms| {
                 let stream = find(catalog, &reference.scope, &reference.name, now_ms)?;
-                let command = decide_register(stream, &settings, &name, tags, now_ms)?;
+                let command = decide_register(catalog, stream, &settings, &name, tags, now_ms)?;
                 Ok((Command::RegisterConsumer(command), stream.number))
             })
             .await?;
@@ -239,6 +240,7 @@ impl Engine {
 }
 
 fn decide_register(
+    catalog: &Catalog,
     stream: &Stream,
     settings: &EngineSettings,
     name: &Arc<str>,
@@ -257,8 +259,8 @@ fn decide_register(
     let present: Vec<ConsumerStatus> =
         stream.consumers_present(now_ms).map(|(_, status)| status).collect();
     let creating = present.iter().filter(|status| **status == ConsumerStatus::Creating).count();
-    if settings.limit_streams && present.len() >= limits::CONSUMERS_MAX {
-        let limit = limits::CONSUMERS_MAX;
+    let limit = catalog.consumers_max(stream, now_ms);
+    if settings.limit_streams && present.len() >= limit {
         return Err(EngineError::ConsumerLimit { stream: reference(), limit });
     }
     if settings.limit_streams && creating >= limits::CONSUMERS_CREATING_MAX {

@@ -315,4 +315,32 @@ pub enum EngineError {
         /// The limit.
         limit: usize,
     },
+    /// Too many switches of the capacity mode in a day.
+    #[error("too many switches of the capacity mode stream={stream} limit={limit}")]
+    ModeSwitchLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// Switches allowed in 24 hours.
+        limit: usize,
+    },
+    /// An operation for on-demand streams on another one.
+    #[error("the stream is provisioned stream={0}")]
+    ProvisionedStream(StreamRef),
+    /// Automatic distribution for a provisioned stream.
+    #[error("automatic distribution needs an on-demand stream")]
+    AutoNeedsOnDemand,
+    /// Warm throughput for a stream that does not become on-demand.
+    #[error("warm throughput needs a stream that becomes on-demand")]
+    WarmNeedsSwitch,
+    /// Warm throughput in an account without commitment.
+    #[error("warm throughput needs a billing commitment stream={0}")]
+    WarmNeedsCommitment(StreamRef),
+    /// More warm throughput than a stream may have.
+    #[error("too much warm throughput stream={stream} limit={limit}")]
+    WarmLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// The limit in MiB a second.
+        limit: u32,
+    },
 }

@@ -8,6 +8,8 @@
 //!
 //! Invariant: nothing here knows HTTP, JSON or CBOR.
 
+mod account;
+mod capacity;
 pub mod catalog;
 pub mod consumer;
 mod engine;
@@ -17,6 +19,7 @@ mod host;
 mod iterator;
 mod list;
 pub mod meter;
+mod monitoring;
 mod put;
 mod reshard;
 mod retention;
@@ -31,12 +34,14 @@ pub use anabranch_storage::record::{RecordRef, Records};
 pub use anabranch_storage::{
     AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, inspect,
 };
+pub use capacity::WarmThroughput;
 pub use consumer::{Consumer, ConsumerName, ConsumerPage, ConsumerPageRequest, ConsumerStatus};
 pub use engine::{Engine, RecoverySummary, StartError};
 pub use error::EngineError;
 pub use get::{GetReply, GetRequest};
 pub use iterator::{IteratorPosition, StartingPosition};
 pub use list::{ShardPage, ShardPageRequest, StreamPage, StreamPageRequest};
+pub use monitoring::{MonitoringChange, ShardMetric, ShardMetrics};
 pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
 pub use reshard::ShardCountUpdate;
 pub use scope::{ConsumerRef, Scope, StreamRef};

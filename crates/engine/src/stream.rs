@@ -2,6 +2,7 @@
 
 use crate::consumer::{Consumer, ConsumerStatus};
 use crate::meter::ShardMeter;
+use crate::monitoring::ShardMetrics;
 use crate::scope::StreamRef;
 use anabranch_model::retention::Retention;
 use anabranch_model::{HashKey, Shard, ShardId, ShardKey};
@@ -96,6 +97,14 @@ pub struct Stream {
     pub distribution: RecordDistribution,
     /// Fan-out consumers by name. Some may be gone (see [`Consumer::status`]).
     pub consumers: BTreeMap<Arc<str>, Consumer>,
+    /// When its capacity mode was switched, epoch milliseconds; the last
+    /// [`anabranch_model::limits::MODE_SWITCHES_MAX`] times.
+    pub mode_switches_ms: Vec<u64>,
+    /// Write throughput in MiB a second that it shall be ready for while the account has a
+    /// billing commitment; 0 unless it is on-demand.
+    pub warm_mibps: u32,
+    /// Shard-level metrics that are on.
+    pub shard_metrics: ShardMetrics,
     /// All shards that have not been forgotten, by id.
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.

@@ -1,5 +1,6 @@
 //! CreateStream, DeleteStream, DescribeLimits.
 
+use crate::capacity::{check_distribution, check_warm};
 use crate::catalog::Catalog;
 use crate::catalog::command::{Command, CreateStream, DeleteStream};
 use crate::engine::{Engine, find};
@@ -27,6 +28,8 @@ pub struct NewStream {
     pub max_record_kib: u32,
     /// How records find their shard.
     pub distribution: RecordDistribution,
+    /// Warm throughput in MiB a second; 0 for none.
+    pub warm_mibps: u32,
 }
 
 impl NewStream {
@@ -34,7 +37,8 @@ impl NewStream {
     fn capacity(&self) -> (StreamMode, u32) {
         match (self.mode, self.shard_count) {
             (Some(StreamMode::OnDemand), _) | (None, None) => {
-                (StreamMode::OnDemand, limits::ON_DEMAND_SHARDS)
+                let warm_shards = self.warm_mibps.min(limits::STREAM_SHARDS_MAX);
+                (StreamMode::OnDemand, warm_shards.max(limits::ON_DEMAND_SHARDS))
             }
             (Some(StreamMode::Provisioned), None) => (StreamMode::Provisioned, 1),
             (_, Some(count)) => (StreamMode::Provisioned, count),
@@ -147,6 +151,19 @@ impl Usage {
         usage
     }
 
+    /// Whether the account may have one on-demand stream more.
+    pub(crate) fn check_on_demand(
+        &self,
+        settings: &EngineSettings,
+        stream: &StreamRef,
+    ) -> Result<(), EngineError> {
+        let (current, limit) = (self.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
+        if settings.limit_streams && current >= limit {
+            return Err(EngineError::OnDemandLimit { stream: stream.clone(), current, limit });
+        }
+        Ok(())
+    }
+
     /// Whether the account may have `additional` open shards.
     pub(crate) fn check_room(
         &self,
@@ -181,11 +198,13 @@ fn decide_create(
         let limit = limits::STREAMS_CREATING_MAX;
         return Err(EngineError::CreatingLimit { stream, limit });
     }
-    let is_on_demand = settings.limit_streams && mode == StreamMode::OnDemand;
-    if is_on_demand && usage.on_demand_streams >= limits::ON_DEMAND_STREAMS_MAX {
-        let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
-        return Err(EngineError::OnDemandLimit { stream, current, limit });
+    if mode == StreamMode::OnDemand {
+        usage.check_on_demand(settings, &stream)?;
+    } else if new.warm_mibps > 0 {
+        return Err(EngineError::WarmNeedsSwitch);
     }
+    check_distribution(mode, new.distribution)?;
+    check_warm(catalog, settings, &stream, 0, new.warm_mibps, now_ms)?;
     usage.check_room(settings, &stream, u64::from(shard_count))?;
     Ok(CreateStream {
         number: catalog.next_stream(),
@@ -199,5 +218,6 @@ fn decide_create(
         max_record_kib: new.max_record_kib,
         distribution: new.distribution.into(),
         transition_ms: settings.transition_ms,
+        warm_mibps: (new.warm_mibps > 0).then_some(new.warm_mibps),
     })
 }

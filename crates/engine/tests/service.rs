@@ -49,6 +49,7 @@ impl World {
             tags: BTreeMap::new(),
             max_record_kib: 1024,
             distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
         };
         self.engine.create_stream(&self.scope, new).await
     }

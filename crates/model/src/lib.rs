@@ -5,6 +5,7 @@
 //! time is an argument, and every function is pure.
 
 pub mod arn;
+pub mod commitment;
 pub mod hash_key;
 pub mod limits;
 pub mod reshard;
@@ -13,8 +14,10 @@ pub mod sequence_number;
 pub mod shard;
 pub mod shard_filter;
 pub mod token_bucket;
+pub mod write_budget;
 
 pub use arn::{ConsumerArn, Partition, StreamArn};
+pub use commitment::{Commitment, CommitmentStatus};
 pub use hash_key::{HashKey, HashKeyRange};
 pub use sequence_number::SequenceNumber;
 pub use shard::{Shard, ShardId, ShardKey};

@@ -34,6 +34,18 @@ pub const TAGS_MAX: usize = 50;
 pub const ON_DEMAND_SHARDS: u32 = 4;
 /// On-demand streams in one account and Region.
 pub const ON_DEMAND_STREAMS_MAX: usize = 50;
+/// Switches between the capacity modes of one stream within [`MODE_SWITCHES_MS`].
+pub const MODE_SWITCHES_MAX: usize = 2;
+/// The time in which switches of a stream's capacity mode are counted, in milliseconds.
+pub const MODE_SWITCHES_MS: u64 = 24 * HOUR_MS;
+/// Shortest life of an account's billing commitment in milliseconds.
+pub const COMMITMENT_MS: u64 = 24 * HOUR_MS;
+/// Highest warm throughput of an on-demand stream in MiB a second.
+pub const WARM_MIBPS_MAX: u32 = 10 * 1024;
+/// Open shards of an on-demand stream outside of the large Regions, each taking a MiB a second.
+pub const ON_DEMAND_SHARDS_MAX_SMALL: u32 = 200;
+/// Fan-out consumers of one on-demand stream of an account with a billing commitment.
+pub const CONSUMERS_COMMITTED_MAX: usize = 50;
 /// Open shards in one account and Region, in the large Regions.
 pub const ACCOUNT_SHARDS_DEFAULT: u32 = 20_000;
 /// Open shards of one stream.
@@ -61,5 +73,12 @@ pub const LIST_SHARDS_PAGE: usize = 1_000;
 /// Tags in one ListTagsForStream page.
 pub const LIST_TAGS_PAGE: usize = 50;
 
+/// Whether a Region is one of those with the highest quotas.
+#[must_use]
+pub fn is_large_region(region: &str) -> bool {
+    matches!(region, "us-east-1" | "us-west-2" | "eu-west-1")
+}
+
 const MIB: usize = 1024 * 1024;
+const HOUR_MS: u64 = 3_600_000;
 const _: () = assert!(RECORD_KIB_MAX as usize * 1024 <= PUT_RECORDS_BYTES_MAX);

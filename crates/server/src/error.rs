@@ -190,6 +190,28 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
             "Failed to add tags to stream {stream} because a given stream cannot have more than \
              {limit} tags associated with it."
         )),
+        E::ModeSwitchLimit { stream, limit } => limit_exceeded(format!(
+            "Stream {stream} has switched its capacity mode {limit} times within the last 24 \
+             hours. Switch it again later."
+        )),
+        E::ProvisionedStream(stream) => WireError::validation(format!(
+            "Request is invalid. Stream {stream} is in Provisioned mode."
+        )),
+        E::AutoNeedsOnDemand => WireError::invalid_argument(
+            "RecordDistributionStrategy AUTO is only supported for streams in On-Demand mode.",
+        ),
+        E::WarmNeedsSwitch => WireError::invalid_argument(
+            "WarmThroughputMiBps is only supported for streams that are created in, or switched \
+             to, On-Demand mode.",
+        ),
+        E::WarmNeedsCommitment(stream) => WireError::invalid_argument(format!(
+            "WarmThroughputMiBps requires the minimum throughput billing commitment of account \
+             {} in {}.",
+            stream.scope.account, stream.scope.region
+        )),
+        E::WarmLimit { stream, limit } => limit_exceeded(format!(
+            "The warm throughput of stream {stream} cannot be more than {limit} MiB per second."
+        )),
     }
 }
 

@@ -209,7 +209,8 @@ def list_violations(shape, meta, path):
             text = f"Value ... at '{path}' failed to satisfy constraint: "
             yield "max", bad, [{text + length("max", meta["max"])}]
         else:
-            bad = [f"k{index}" for index in range(count)]
+            values = element.enum or [f"k{index}" for index in range(count)]
+            bad = [values[index % len(values)] for index in range(count)]
             yield "max", bad, [item(bad, path, length("max", meta["max"]), value_less=True)]
     if element.type_name == "string" and "max" in element.metadata:
         rule = element_rule("Member must satisfy constraint", element.metadata)

@@ -3,16 +3,18 @@
 //! Invariant: [`Catalog::apply`] depends on nothing but the catalog and the command, so that
 //! recovery rebuilds what was there.
 
+mod capacity;
 pub mod command;
 mod consumer;
 mod reshard;
 mod snapshot;
 
+use crate::monitoring::ShardMetrics;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use anabranch_model::hash_key::uniform_ranges;
 use anabranch_model::retention::Retention;
-use anabranch_model::{Shard, ShardId, ShardKey};
+use anabranch_model::{Commitment, Shard, ShardId, ShardKey};
 use anabranch_storage::{Gate, RecoveredCommand};
 use command::{Command, CreateStream};
 use std::collections::{BTreeMap, HashMap};
@@ -29,6 +31,8 @@ pub struct Catalog {
     next_stream: u32,
     /// Key of iterators and tokens, made once per data directory.
     secret: Vec<u8>,
+    /// Billing commitments of the accounts that have or had one.
+    commitments: HashMap<Scope, Commitment>,
     /// Number of the last command in it.
     applied: u64,
     purged_streams: u64,
@@ -154,6 +158,22 @@ impl Catalog {
             Command::DeregisterConsumer(gone) => {
                 self.change(gone.stream, |stream| stream.deregister_consumer(gone, place));
             }
+            Command::SetStreamMode(set) => {
+                self.change(set.stream, |stream| stream.set_mode(set, place));
+            }
+            Command::SetWarmThroughput(set) => {
+                self.change(set.stream, |stream| stream.set_warm_throughput(set, place));
+            }
+            Command::SetMaxRecordSize(set) => {
+                self.change(set.stream, |stream| stream.max_record_kib = set.max_record_kib);
+            }
+            Command::SetDistribution(set) => {
+                self.change(set.stream, |stream| stream.distribution = set.distribution.into());
+            }
+            Command::SetShardMetrics(set) => self.change(set.stream, |stream| {
+                stream.shard_metrics = ShardMetrics::from_bits(set.metrics);
+            }),
+            Command::SetCommitment(set) => self.set_commitment(set),
         }
     }
 
@@ -174,6 +194,9 @@ impl Catalog {
             max_record_kib: create.max_record_kib,
             distribution: create.distribution.into(),
             consumers: BTreeMap::new(),
+            mode_switches_ms: Vec::new(),
+            warm_mibps: create.warm_mibps.unwrap_or(0),
+            shard_metrics: ShardMetrics::default(),
             shards: Vec::new(),
             open: Vec::new(),
         };

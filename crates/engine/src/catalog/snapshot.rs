@@ -3,12 +3,13 @@
 use super::command::{CommandError, Distribution, Mode};
 use super::{Catalog, slot};
 use crate::consumer::Consumer;
+use crate::monitoring::ShardMetrics;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::Stream;
 use anabranch_model::hash_key::HashKeyRange;
 use anabranch_model::retention::Retention;
 use anabranch_model::shard::Closed;
-use anabranch_model::{Shard, ShardId};
+use anabranch_model::{Commitment, Shard, ShardId};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,20 @@ struct CatalogState {
     secret: Vec<u8>,
     #[n(3)]
     streams: Vec<StreamState>,
+    #[n(4)]
+    commitments: Option<Vec<CommitmentState>>,
+}
+
+#[derive(Encode, Decode)]
+struct CommitmentState {
+    #[n(0)]
+    account: String,
+    #[n(1)]
+    region: String,
+    #[n(2)]
+    started_ms: Option<u64>,
+    #[n(3)]
+    ends_ms: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -63,6 +78,12 @@ struct StreamState {
     rescale_calls_ms: Option<Vec<u64>>,
     #[n(18)]
     consumers: Option<Vec<ConsumerState>>,
+    #[n(19)]
+    mode_switches_ms: Option<Vec<u64>>,
+    #[n(20)]
+    warm_mibps: Option<u32>,
+    #[n(21)]
+    shard_metrics: Option<u8>,
 }
 
 #[derive(Encode, Decode)]
@@ -109,8 +130,21 @@ pub(super) fn encode(catalog: &Catalog) -> Vec<u8> {
         next_stream: catalog.next_stream,
         secret: catalog.secret.clone(),
         streams: streams.into_iter().map(|stream| encode_stream(stream)).collect(),
+        commitments: Some(encode_commitments(catalog)),
     };
     minicbor::to_vec(&state).expect("writing to memory cannot fail")
+}
+
+fn encode_commitments(catalog: &Catalog) -> Vec<CommitmentState> {
+    let mut commitments: Vec<_> = catalog.commitments.iter().collect();
+    commitments.sort_by_key(|(scope, _)| (scope.account.clone(), scope.region.clone()));
+    let states = commitments.into_iter().map(|(scope, commitment)| CommitmentState {
+        account: scope.account.to_string(),
+        region: scope.region.to_string(),
+        started_ms: commitment.started_ms,
+        ends_ms: commitment.ends_ms,
+    });
+    states.collect()
 }
 
 fn encode_stream(stream: &Stream) -> StreamState {
@@ -133,6 +167,9 @@ fn encode_stream(stream: &Stream) -> StreamState {
         rescale_target: stream.rescale_target,
         rescale_calls_ms: Some(stream.rescale_calls_ms.clone()),
         consumers: Some(stream.consumers.values().map(encode_consumer).collect()),
+        mode_switches_ms: Some(stream.mode_switches_ms.clone()),
+        warm_mibps: Some(stream.warm_mibps),
+        shard_metrics: Some(stream.shard_metrics.bits()),
     }
 }
 
@@ -167,6 +204,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
         applied: state.applied,
         ..Catalog::default()
     };
+    for CommitmentState { account, region, started_ms, ends_ms } in
+        state.commitments.unwrap_or_default()
+    {
+        let scope = Scope { account: Arc::from(account), region: Arc::from(region) };
+        catalog.commitments.insert(scope, Commitment { started_ms, ends_ms });
+    }
     for stream in state.streams {
         catalog.insert(decode_stream(stream)?);
     }
@@ -196,6 +239,9 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
             .map(decode_consumer)
             .map(|consumer| (consumer.name.clone(), consumer))
             .collect(),
+        mode_switches_ms: state.mode_switches_ms.unwrap_or_default(),
+        warm_mibps: state.warm_mibps.unwrap_or(0),
+        shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
         shards: Vec::new(),
         open: Vec::new(),
     };

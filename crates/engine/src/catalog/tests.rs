@@ -1,8 +1,11 @@
 use super::command::{
     AddTags, BeginRescale, DeleteStream, DeregisterConsumer, Distribution, EndRescale,
-    ForgetShards, Mode, PurgeStream, RegisterConsumer, Reshard, ReshardMove, SetRetention,
+    ForgetShards, Mode, PurgeStream, RegisterConsumer, Reshard, ReshardMove, SetCommitment,
+    SetDistribution, SetMaxRecordSize, SetRetention, SetShardMetrics, SetStreamMode,
+    SetWarmThroughput,
 };
 use super::*;
+use crate::stream::{RecordDistribution, StreamMode};
 
 fn create(number: u32, name: &str) -> Command {
     Command::CreateStream(CreateStream {
@@ -17,6 +20,7 @@ fn create(number: u32, name: &str) -> Command {
         max_record_kib: 1024,
         distribution: Distribution::UserPartitionKey,
         transition_ms: 20,
+        warm_mibps: None,
     })
 }
 
@@ -47,6 +51,26 @@ fn story() -> Vec<Command> {
         Command::DeleteStream(DeleteStream { stream: 0, gone_at_ms: 9_000 }),
         Command::PurgeStream(PurgeStream { stream: 0 }),
         create(2, "a"),
+        Command::SetStreamMode(SetStreamMode {
+            stream: 1,
+            mode: Mode::OnDemand,
+            warm_mibps: 6,
+            transition_ms: 20,
+        }),
+        Command::SetDistribution(SetDistribution { stream: 1, distribution: Distribution::Auto }),
+        Command::SetWarmThroughput(SetWarmThroughput {
+            stream: 1,
+            warm_mibps: 7,
+            transition_ms: 20,
+        }),
+        Command::SetMaxRecordSize(SetMaxRecordSize { stream: 1, max_record_kib: 10_240 }),
+        Command::SetShardMetrics(SetShardMetrics { stream: 1, metrics: 0b101 }),
+        Command::SetCommitment(SetCommitment {
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            started_ms: Some(5_000),
+            ends_ms: None,
+        }),
     ]
     .into_iter()
     .chain(reshards())
@@ -197,4 +221,27 @@ fn snapshots_of_arbitrary_bytes_are_refused_or_harmless() {
         bytes[at] ^= 0x55;
         let _ = Catalog::rebuild(Some(&bytes), &[]);
     }
+}
+
+#[test]
+fn capacity_commands_set_what_they_say() {
+    let mut catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
+    let stream = catalog.stream_by_number(1).expect("there").clone();
+    assert_eq!((stream.mode, stream.warm_mibps), (StreamMode::OnDemand, 7));
+    assert_eq!((stream.max_record_kib, stream.shard_metrics.bits()), (10_240, 0b101));
+    assert_eq!(stream.distribution, RecordDistribution::Auto);
+    // The numbers of the story's commands are their times in seconds.
+    assert_eq!((&*stream.mode_switches_ms, stream.updating_until_ms), (&[12_000][..], 14_020));
+    assert_eq!(catalog.commitment(&stream.reference.scope).started_ms, Some(5_000));
+    assert_eq!(catalog.consumers_max(&stream, 6_000), 50);
+    assert_eq!(catalog.stream_by_number(2).map(|other| catalog.consumers_max(other, 0)), Some(20));
+
+    for (number, mode) in [(40, Mode::Provisioned), (41, Mode::Provisioned), (42, Mode::OnDemand)] {
+        let set = SetStreamMode { stream: 1, mode, warm_mibps: 0, transition_ms: 0 };
+        let place = Place { number, index: 0, arrival_ms: number * 1000 };
+        catalog.apply(&Command::SetStreamMode(set), place);
+    }
+    let stream = catalog.stream_by_number(1).expect("there");
+    assert_eq!(stream.mode_switches_ms, [40_000, 42_000], "the last two that were switches");
+    assert_eq!(stream.distribution, RecordDistribution::UserPartitionKey);
 }

@@ -42,23 +42,11 @@ impl Operation for CreateStream {
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let named = naming::stream::<Self>(context, Some(&input.stream_name), None)?;
         let mode = input.stream_mode_details.map(StreamMode::from);
-        let is_on_demand = mode == Some(StreamMode::OnDemand);
         let tags = input.tags.unwrap_or_default();
         check_tags(context, &input.stream_name, &tags)?;
         let distribution = input
             .record_distribution_strategy
             .map_or(RecordDistribution::UserPartitionKey, RecordDistribution::from);
-        if distribution == RecordDistribution::Auto && !is_on_demand {
-            return Err(WireError::invalid_argument(
-                "RecordDistributionStrategy AUTO is only supported for streams in On-Demand mode.",
-            ));
-        }
-        if input.warm_throughput_mibps.is_some_and(|mibps| mibps > 0) {
-            return Err(WireError::invalid_argument(
-                "WarmThroughputMiBps requires the account's minimum throughput billing \
-                 commitment and a stream in On-Demand mode.",
-            ));
-        }
         let positive = |number: i32| number.cast_unsigned();
         let new = NewStream {
             name: input.stream_name,
@@ -69,6 +57,7 @@ impl Operation for CreateStream {
                 .max_record_size_in_kib
                 .map_or(limits::RECORD_KIB_DEFAULT, positive),
             distribution,
+            warm_mibps: input.warm_throughput_mibps.map_or(0, positive),
         };
         context.engine.create_stream(&named.scope, new).await.map_err(to_wire)
     }

@@ -2,7 +2,7 @@
 
 use super::shapes::{
     EncryptionType, EnhancedMetrics, Shard, StreamModeDetails, StreamStatus, creation_time,
-    integer, no_enhanced_monitoring, status,
+    enhanced_monitoring, integer, status,
 };
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
@@ -100,7 +100,7 @@ fn describe(
         has_more_shards: shards.next().is_some(),
         retention_period_hours: integer(stream.retention.hours.into()),
         stream_creation_timestamp: creation_time(stream),
-        enhanced_monitoring: no_enhanced_monitoring(),
+        enhanced_monitoring: enhanced_monitoring(stream),
         encryption_type: Some(EncryptionType::None),
         key_id: None,
     }

@@ -2,12 +2,12 @@
 
 use super::shapes::{
     EncryptionType, EnhancedMetrics, RecordDistributionStrategy, StreamModeDetails, StreamStatus,
-    creation_time, integer, no_enhanced_monitoring, status,
+    WarmThroughputObject, creation_time, enhanced_monitoring, integer, status,
 };
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
-use anabranch_engine::{Stream, StreamMode};
+use anabranch_engine::{Engine, Stream, StreamMode};
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, Timestamp, WireError, input, output};
 
@@ -26,12 +26,6 @@ output! {
     /// What is answered.
     pub(crate) struct DescribeStreamSummaryOutput {
         stream_description_summary: StreamDescriptionSummary = "StreamDescriptionSummary",
-    }
-
-    /// Target and current warm throughput.
-    pub(crate) struct WarmThroughputObject {
-        target_mibps: Option<i32> = "TargetMiBps",
-        current_mibps: Option<i32> = "CurrentMiBps",
     }
 
     /// A stream without its shards.
@@ -79,12 +73,13 @@ impl Operation for DescribeStreamSummary {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
-        let stream_description_summary = summarise(&stream, context.engine.now_ms());
+        let stream_description_summary = summarise(context.engine, &stream);
         Ok(DescribeStreamSummaryOutput { stream_description_summary })
     }
 }
 
-fn summarise(stream: &Stream, now_ms: u64) -> StreamDescriptionSummary {
+fn summarise(engine: &Engine, stream: &Stream) -> StreamDescriptionSummary {
+    let now_ms = engine.now_ms();
     let is_on_demand = stream.mode == StreamMode::OnDemand;
     let open_shards = stream.visible_shards(now_ms).filter(|slot| slot.shard.is_open()).count();
     let consumers = stream.consumers_present(now_ms).count();
@@ -96,12 +91,12 @@ fn summarise(stream: &Stream, now_ms: u64) -> StreamDescriptionSummary {
         stream_mode_details: Some(stream.mode.into()),
         retention_period_hours: integer(stream.retention.hours.into()),
         stream_creation_timestamp: creation_time(stream),
-        enhanced_monitoring: no_enhanced_monitoring(),
+        enhanced_monitoring: enhanced_monitoring(stream),
         encryption_type: Some(EncryptionType::None),
         key_id: None,
         open_shard_count: integer(open_shards as u64),
         consumer_count: Some(integer(consumers as u64)),
-        warm_throughput: None,
+        warm_throughput: engine.warm_throughput(stream).map(WarmThroughputObject::from),
         max_record_size_in_kib: Some(integer(stream.max_record_kib.into())),
         channel_count: Some(0),
         record_distribution_strategy: is_on_demand.then(|| stream.distribution.into()),

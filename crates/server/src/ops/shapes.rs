@@ -133,6 +133,20 @@ output! {
         consumer_creation_timestamp: Timestamp = "ConsumerCreationTimestamp",
     }
 
+    /// Shard-level metrics before and after a change.
+    pub(crate) struct EnhancedMonitoringOutput {
+        stream_name: Option<String> = "StreamName",
+        current_shard_level_metrics: Option<Vec<MetricsName>> = "CurrentShardLevelMetrics",
+        desired_shard_level_metrics: Option<Vec<MetricsName>> = "DesiredShardLevelMetrics",
+        stream_arn: Option<String> = "StreamARN",
+    }
+
+    /// Target and current warm throughput.
+    pub(crate) struct WarmThroughputObject {
+        target_mibps: Option<i32> = "TargetMiBps",
+        current_mibps: Option<i32> = "CurrentMiBps",
+    }
+
     /// A tag.
     pub(crate) struct Tag {
         key: String = "Key",
@@ -258,9 +272,66 @@ pub(super) fn creation_time(stream: &engine::Stream) -> Timestamp {
     Timestamp((stream.created_ms / 1000 * 1000).cast_signed())
 }
 
-/// The metrics that are on: none so far.
-pub(super) fn no_enhanced_monitoring() -> Vec<EnhancedMetrics> {
-    vec![EnhancedMetrics { shard_level_metrics: Some(Vec::new()) }]
+/// The metrics that are on.
+pub(super) fn enhanced_monitoring(stream: &engine::Stream) -> Vec<EnhancedMetrics> {
+    let metrics = metrics_names(stream.shard_metrics);
+    vec![EnhancedMetrics { shard_level_metrics: Some(metrics) }]
+}
+
+fn metrics_names(metrics: engine::ShardMetrics) -> Vec<MetricsName> {
+    use engine::ShardMetric as M;
+    let name = |metric| match metric {
+        M::IncomingBytes => MetricsName::IncomingBytes,
+        M::IncomingRecords => MetricsName::IncomingRecords,
+        M::OutgoingBytes => MetricsName::OutgoingBytes,
+        M::OutgoingRecords => MetricsName::OutgoingRecords,
+        M::WriteProvisionedThroughputExceeded => MetricsName::WriteProvisionedThroughputExceeded,
+        M::ReadProvisionedThroughputExceeded => MetricsName::ReadProvisionedThroughputExceeded,
+        M::IteratorAgeMilliseconds => MetricsName::IteratorAgeMilliseconds,
+    };
+    metrics.iter().map(name).collect()
+}
+
+/// The metrics that are named, with ALL for all of them.
+pub(super) fn shard_metrics(names: &[MetricsName]) -> engine::ShardMetrics {
+    use MetricsName as N;
+    use engine::{ShardMetric as M, ShardMetrics};
+    let metrics = |name: &N| match name {
+        N::IncomingBytes => M::IncomingBytes.into(),
+        N::IncomingRecords => M::IncomingRecords.into(),
+        N::OutgoingBytes => M::OutgoingBytes.into(),
+        N::OutgoingRecords => M::OutgoingRecords.into(),
+        N::WriteProvisionedThroughputExceeded => M::WriteProvisionedThroughputExceeded.into(),
+        N::ReadProvisionedThroughputExceeded => M::ReadProvisionedThroughputExceeded.into(),
+        N::IteratorAgeMilliseconds => M::IteratorAgeMilliseconds.into(),
+        N::All => ShardMetrics::ALL,
+    };
+    names.iter().map(metrics).fold(ShardMetrics::default(), ShardMetrics::with)
+}
+
+impl From<engine::MonitoringChange> for EnhancedMonitoringOutput {
+    fn from(change: engine::MonitoringChange) -> Self {
+        Self {
+            stream_name: Some(change.stream.name.to_string()),
+            current_shard_level_metrics: Some(metrics_names(change.before)),
+            desired_shard_level_metrics: Some(metrics_names(change.after)),
+            stream_arn: Some(change.stream.arn()),
+        }
+    }
+}
+
+impl From<engine::WarmThroughput> for WarmThroughputObject {
+    fn from(warm: engine::WarmThroughput) -> Self {
+        Self {
+            target_mibps: Some(integer(warm.target_mibps.into())),
+            current_mibps: Some(integer(warm.current_mibps.into())),
+        }
+    }
+}
+
+/// Epoch milliseconds as a moment of the wire.
+pub(super) fn moment(epoch_ms: u64) -> Timestamp {
+    Timestamp(long(epoch_ms))
 }
 
 /// The state of a stream that was found; one that vanished this instant is DELETING.

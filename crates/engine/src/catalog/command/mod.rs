@@ -4,10 +4,12 @@
 //! fields and variants keep their numbers for ever, new fields are optional. The types here are
 //! the disk's own: they change only by addition. What belongs to one feature is in one file here.
 
+mod capacity;
 mod consumer;
 mod reshard;
 mod stream;
 
+pub use capacity::*;
 pub use consumer::*;
 pub use reshard::*;
 pub use stream::*;
@@ -62,6 +64,24 @@ pub enum Command {
     /// Puts a fan-out consumer into DELETING.
     #[n(21)]
     DeregisterConsumer(#[n(0)] DeregisterConsumer),
+    /// Switches the capacity mode.
+    #[n(30)]
+    SetStreamMode(#[n(0)] SetStreamMode),
+    /// Sets the warm throughput.
+    #[n(31)]
+    SetWarmThroughput(#[n(0)] SetWarmThroughput),
+    /// Sets the ceiling of one record.
+    #[n(32)]
+    SetMaxRecordSize(#[n(0)] SetMaxRecordSize),
+    /// Sets how records find their shard.
+    #[n(33)]
+    SetDistribution(#[n(0)] SetDistribution),
+    /// Sets which shard-level metrics are on.
+    #[n(34)]
+    SetShardMetrics(#[n(0)] SetShardMetrics),
+    /// Sets an account's billing commitment.
+    #[n(35)]
+    SetCommitment(#[n(0)] SetCommitment),
 }
 
 impl Command {

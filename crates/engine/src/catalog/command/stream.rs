@@ -48,6 +48,9 @@ pub struct CreateStream {
     /// How long it stays CREATING, in milliseconds.
     #[n(10)]
     pub transition_ms: u64,
+    /// Warm throughput in MiB a second, if there is one.
+    #[n(11)]
+    pub warm_mibps: Option<u32>,
 }
 
 /// See [`super::Command::DeleteStream`].

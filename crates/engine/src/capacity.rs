@@ -1,0 +1,216 @@
+//! UpdateStreamMode, UpdateStreamWarmThroughput, UpdateMaxRecordSize and
+//! UpdateStreamRecordDistributionStrategy.
+
+use crate::catalog::Catalog;
+use crate::catalog::command::{
+    Command, SetDistribution, SetMaxRecordSize, SetStreamMode, SetWarmThroughput,
+};
+use crate::engine::{Engine, find_active};
+use crate::error::EngineError;
+use crate::scope::StreamRef;
+use crate::settings::EngineSettings;
+use crate::stream::{RecordDistribution, Stream, StreamMode};
+use crate::stream_life::Usage;
+use anabranch_model::limits;
+use std::sync::Arc;
+
+/// The warm throughput of a stream, in MiB a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WarmThroughput {
+    /// What was asked for; 0 if nothing was.
+    pub target_mibps: u32,
+    /// What the open shards can take already.
+    pub current_mibps: u32,
+}
+
+impl WarmThroughput {
+    fn of(stream: &Stream, target_mibps: u32) -> Self {
+        let current_mibps = match stream.open.len() as u32 {
+            open if open < limits::STREAM_SHARDS_MAX => target_mibps.min(open),
+            _ => target_mibps,
+        };
+        Self { target_mibps, current_mibps }
+    }
+}
+
+impl Engine {
+    /// The warm throughput of a stream, if its mode and its account allow one.
+    #[must_use]
+    pub fn warm_throughput(&self, stream: &Stream) -> Option<WarmThroughput> {
+        let is_on_demand = stream.mode == StreamMode::OnDemand;
+        let is_committed = || self.commitment(&stream.reference.scope).is_in_force(self.now_ms());
+        (is_on_demand && is_committed()).then(|| WarmThroughput::of(stream, stream.warm_mibps))
+    }
+
+    /// Switches the capacity mode; the shards stay. The stream is UPDATING for a while, also if
+    /// the mode is the one it has, which is no switch.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE, has been switched too often in a day, the account has too
+    /// many on-demand streams, or the warm throughput is not allowed.
+    pub async fn set_stream_mode(
+        self: &Arc<Self>,
+        stream: &StreamRef,
+        mode: StreamMode,
+        warm_mibps: Option<u32>,
+    ) -> Result<(), EngineError> {
+        let (stream, settings) = (stream.clone(), self.settings.clone());
+        self.change(move |catalog, now_ms| {
+            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+            let command = decide_mode(catalog, &settings, stream, mode, warm_mibps, now_ms)?;
+            Ok((Command::SetStreamMode(command), ()))
+        })
+        .await
+    }
+
+    /// Sets the warm throughput of an on-demand stream; 0 gives it up.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE or not on-demand, the account has no commitment, or as many
+    /// shards are not allowed.
+    pub async fn set_warm_throughput(
+        self: &Arc<Self>,
+        stream: &StreamRef,
+        warm_mibps: u32,
+    ) -> Result<(StreamRef, WarmThroughput), EngineError> {
+        let (stream, settings) = (stream.clone(), self.settings.clone());
+        self.change(move |catalog, now_ms| {
+            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+            if stream.mode == StreamMode::Provisioned {
+                return Err(EngineError::ProvisionedStream(stream.reference.clone()));
+            }
+            if !catalog.commitment(&stream.reference.scope).is_in_force(now_ms) {
+                return Err(EngineError::WarmNeedsCommitment(stream.reference.clone()));
+            }
+            let open = stream.open.len() as u64;
+            check_warm(catalog, &settings, &stream.reference, open, warm_mibps, now_ms)?;
+            let warm = WarmThroughput::of(stream, warm_mibps);
+            let command = Command::SetWarmThroughput(SetWarmThroughput {
+                stream: stream.number,
+                warm_mibps,
+                transition_ms: settings.transition_ms,
+            });
+            Ok((command, (stream.reference.clone(), warm)))
+        })
+        .await
+    }
+
+    /// Sets the ceiling of one record in KiB, which must be within the service's bounds. It is in
+    /// force at once.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE.
+    pub async fn set_max_record_size(
+        self: &Arc<Self>,
+        stream: &StreamRef,
+        max_record_kib: u32,
+    ) -> Result<(), EngineError> {
+        let stream = stream.clone();
+        self.change(move |catalog, now_ms| {
+            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?.number;
+            Ok((Command::SetMaxRecordSize(SetMaxRecordSize { stream, max_record_kib }), ()))
+        })
+        .await
+    }
+
+    /// Sets how records find their shard. It is in force at once.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE, or is provisioned and shall distribute by itself.
+    pub async fn set_distribution(
+        self: &Arc<Self>,
+        stream: &StreamRef,
+        distribution: RecordDistribution,
+    ) -> Result<(), EngineError> {
+        let stream = stream.clone();
+        self.change(move |catalog, now_ms| {
+            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+            check_distribution(stream.mode, distribution)?;
+            let (stream, distribution) = (stream.number, distribution.into());
+            Ok((Command::SetDistribution(SetDistribution { stream, distribution }), ()))
+        })
+        .await
+    }
+}
+
+fn decide_mode(
+    catalog: &Catalog,
+    settings: &EngineSettings,
+    stream: &Stream,
+    mode: StreamMode,
+    warm_mibps: Option<u32>,
+    now_ms: u64,
+) -> Result<SetStreamMode, EngineError> {
+    let reference = &stream.reference;
+    let is_switch = stream.mode != mode;
+    if warm_mibps.is_some() && !(is_switch && mode == StreamMode::OnDemand) {
+        return Err(EngineError::WarmNeedsSwitch);
+    }
+    if is_switch && settings.limit_streams {
+        let since_ms = now_ms.saturating_sub(limits::MODE_SWITCHES_MS);
+        let switches = stream.mode_switches_ms.iter().filter(|at_ms| **at_ms > since_ms).count();
+        if switches >= limits::MODE_SWITCHES_MAX {
+            let (stream, limit) = (reference.clone(), limits::MODE_SWITCHES_MAX);
+            return Err(EngineError::ModeSwitchLimit { stream, limit });
+        }
+    }
+    if is_switch && mode == StreamMode::OnDemand {
+        Usage::of(catalog, &reference.scope, now_ms).check_on_demand(settings, reference)?;
+    }
+    let warm_mibps = match (is_switch, warm_mibps) {
+        (false, _) => stream.warm_mibps,
+        (true, warm_mibps) => warm_mibps.unwrap_or(0),
+    };
+    if is_switch {
+        let open = stream.open.len() as u64;
+        check_warm(catalog, settings, reference, open, warm_mibps, now_ms)?;
+    }
+    Ok(SetStreamMode {
+        stream: stream.number,
+        mode: mode.into(),
+        warm_mibps,
+        transition_ms: settings.transition_ms,
+    })
+}
+
+/// Whether a stream of this mode may place records so.
+pub(crate) fn check_distribution(
+    mode: StreamMode,
+    distribution: RecordDistribution,
+) -> Result<(), EngineError> {
+    match (mode, distribution) {
+        (StreamMode::Provisioned, RecordDistribution::Auto) => Err(EngineError::AutoNeedsOnDemand),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an on-demand stream with so many `open` shards may have this warm throughput.
+pub(crate) fn check_warm(
+    catalog: &Catalog,
+    settings: &EngineSettings,
+    stream: &StreamRef,
+    open: u64,
+    warm_mibps: u32,
+    now_ms: u64,
+) -> Result<(), EngineError> {
+    if warm_mibps == 0 {
+        return Ok(());
+    }
+    if !catalog.commitment(&stream.scope).is_in_force(now_ms) {
+        return Err(EngineError::WarmNeedsCommitment(stream.clone()));
+    }
+    let limit = warm_mibps_max(settings, &stream.scope.region);
+    if warm_mibps > limit {
+        return Err(EngineError::WarmLimit { stream: stream.clone(), limit });
+    }
+    let additional = u64::from(warm_mibps.min(limits::STREAM_SHARDS_MAX)).saturating_sub(open);
+    Usage::of(catalog, &stream.scope, now_ms).check_room(settings, stream, additional)
+}
+
+/// The highest warm throughput in a Region, in MiB a second.
+fn warm_mibps_max(settings: &EngineSettings, region: &str) -> u32 {
+    match settings.limit_streams && !limits::is_large_region(region) {
+        true => limits::ON_DEMAND_SHARDS_MAX_SMALL,
+        false => limits::WARM_MIBPS_MAX,
+    }
+}

@@ -1,0 +1,40 @@
+//! DescribeAccountSettings.
+
+use super::update_account_settings::MinimumThroughputBillingCommitmentOutput;
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
+use anabranch_protocol::{ErrorKind, WireError, input, output};
+
+pub(crate) struct DescribeAccountSettings;
+
+input! {
+    /// What is asked: nothing.
+    pub(crate) struct DescribeAccountSettingsInput {}
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct DescribeAccountSettingsOutput {
+        minimum_throughput_billing_commitment: Option<MinimumThroughputBillingCommitmentOutput> =
+            "MinimumThroughputBillingCommitment",
+    }
+}
+
+impl Operation for DescribeAccountSettings {
+    const NAME: &'static str = "DescribeAccountSettings";
+    const RATE: CallRate = CallRate::Account(5);
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::LimitExceeded];
+    type Input<'a> = DescribeAccountSettingsInput;
+    type Output = DescribeAccountSettingsOutput;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        _input: Self::Input<'a>,
+    ) -> Result<DescribeAccountSettingsOutput, WireError> {
+        naming::account::<Self>(context)?;
+        let commitment = context.engine.commitment(&context.scope);
+        let now_ms = context.engine.now_ms();
+        let described = MinimumThroughputBillingCommitmentOutput::new(commitment, now_ms);
+        Ok(DescribeAccountSettingsOutput { minimum_throughput_billing_commitment: Some(described) })
+    }
+}
