@@ -98,3 +98,25 @@ def test_errors_are_printed_as_usual(aws):
     text = aws("describe-stream", "--stream-name", "not-there", fails=True)
     assert ("An error occurred (ResourceNotFoundException) when calling the DescribeStream "
             f"operation: Stream not-there under account {ACCOUNT} not found.") in text
+
+
+def test_resharding(aws, client):
+    name = streams.create(client)
+    by_name = ["--stream-name", name]
+    assert aws("split-shard", *by_name, "--shard-to-split", "shardId-000000000000",
+               "--new-starting-hash-key", 2**127) is None
+    aws("wait", "stream-exists", *by_name)
+    scaled = aws("update-shard-count", *by_name, "--target-shard-count", 4,
+                 "--scaling-type", "UNIFORM_SCALING")
+    assert scaled == {"StreamName": name, "StreamARN": arn(name),
+                      "CurrentShardCount": 2, "TargetShardCount": 4}
+    streams.wait_active(client, name)
+    assert aws("merge-shards", *by_name, "--shard-to-merge", "shardId-000000000003",
+               "--adjacent-shard-to-merge", "shardId-000000000004") is None
+    shards = aws("list-shards", *by_name)["Shards"]
+    assert len(shards) == 8
+    assert sum("EndingSequenceNumber" in s["SequenceNumberRange"] for s in shards) == 5
+    refused = aws("split-shard", *by_name, "--shard-to-split", "0",
+                  "--new-starting-hash-key", "1000", fails=True)
+    assert "has already been merged or split" in refused
+    client.delete_stream(StreamName=name)

@@ -167,6 +167,10 @@ impl Engine {
             let (command, closing, reply) = decide(&engine.catalog.read(), now_ms)?;
             let appended = engine.store.append_command(command.encode(), &closing).await?;
             engine.catalog.write().apply(&command, place(&appended));
+            if let Command::Reshard(reshard) = &command {
+                // Readers that wait for records of a closed shard have reached its end.
+                engine.store.wake(reshard.closed_shards());
+            }
             Ok(reply)
         });
         task.await.unwrap_or(Err(EngineError::Interrupted))

@@ -58,6 +58,14 @@ impl ShardMeter {
         }
     }
 
+    /// Gives back what [`ShardMeter::write`] took for records that were not written after all.
+    pub fn write_undone(&self, rates: &ShardRates, records: u64, bytes: u64) {
+        if let Some(buckets) = &mut *self.0.lock() {
+            buckets.write_records.give_back(rates.write_records, records);
+            buckets.write_bytes.give_back(rates.write_bytes, bytes);
+        }
+    }
+
     /// Whether a GetRecords call may be made now.
     pub fn read_call(&self, rates: &ShardRates, now_us: u64) -> bool {
         if rates.read_calls == 0 && rates.read_bytes == 0 {

@@ -190,9 +190,8 @@ impl Engine {
             let slot = &stream.open[group[0].0 as usize];
             let mut passing = Vec::with_capacity(group.len());
             let mut places = group.iter().map(|(_, place)| *place);
-            let sizes = group
-                .iter()
-                .map(|(_, place)| rate_bytes(entries[*place as usize].counted_bytes() as u64));
+            let size = |place: u32| rate_bytes(entries[place as usize].counted_bytes() as u64);
+            let sizes = group.iter().map(|(_, place)| size(*place));
             slot.meter.write(&self.settings.rates, now_us, sizes, |passes| {
                 let place = places.next().expect("one decision for each record");
                 outcomes[place as usize] = PutOutcome::Throttled { shard: slot.shard.id };
@@ -201,7 +200,8 @@ impl Engine {
                 }
             });
             if !passing.is_empty() {
-                runs.push(ShardRun::build(slot.clone(), passing, entries));
+                let metered_bytes = passing.iter().map(|place| size(*place)).sum();
+                runs.push(ShardRun::build(slot.clone(), passing, metered_bytes, entries));
             }
         }
         PreparedPut { stream, runs, outcomes }
@@ -231,10 +231,23 @@ impl Engine {
         if runs.is_empty() {
             return Ok(());
         }
-        let (places, runs): (Vec<_>, Vec<_>) =
-            runs.into_iter().map(|run| ((run.slot, run.places), run.run)).unzip();
-        let appended = self.store.append(runs).await?;
-        for ((slot, places), first_index) in places.into_iter().zip(appended.first_indices) {
+        let (places, runs): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .map(|run| ((run.slot, run.places, run.metered_bytes), run.run))
+            .unzip();
+        let appended = match self.store.append(runs).await {
+            Ok(appended) => appended,
+            Err(error) => {
+                if matches!(error, AppendError::Closed(_)) {
+                    // They come again: nobody pays twice because of a reshard.
+                    for (slot, places, bytes) in places {
+                        slot.meter.write_undone(&self.settings.rates, places.len() as u64, bytes);
+                    }
+                }
+                return Err(error.into());
+            }
+        };
+        for ((slot, places, _), first_index) in places.into_iter().zip(appended.first_indices) {
             let shard = &slot.shard;
             let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {
@@ -252,6 +265,8 @@ impl Engine {
 struct ShardRun {
     slot: Arc<ShardSlot>,
     places: Vec<u32>,
+    /// What the shard's meter counted.
+    metered_bytes: u64,
     run: Run,
 }
 
@@ -259,6 +274,7 @@ impl ShardRun {
     fn build<P: Payload>(
         slot: Arc<ShardSlot>,
         places: Vec<u32>,
+        metered_bytes: u64,
         entries: &[PutEntry<'_, P>],
     ) -> Self {
         let entry = |place: &u32| &entries[*place as usize];
@@ -274,7 +290,7 @@ impl ShardRun {
             written.expect("appending to memory cannot fail");
         }
         let run = Run::new(slot.key, builder.finish(), slot.gate.clone());
-        Self { slot, places, run }
+        Self { slot, places, metered_bytes, run }
     }
 }
 

@@ -76,7 +76,7 @@ pub fn inspect(disk: &dyn Disk, directory: &Path) -> Result<Report, OpenError> {
     let mut known_command = 0;
     match snapshot::read_newest(disk, &layout) {
         Ok(Some(snapshot)) => {
-            known_command = snapshot.command;
+            known_command = snapshot.place.command;
             report.snapshot = Some(snapshot.payload);
         }
         Ok(None) => {}

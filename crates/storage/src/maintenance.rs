@@ -7,7 +7,7 @@ use crate::journal::prepare_spare;
 use crate::memtable::MemRun;
 use crate::options::Durability;
 use crate::segment::{self, SegmentName};
-use crate::snapshot;
+use crate::snapshot::{self, SnapshotPlace};
 use crate::store::Shared;
 use anabranch_env::{Clock, Disk};
 use anabranch_model::ShardKey;
@@ -123,7 +123,13 @@ fn cover_commands(shared: &Shared, host: &dyn Host, last_command: u64) -> io::Re
         // Durable, but not yet applied by the engine: the file stays until it is.
         return Err(ErrorKind::WouldBlock.into());
     }
-    snapshot::write(&*shared.disk, &shared.layout, command, &payload)?;
+    // What the snapshot holds was queued before this.
+    let (next_index, last_ms) = {
+        let queue = shared.queue.lock();
+        (queue.next_index, queue.last_ms)
+    };
+    let place = SnapshotPlace { command, next_index, last_ms };
+    snapshot::write(&*shared.disk, &shared.layout, place, &payload)?;
     *covered = Some(command);
     Ok(())
 }

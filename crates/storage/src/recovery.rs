@@ -244,10 +244,13 @@ fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<O
     if first > 1 && snapshot.is_none() {
         return Err(OpenError::Missing(layout.catalog_dir()));
     }
+    let place = snapshot.as_ref().map(|snapshot| snapshot.place);
     let mut opened = Opened {
         chapters: segment_chapters(layout, disk, first)?,
-        next_command: snapshot.as_ref().map_or(0, |snapshot| snapshot.command) + 1,
-        covered_command: snapshot.as_ref().map(|snapshot| snapshot.command),
+        next_command: place.map_or(0, |place| place.command) + 1,
+        covered_command: place.map(|place| place.command),
+        next_index: place.map_or(0, |place| place.next_index),
+        last_ms: place.map_or(0, |place| place.last_ms),
         ..Opened::default()
     };
     let known_command = opened.next_command - 1;

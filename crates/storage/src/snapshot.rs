@@ -9,8 +9,14 @@
 //! | 8 | 8 | number of the last command in it |
 //! | 16 | 8 | length of the payload |
 //! | 24 | 4 | CRC-32 of the payload |
-//! | 28 | 32 | zero |
+//! | 28 | 8 | the cell's next index, at least |
+//! | 36 | 8 | the cell's time in epoch milliseconds, at least |
+//! | 44 | 16 | zero |
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
+//!
+//! Index and time are for durability `interval`: a snapshot may hold commands that a power cut
+//! took from the journal, and with them places that the journal no longer reaches. What comes
+//! after recovery must not lie before them.
 
 use crate::format::{FILE_HEADER_BYTES, Layout, SNAPSHOT_MAGIC, number_in, u32_at, u64_at};
 use crate::recovery::OpenError;
@@ -22,27 +28,40 @@ use std::path::Path;
 /// A snapshot that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) command: u64,
+    pub(crate) place: SnapshotPlace,
     pub(crate) payload: Bytes,
+}
+
+/// Where in the journal a snapshot stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SnapshotPlace {
+    /// Number of the last command in it.
+    pub(crate) command: u64,
+    /// No command in it stands at a higher index. 0 in files of older versions.
+    pub(crate) next_index: u64,
+    /// No command in it is younger, epoch milliseconds. 0 in files of older versions.
+    pub(crate) last_ms: u64,
 }
 
 pub(crate) fn write(
     disk: &dyn Disk,
     layout: &Layout,
-    command: u64,
+    place: SnapshotPlace,
     payload: &[u8],
 ) -> io::Result<()> {
-    let header = encode_header(command, payload);
-    disk.write_atomically(&layout.snapshot(command), &[&header, payload])?;
-    remove_older(disk, layout, command)
+    let header = encode_header(place, payload);
+    disk.write_atomically(&layout.snapshot(place.command), &[&header, payload])?;
+    remove_older(disk, layout, place.command)
 }
 
-fn encode_header(command: u64, payload: &[u8]) -> [u8; 64] {
+fn encode_header(place: SnapshotPlace, payload: &[u8]) -> [u8; 64] {
     let mut header = [0u8; 64];
     header[..4].copy_from_slice(&SNAPSHOT_MAGIC);
-    header[8..16].copy_from_slice(&command.to_le_bytes());
+    header[8..16].copy_from_slice(&place.command.to_le_bytes());
     header[16..24].copy_from_slice(&(payload.len() as u64).to_le_bytes());
     header[24..28].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    header[28..36].copy_from_slice(&place.next_index.to_le_bytes());
+    header[36..44].copy_from_slice(&place.last_ms.to_le_bytes());
     let crc = crc32fast::hash(&header[..60]);
     header[60..].copy_from_slice(&crc.to_le_bytes());
     header
@@ -73,11 +92,11 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, command: u64) -> Result<Snapsho
     let len = file.len().map_err(io)?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0).map_err(io)?;
-    let payload = decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, 0))?;
-    Ok(Snapshot { command, payload: Bytes::copy_from_slice(payload) })
+    let (place, payload) = decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, 0))?;
+    Ok(Snapshot { place, payload: Bytes::copy_from_slice(payload) })
 }
 
-fn decode(bytes: &[u8], command: u64) -> Option<&[u8]> {
+fn decode(bytes: &[u8], command: u64) -> Option<(SnapshotPlace, &[u8])> {
     let header = bytes.get(..FILE_HEADER_BYTES as usize)?;
     let payload = &bytes[FILE_HEADER_BYTES as usize..];
     let intact = header[..4] == SNAPSHOT_MAGIC
@@ -85,7 +104,8 @@ fn decode(bytes: &[u8], command: u64) -> Option<&[u8]> {
         && u64_at(header, 8) == command
         && u64_at(header, 16) == payload.len() as u64
         && u32_at(header, 24) == crc32fast::hash(payload);
-    intact.then_some(payload)
+    let (next_index, last_ms) = (u64_at(header, 28), u64_at(header, 36));
+    intact.then_some((SnapshotPlace { command, next_index, last_ms }, payload))
 }
 
 #[cfg(test)]
@@ -95,9 +115,10 @@ mod tests {
     #[test]
     fn round_trips_and_notices_every_flipped_bit() {
         let payload = b"the catalog";
-        let mut bytes = encode_header(7, payload).to_vec();
+        let place = SnapshotPlace { command: 7, next_index: 1 << 40, last_ms: 99 };
+        let mut bytes = encode_header(place, payload).to_vec();
         bytes.extend_from_slice(payload);
-        assert_eq!(decode(&bytes, 7), Some(payload.as_slice()));
+        assert_eq!(decode(&bytes, 7), Some((place, payload.as_slice())));
         assert_eq!(decode(&bytes, 8), None);
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);

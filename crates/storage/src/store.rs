@@ -405,6 +405,11 @@ impl Store {
         self.shared.tips.watch(shard)
     }
 
+    /// Wakes those who watch these shards, though no records came: there is something else to see.
+    pub fn wake(&self, shards: Vec<ShardKey>) {
+        self.shared.tips.advanced(Some(shards));
+    }
+
     /// Whether a read from this index needs no disk.
     #[must_use]
     pub fn is_in_memory(&self, from_index: u64) -> bool {

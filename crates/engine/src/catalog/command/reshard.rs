@@ -1,5 +1,6 @@
 //! Commands about shards: resharding, rescaling, forgetting.
 
+use anabranch_model::{ShardId, ShardKey};
 use minicbor::{Decode, Encode};
 
 /// See [`super::Command::Reshard`].
@@ -14,6 +15,18 @@ pub struct Reshard {
     /// How long the stream stays UPDATING, in milliseconds.
     #[n(2)]
     pub transition_ms: u64,
+}
+
+impl Reshard {
+    /// The shards that it closes.
+    #[must_use]
+    pub fn closed_shards(&self) -> Vec<ShardKey> {
+        let numbers = self.moves.iter().flat_map(|one| match *one {
+            ReshardMove::Split { shard, .. } => [Some(shard), None],
+            ReshardMove::Merge { lower, upper } => [Some(lower), Some(upper)],
+        });
+        numbers.flatten().map(|shard| ShardKey::new(self.stream, ShardId(shard))).collect()
+    }
 }
 
 /// Open shards that are closed, and their children.

@@ -1,0 +1,373 @@
+//! Resharding through the public API: what readers, writers and lists see of it.
+
+mod ring;
+
+use anabranch_engine::{
+    Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, PutEntry, PutOutcome,
+    RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
+    StreamStatus,
+};
+use anabranch_env::{FakeDisk, ManualClock};
+use anabranch_model::retention::HOUR_MS;
+use anabranch_model::shard_filter::ShardFilter;
+use anabranch_model::{Shard, ShardId};
+use ring::{assert_covers_ring, list};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const START_MS: u64 = 1_700_000_000_000;
+const HALF: u128 = 1 << 127;
+
+struct World {
+    engine: Arc<Engine>,
+    disk: FakeDisk,
+    clock: Arc<ManualClock>,
+    scope: Scope,
+    settings: EngineSettings,
+}
+
+impl World {
+    /// A service with a stream `s`.
+    async fn new(shards: u32, settings: EngineSettings) -> Self {
+        let (disk, clock) = (FakeDisk::default(), Arc::new(ManualClock::at_ms(START_MS)));
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let engine = start(&disk, &clock, &settings).await;
+        let world = Self { engine, disk, clock, scope, settings };
+        world.create("s", shards, StreamMode::Provisioned).await.expect("created");
+        world
+    }
+
+    async fn plain(shards: u32) -> Self {
+        let settings =
+            EngineSettings { rates: ShardRates::OFF, transition_ms: 0, ..Default::default() };
+        Self::new(shards, settings).await
+    }
+
+    async fn create(&self, name: &str, shards: u32, mode: StreamMode) -> Result<(), EngineError> {
+        let new = NewStream {
+            name: name.to_owned(),
+            shard_count: Some(shards),
+            mode: Some(mode),
+            tags: BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        };
+        self.engine.create_stream(&self.scope, new).await
+    }
+
+    async fn restart(&mut self) {
+        self.engine.store().shut_down();
+        self.engine = start(&self.disk, &self.clock, &self.settings).await;
+    }
+
+    async fn split(&self, shard: &str, at: u128) -> Result<(), EngineError> {
+        self.engine.split_shard(&self.scope, "s", shard, &at.to_string()).await
+    }
+
+    async fn merge(&self, lower: &str, upper: &str) -> Result<(), EngineError> {
+        self.engine.merge_shards(&self.scope, "s", lower, upper).await
+    }
+
+    /// Rescales and waits until it is done.
+    async fn rescale(&self, target: u32) -> Result<(), EngineError> {
+        let update = self.engine.update_shard_count(&self.scope, "s", target).await?;
+        assert_eq!(update.target, target);
+        while self.status() == Some(StreamStatus::Updating) {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> Option<StreamStatus> {
+        let stream = self.engine.stream(&self.scope, "s").expect("there");
+        stream.status(self.engine.now_ms())
+    }
+
+    fn list(&self, filter: ShardFilter) -> Vec<Shard> {
+        list(&self.engine, &self.scope, "s", filter)
+    }
+
+    /// The open shards in the order of their ranges.
+    fn open(&self) -> Vec<Shard> {
+        let mut open = self.list(ShardFilter::AtLatest);
+        open.sort_by_key(|shard| shard.range.start);
+        open
+    }
+
+    async fn put(&self, hash_key: u128, data: &[u8]) -> PutOutcome {
+        let entry = entry(hash_key, data);
+        loop {
+            let prepared = self.engine.prepare_put_record(&self.scope, "s", &entry, None);
+            let committed = self.engine.commit_put(prepared.expect("prepared")).await;
+            if let Some(outcomes) = committed.expect("committed") {
+                return outcomes[0];
+            }
+        }
+    }
+
+    fn iterator(&self, shard: u32, position: StartingPosition) -> Result<String, EngineError> {
+        self.engine.shard_iterator(&self.scope, "s", &shard.to_string(), &position)
+    }
+
+    async fn get(&self, iterator: &str) -> Result<GetReply, EngineError> {
+        let request = GetRequest {
+            scope: &self.scope,
+            iterator,
+            stream: None,
+            records_max: 1,
+            dry_run: false,
+        };
+        self.engine.get_records(request).await
+    }
+
+    /// Records of a closed shard from a position on, and its children.
+    async fn read_to_end(&self, shard: u32, position: StartingPosition) -> (usize, Vec<Shard>) {
+        let mut iterator = self.iterator(shard, position).expect("an iterator");
+        let mut records = 0;
+        loop {
+            let reply = self.get(&iterator).await.expect("records");
+            records += reply.runs.iter().map(|run| run.count as usize).sum::<usize>();
+            assert_eq!(reply.next_iterator.is_none(), !reply.child_shards.is_empty());
+            match reply.next_iterator {
+                Some(next) => iterator = next,
+                None => return (records, reply.child_shards),
+            }
+        }
+    }
+}
+
+fn entry(hash_key: u128, data: &[u8]) -> PutEntry<'_, &[u8]> {
+    let partition_key = Some(Cow::Borrowed("k"));
+    PutEntry { partition_key, explicit_hash_key: Some(hash_key), data }
+}
+
+async fn start(
+    disk: &FakeDisk,
+    clock: &Arc<ManualClock>,
+    settings: &EngineSettings,
+) -> Arc<Engine> {
+    let options = StoreOptions {
+        journal_file_bytes: 16 << 10,
+        tail_cache_bytes: 48 << 10,
+        ..StoreOptions::new(PathBuf::from("/data"))
+    };
+    let started = Engine::start(options, settings.clone(), Arc::new(disk.clone()), clock.clone());
+    started.await.expect("the engine starts")
+}
+
+fn ids(shards: &[Shard]) -> Vec<u32> {
+    shards.iter().map(|shard| shard.id.0).collect()
+}
+
+fn shard_of(outcome: PutOutcome) -> u32 {
+    match outcome {
+        PutOutcome::Stored { shard, .. } | PutOutcome::Throttled { shard } => shard.0,
+    }
+}
+
+#[tokio::test]
+async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
+    let mut world = World::plain(2).await;
+    for data in [b"1", b"2", b"3"] {
+        assert_eq!(shard_of(world.put(0, data).await), 0);
+    }
+    world.split("shardId-000000000000", 1 << 126).await.expect("split");
+    // The upper one is closed without ever having had a record.
+    world.merge("3", "1").await.expect("merged");
+    for _ in 0..2 {
+        assert_eq!(ids(&world.open()), [2, 4]);
+        assert_covers_ring(&world.open());
+        let (records, children) = world.read_to_end(0, StartingPosition::TrimHorizon).await;
+        assert_eq!((records, ids(&children)), (3, vec![2, 3]));
+        for position in [StartingPosition::TrimHorizon, StartingPosition::Latest] {
+            let (records, children) = world.read_to_end(1, position).await;
+            assert_eq!((records, ids(&children)), (0, vec![4]));
+            let parents = (children[0].parent, children[0].adjacent_parent);
+            assert_eq!(parents, (Some(ShardId(3)), Some(ShardId(1))));
+        }
+        let closed = world.list(ShardFilter::FromTrimHorizon).swap_remove(0);
+        let ending = closed.ending_sequence_number().expect("closed").to_string();
+        for position in [
+            StartingPosition::AtSequenceNumber(ending.clone()),
+            StartingPosition::AfterSequenceNumber(ending),
+            StartingPosition::Latest,
+        ] {
+            assert_eq!(world.read_to_end(0, position).await.0, 0);
+        }
+        world.restart().await;
+    }
+}
+
+#[tokio::test]
+async fn a_put_on_its_way_to_a_shard_that_closes_goes_to_a_child() {
+    let world = World::plain(1).await;
+    let entry = entry(HALF, b"late");
+    let prepare = || world.engine.prepare_put_record(&world.scope, "s", &entry, None);
+    let prepared = prepare().expect("prepared");
+    world.split("0", HALF).await.expect("split");
+    let committed = world.engine.commit_put(prepared).await.expect("committed");
+    assert_eq!(committed, None, "and nothing was stored");
+    let committed = world.engine.commit_put(prepare().expect("prepared")).await;
+    assert_eq!(shard_of(committed.expect("committed").expect("no reshard")[0]), 2);
+    assert_eq!(world.read_to_end(0, StartingPosition::TrimHorizon).await.0, 0);
+}
+
+#[tokio::test]
+async fn who_waits_at_the_tip_of_a_shard_is_woken_when_it_closes() {
+    let world = World::plain(2).await;
+    let key = world.engine.stream(&world.scope, "s").expect("there").open[1].key;
+    let mut tip = world.engine.store().watch_tip(key);
+    tip.mark_seen();
+    let ((), merged) = tokio::join!(tip.advanced(), world.merge("0", "1"));
+    merged.expect("merged");
+}
+
+#[tokio::test]
+async fn a_put_that_has_to_be_prepared_again_does_not_pay_twice() {
+    let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+    let world = World::new(2, settings).await;
+    let data = vec![0; 600_000];
+    let entries = [entry(0, b"small"), entry(HALF, &data)];
+    let prepare = || world.engine.prepare_put_records(&world.scope, "s", &entries);
+    let prepared = prepare().expect("prepared");
+    world.split("0", 1 << 126).await.expect("split");
+    assert_eq!(world.engine.commit_put(prepared).await.expect("committed"), None);
+    let outcomes = world.engine.commit_put(prepare().expect("prepared")).await;
+    let outcomes = outcomes.expect("committed").expect("no reshard");
+    assert!(outcomes.iter().all(|o| matches!(o, PutOutcome::Stored { .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn numbers_of_children_are_higher_and_may_be_used_for_ordering() {
+    let world = World::plain(1).await;
+    let mut last = String::new();
+    for generation in 1..20u32 {
+        let outcome = world.put(u128::MAX, b"x").await;
+        let PutOutcome::Stored { shard, sequence_number } = outcome else { panic!("throttled") };
+        let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
+        assert!(number > last, "generation {generation}");
+        let ordered = entry(u128::MAX, b"x");
+        let prepared = world.engine.prepare_put_record(&world.scope, "s", &ordered, Some(&number));
+        prepared.expect("a number that was given out is accepted");
+        last = number;
+        let at = u128::MAX - (u128::MAX >> generation);
+        world.split(&shard.to_string(), at).await.expect("split");
+    }
+}
+
+#[tokio::test]
+async fn at_any_time_the_filter_shows_shards_that_cover_the_ring_once() {
+    let world = World::plain(3).await;
+    let created_ms = world.engine.now_ms();
+    for target in [6, 4, 8, 5, 3] {
+        world.rescale(target).await.expect("rescaled");
+        assert_eq!(world.open().len(), target as usize);
+        // Some changes come in one millisecond.
+        world.clock.advance_ms(u64::from(target % 2) * 700);
+        world.split(&world.open()[0].id.to_string(), 77).await.expect("split");
+        world.clock.advance_ms(1);
+    }
+    world.clock.advance_ms(2_000);
+    let now_ms = world.engine.now_ms();
+    for ms in created_ms - 5..=now_ms {
+        let open = world.list(ShardFilter::AtTimestamp(ms));
+        assert_covers_ring(&open);
+        let from = ids(&world.list(ShardFilter::FromTimestamp(ms)));
+        assert!(open.iter().all(|shard| from.contains(&shard.id.0)));
+    }
+    for hours in [0, 24] {
+        world.clock.set_ms(created_ms + hours * HOUR_MS);
+        while world.engine.now_ms() < now_ms + hours * HOUR_MS + 10 {
+            assert_covers_ring(&world.list(ShardFilter::AtTrimHorizon));
+            world.clock.advance_ms(7);
+        }
+    }
+}
+
+#[tokio::test]
+async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
+    let mut world = World::plain(2).await;
+    world.put(0, b"old").await;
+    let old = world.iterator(0, StartingPosition::TrimHorizon).expect("an iterator");
+    world.merge("0", "1").await.expect("merged");
+    world.clock.advance_ms(12 * HOUR_MS);
+    world.rescale(2).await.expect("rescaled");
+    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 0);
+    world.clock.advance_ms(12 * HOUR_MS + 1);
+    assert_eq!(ids(&world.list(ShardFilter::FromTrimHorizon)), [2, 3, 4], "hidden at once");
+    assert!(matches!(
+        world.iterator(0, StartingPosition::TrimHorizon),
+        Err(EngineError::ShardNotFound { .. })
+    ));
+    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 1);
+    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 0);
+    for _ in 0..2 {
+        let stream = world.engine.stream(&world.scope, "s").expect("there");
+        assert_eq!(stream.shards.len(), 3);
+        let listed = world.list(ShardFilter::FromTrimHorizon);
+        assert_eq!((listed[0].id, listed[0].parent), (ShardId(2), Some(ShardId(0))));
+        assert_covers_ring(&world.list(ShardFilter::AtTrimHorizon));
+        let gone = world.get(&old).await;
+        assert!(matches!(
+            gone,
+            Err(EngineError::ShardNotFound { .. } | EngineError::IteratorExpired { .. })
+        ));
+        world.restart().await;
+    }
+    world.clock.advance_ms(12 * HOUR_MS + 1);
+    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 1);
+    world.merge("3", "4").await.expect("merged");
+    assert_eq!(ids(&world.open()), [5]);
+}
+
+#[tokio::test]
+async fn rescaling_keeps_to_its_limits() {
+    let settings = EngineSettings { shard_limit: 9, transition_ms: 0, ..EngineSettings::default() };
+    let world = World::new(3, settings).await;
+    assert!(matches!(
+        world.rescale(7).await,
+        Err(EngineError::RescaleTooHigh { current: 3, target: 7 })
+    ));
+    assert!(matches!(
+        world.rescale(1).await,
+        Err(EngineError::RescaleTooLow { current: 3, target: 1 })
+    ));
+    world.rescale(2).await.expect("half, rounded up");
+    world.rescale(4).await.expect("twice");
+    world.rescale(8).await.expect("twice");
+    assert!(matches!(
+        world.rescale(10).await,
+        Err(EngineError::ShardLimit { current: 8, limit: 9, additional: 2, .. })
+    ));
+    for _ in 3..10 {
+        world.rescale(8).await.expect("the same number");
+    }
+    assert!(matches!(world.rescale(8).await, Err(EngineError::RescaleCallLimit { limit: 10, .. })));
+    world.clock.advance_ms(24 * HOUR_MS);
+    world.rescale(9).await.expect("a day later");
+    let eighth = world.open()[0].id.to_string();
+    assert!(matches!(world.split(&eighth, 77).await, Err(EngineError::ShardLimit { .. })));
+}
+
+#[tokio::test]
+async fn only_active_provisioned_streams_are_resharded_by_callers() {
+    let settings = EngineSettings { transition_ms: 50, ..EngineSettings::default() };
+    let world = World::new(1, settings).await;
+    world.create("o", 4, StreamMode::OnDemand).await.expect("created");
+    world.clock.advance_ms(50);
+    let on_demand = world.engine.update_shard_count(&world.scope, "o", 5).await;
+    assert!(matches!(on_demand, Err(EngineError::OnDemandStream(_))));
+    world.split("0", HALF).await.expect("split");
+    assert_eq!(world.status(), Some(StreamStatus::Updating));
+    assert!(matches!(world.merge("1", "2").await, Err(EngineError::StreamNotActive { .. })));
+    world.clock.advance_ms(50);
+    assert!(matches!(world.split("0", HALF).await, Err(EngineError::ShardClosed { .. })));
+    assert!(matches!(world.split("9", HALF).await, Err(EngineError::ShardIdInvalid { .. })));
+    assert!(matches!(world.merge("2", "1").await, Err(EngineError::NotAdjacent { .. })));
+    assert!(matches!(world.merge("1", "1").await, Err(EngineError::NotAdjacent { .. })));
+    assert!(matches!(world.split("2", HALF + 1).await, Err(EngineError::SplitKeyInvalid { .. })));
+    world.merge("1", "2").await.expect("merged");
+}

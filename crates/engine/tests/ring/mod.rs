@@ -1,0 +1,25 @@
+//! Shards as the tests look at them.
+
+use anabranch_engine::{Engine, Scope, ShardPageRequest};
+use anabranch_model::Shard;
+use anabranch_model::shard_filter::ShardFilter;
+
+/// All shards of a stream that pass a filter.
+pub(crate) fn list(engine: &Engine, scope: &Scope, name: &str, filter: ShardFilter) -> Vec<Shard> {
+    let first =
+        ShardPageRequest::First { name, after: None, filter, limit: None, created_secs: None };
+    let page = engine.list_shards(scope, &first).expect("a page");
+    assert!(page.next_token.is_none(), "few shards");
+    page.shards.iter().map(|slot| slot.shard.clone()).collect()
+}
+
+/// Fails unless every hash key belongs to exactly one of the shards.
+pub(crate) fn assert_covers_ring(shards: &[Shard]) {
+    let mut ranges: Vec<_> = shards.iter().map(|shard| shard.range).collect();
+    ranges.sort_by_key(|range| range.start);
+    let ends = ranges.first().zip(ranges.last()).map(|(a, b)| (a.start, b.end_inclusive));
+    assert_eq!(ends, Some((0, u128::MAX)), "{shards:?}");
+    for pair in ranges.windows(2) {
+        assert_eq!(pair[0].end_inclusive + 1, pair[1].start, "{shards:?}");
+    }
+}
