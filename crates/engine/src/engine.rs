@@ -5,8 +5,10 @@ use crate::catalog::{Catalog, CommandError, Place};
 use crate::error::EngineError;
 use crate::host::CatalogHost;
 use crate::scope::{Scope, StreamRef};
+use crate::seats::Seats;
 use crate::settings::EngineSettings;
 use crate::stream::{Stream, StreamStatus};
+use crate::subscribe::EventRoom;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
 use anabranch_storage::{Gate, OpenError, Recovered, Store, StoreOptions};
@@ -30,6 +32,10 @@ pub struct Engine {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Where the next record of an evenly distributed stream goes.
     pub(crate) next_even: AtomicU32,
+    /// Who holds which subscription.
+    pub(crate) seats: Seats,
+    /// Memory for events of subscriptions.
+    pub(crate) event_room: EventRoom,
     /// What recovery found.
     pub recovery: RecoverySummary,
 }
@@ -103,6 +109,8 @@ impl Engine {
             tokens,
             changing: tokio::sync::Mutex::new(()),
             next_even: AtomicU32::new(0),
+            seats: Seats::default(),
+            event_room: EventRoom::default(),
             recovery: RecoverySummary { streams, records, journal_bytes, torn_bytes },
         });
         engine.resume_deletions();

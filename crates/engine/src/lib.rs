@@ -24,9 +24,11 @@ mod put;
 mod reshard;
 mod retention;
 mod scope;
+mod seats;
 mod settings;
 pub mod stream;
 mod stream_life;
+mod subscribe;
 mod tags;
 mod token;
 
@@ -48,3 +50,4 @@ pub use scope::{ConsumerRef, Scope, StreamRef};
 pub use settings::{EngineSettings, ShardRates};
 pub use stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
 pub use stream_life::{AccountLimits, NewStream};
+pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};

@@ -90,13 +90,14 @@ pub async fn start(
     let listener = listen(settings.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let engine = Engine::start(settings.store, settings.engine, disk, clock).await?;
+    let (stop, stopped) = watch::channel(false);
     let door = Arc::new(FrontDoor {
         engine: engine.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         calls: CallLimiter::new(settings.limit_calls),
+        stopping: stopped.clone(),
     });
-    let (stop, stopped) = watch::channel(false);
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     Ok(RunningServer {
         address,

@@ -13,6 +13,7 @@ use anabranch_model::{Commitment, Shard, ShardId};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 #[derive(Encode, Decode)]
 struct CatalogState {
@@ -242,6 +243,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         mode_switches_ms: state.mode_switches_ms.unwrap_or_default(),
         warm_mibps: state.warm_mibps.unwrap_or(0),
         shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
+        changed: watch::Sender::default(),
         shards: Vec::new(),
         open: Vec::new(),
     };
