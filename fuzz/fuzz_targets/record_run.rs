@@ -12,7 +12,15 @@ fuzz_target!(|body: &[u8]| {
     let mut count = 0u32;
     for record in records.by_ref() {
         let _ = record.counted_bytes();
-        rebuilt.push(record.partition_key, record.data);
+        match record.sealed {
+            None => rebuilt.push(record.partition_key, record.data),
+            Some(sealed) => {
+                let data_len = record.counted_bytes() - sealed.key_len.unwrap_or_default();
+                rebuilt.push_sealed(sealed.key_len, data_len, |_, body| {
+                    body.extend_from_slice(record.data);
+                });
+            }
+        }
         count += 1;
     }
     assert!(records.remaining() <= body.len());

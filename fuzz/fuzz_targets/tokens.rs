@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::catalog::command::Command;
 use anabranch_engine::{
+    NoKeys,
     Engine, EngineSettings, GetRequest, NewStream, RecordDistribution, Scope, ShardPageRequest,
     ShardRates, StoreOptions, StreamPageRequest,
 };
@@ -37,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
         _ => String::from_utf8_lossy(rest).into_owned(),
     };
     let token = token.as_str();
-    let get = GetRequest { scope, stream: None, iterator: token, records_max: 10, dry_run: false };
+    let get = GetRequest { scope, principal: "arn", stream: None, iterator: token, records_max: 10, dry_run: false };
     let _ = runtime.block_on(engine.get_records(get));
     let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
     let _ = engine.list_shards(scope, &next);
@@ -69,7 +70,7 @@ fn fixture() -> Fixture {
     let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
     let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
     let engine = runtime.block_on(async {
-        let engine = Engine::start(options, settings, Arc::new(disk.clone()), clock);
+        let engine = Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys));
         let engine = engine.await.expect("an empty directory opens");
         for name in ["one", "two"] {
             let new = NewStream {

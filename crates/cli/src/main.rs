@@ -1,4 +1,4 @@
-//! `anabranch`: the one binary. It serves (`serve`, `inspect`, `credentials`), it is the
+//! `anabranch`: the one binary. It serves (`serve`, `inspect`, `credentials`, `keys`), it is the
 //! everyday client of any Kinesis endpoint (`put`, `tail`, `streams`, `shards`), and it measures
 //! one (`bench`).
 //!
@@ -46,6 +46,7 @@ enum Command {
     Serve(commands::serve::ServeArgs),
     Inspect(commands::inspect::InspectArgs),
     Credentials(commands::credentials::CredentialsArgs),
+    Keys(commands::keys::KeysArgs),
     Put(commands::put::PutArgs),
     Tail(commands::tail::TailArgs),
     Streams(commands::streams::StreamsArgs),
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Credentials(args) => args.run(),
+        Command::Keys(args) => args.run(),
         Command::Put(args) => args.run(),
         Command::Tail(args) => args.run(),
         Command::Streams(args) => args.run(),

@@ -17,6 +17,13 @@ use serde::{Deserialize, Deserializer};
 
 use crate::units::ByteSize;
 
+/// The keyring's name in the data directory.
+pub(crate) const KEYRING_NAME: &str = "keyring.toml";
+/// The Region of callers that do not say theirs.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+/// Where everything durable is, unless somebody says otherwise.
+pub(crate) const DEFAULT_DATA_DIR: &str = "./anabranch-data";
+
 /// The account of callers that do not say theirs.
 pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
 
@@ -29,8 +36,6 @@ const AWS_SHARD_LIMITS: ShardLimits = ShardLimits {
     write_records_per_s: 1_000,
     read_bytes_per_s: 2 << 20,
     read_calls_per_s: 5,
-    consumer_bytes_per_s: 2 << 20,
-    subscribe_calls_per_s: 1,
 };
 
 const NO_SHARD_LIMITS: ShardLimits = ShardLimits {
@@ -38,8 +43,6 @@ const NO_SHARD_LIMITS: ShardLimits = ShardLimits {
     write_records_per_s: 0,
     read_bytes_per_s: 0,
     read_calls_per_s: 0,
-    consumer_bytes_per_s: 0,
-    subscribe_calls_per_s: 0,
 };
 
 /// Everything `serve` needs, checked.
@@ -57,6 +60,9 @@ pub(crate) struct ServeSettings {
     pub(crate) tls: Tls,
     /// File of accepted access keys. Default none: any credentials are accepted on loopback.
     pub(crate) credentials: Option<PathBuf>,
+    /// File of the keys that streams can be encrypted with. Default `keyring.toml` in the data
+    /// directory. What is encrypted with a lost key is lost.
+    pub(crate) keyring: Option<PathBuf>,
     /// Accept callers without credentials on any address. Default false. Whoever reaches the
     /// port can then read, write and delete everything.
     pub(crate) insecure_anonymous: bool,
@@ -100,11 +106,6 @@ pub(crate) struct ShardLimits {
     pub(crate) read_bytes_per_s: u64,
     /// GetRecords calls. AWS: 5.
     pub(crate) read_calls_per_s: u64,
-    /// Bytes pushed to each fan-out consumer. AWS: 2 MiB.
-    pub(crate) consumer_bytes_per_s: u64,
-    /// SubscribeToShard calls of each fan-out consumer. AWS: 1. Without it another call takes a
-    /// subscription over at once, else when it is 5 seconds old.
-    pub(crate) subscribe_calls_per_s: u64,
 }
 
 /// When a put is acknowledged.
@@ -153,6 +154,10 @@ pub(crate) enum LimitsPreset {
 }
 
 impl ServeSettings {
+    fn keyring_path(&self) -> PathBuf {
+        self.keyring.clone().unwrap_or_else(|| self.data_dir.join(KEYRING_NAME))
+    }
+
     /// The settings in the server's own terms.
     pub(crate) fn to_server(&self) -> anabranch_server::ServerSettings {
         use anabranch_server as server;
@@ -180,6 +185,7 @@ impl ServeSettings {
             },
             account_id: self.account_id.clone(),
             region: self.region.clone(),
+            keyring: self.keyring_path(),
             max_connections: self.max_connections,
             body_memory_bytes: BODY_MEMORY_BYTES,
             limit_calls: self.limit_calls,
@@ -192,8 +198,6 @@ impl ServeSettings {
                     write_records: limits.write_records_per_s,
                     read_bytes: limits.read_bytes_per_s,
                     read_calls: limits.read_calls_per_s,
-                    consumer_bytes: limits.consumer_bytes_per_s,
-                    subscribe_calls: limits.subscribe_calls_per_s,
                 },
                 limit_streams: limits != NO_SHARD_LIMITS,
             },
@@ -262,6 +266,10 @@ pub(crate) struct ServeLayer {
     /// are accepted, on loopback only
     #[arg(long, env = "ANABRANCH_CREDENTIALS", value_name = "FILE")]
     credentials: Option<PathBuf>,
+    /// File of the keys that streams can be encrypted with (see `anabranch keys`)
+    /// [default: keyring.toml in the data directory]
+    #[arg(long, env = "ANABRANCH_KEYRING", value_name = "FILE")]
+    keyring: Option<PathBuf>,
     /// Accept anybody on any address
     #[arg(long, env = "ANABRANCH_INSECURE_ANONYMOUS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -293,14 +301,6 @@ pub(crate) struct ServeLayer {
     /// GetRecords calls per second on a shard; 0 = unlimited [default: by --limits]
     #[arg(long, env = "ANABRANCH_LIMIT_SHARD_READ_CALLS", value_name = "N")]
     limit_shard_read_calls: Option<u64>,
-    /// Bytes per second that a shard pushes to each fan-out consumer; 0 = unlimited [default: by
-    /// --limits]
-    #[arg(long, env = "ANABRANCH_LIMIT_CONSUMER_BYTES", value_name = "SIZE")]
-    limit_consumer_bytes: Option<ByteSize>,
-    /// SubscribeToShard calls per second of each fan-out consumer on a shard; 0 = unlimited
-    /// [default: by --limits]
-    #[arg(long, env = "ANABRANCH_LIMIT_SUBSCRIBE_CALLS", value_name = "N")]
-    limit_subscribe_calls: Option<u64>,
     /// Limit control operations to Amazon's calls a second, 5 for most [default: by --limits]
     #[arg(long, env = "ANABRANCH_LIMIT_CALLS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -346,6 +346,7 @@ impl ServeLayer {
             tls_key: self.tls_key.or(weaker.tls_key),
             tls_self_signed: self.tls_self_signed.or(weaker.tls_self_signed),
             credentials: self.credentials.or(weaker.credentials),
+            keyring: self.keyring.or(weaker.keyring),
             insecure_anonymous: self.insecure_anonymous.or(weaker.insecure_anonymous),
             account_id: self.account_id.or(weaker.account_id),
             region: self.region.or(weaker.region),
@@ -360,8 +361,6 @@ impl ServeLayer {
                 .or(weaker.limit_shard_write_records),
             limit_shard_read_bytes: self.limit_shard_read_bytes.or(weaker.limit_shard_read_bytes),
             limit_shard_read_calls: self.limit_shard_read_calls.or(weaker.limit_shard_read_calls),
-            limit_consumer_bytes: self.limit_consumer_bytes.or(weaker.limit_consumer_bytes),
-            limit_subscribe_calls: self.limit_subscribe_calls.or(weaker.limit_subscribe_calls),
             limit_calls: self.limit_calls.or(weaker.limit_calls),
             log_format: self.log_format.or(weaker.log_format),
             log_level: self.log_level.or(weaker.log_level),
@@ -383,13 +382,14 @@ impl ServeLayer {
         };
         let settings = ServeSettings {
             listen: self.listen.unwrap_or(default_listen),
-            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./anabranch-data")),
+            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             durability: self.durability.unwrap_or(Durability::Sync),
             tls,
             credentials: self.credentials,
+            keyring: self.keyring,
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
-            region: self.region.unwrap_or_else(|| "us-east-1".to_owned()),
+            region: self.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             shard_limit: self.shard_limit.unwrap_or(20_000),
             transition_ms: self.transition_ms.unwrap_or(20),
             shard_limits: ShardLimits {
@@ -399,10 +399,6 @@ impl ServeLayer {
                     .unwrap_or(base.write_records_per_s),
                 read_bytes_per_s: bytes(self.limit_shard_read_bytes, base.read_bytes_per_s),
                 read_calls_per_s: self.limit_shard_read_calls.unwrap_or(base.read_calls_per_s),
-                consumer_bytes_per_s: bytes(self.limit_consumer_bytes, base.consumer_bytes_per_s),
-                subscribe_calls_per_s: self
-                    .limit_subscribe_calls
-                    .unwrap_or(base.subscribe_calls_per_s),
             },
             limit_calls: self.limit_calls.unwrap_or(preset == LimitsPreset::Aws),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
@@ -475,6 +471,9 @@ impl ServeSettings {
         if let Some(file) = &self.credentials {
             lines.push(format!("credentials = {}", path(file)));
         }
+        if let Some(file) = &self.keyring {
+            lines.push(format!("keyring = {}", path(file)));
+        }
         let log_format = match self.log_format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -490,8 +489,6 @@ impl ServeSettings {
             format!("limit-shard-write-records = {}", limits.write_records_per_s),
             format!("limit-shard-read-bytes = {}", limits.read_bytes_per_s),
             format!("limit-shard-read-calls = {}", limits.read_calls_per_s),
-            format!("limit-consumer-bytes = {}", limits.consumer_bytes_per_s),
-            format!("limit-subscribe-calls = {}", limits.subscribe_calls_per_s),
             format!("limit-calls = {}", self.limit_calls),
             format!("log-format = {}", text(log_format)),
             format!("log-level = {}", text(&self.log_level)),

@@ -71,7 +71,7 @@ pub struct ConsumerName {
 }
 
 impl ConsumerName {
-    pub(crate) fn not_found(&self) -> EngineError {
+    fn not_found(&self) -> EngineError {
         let Self { stream, name, created_secs } = self.clone();
         let account = stream.scope.account.clone();
         let named = match created_secs {

@@ -2,13 +2,13 @@
 
 use crate::catalog::command::{Command, InstallSecret, PurgeStream};
 use crate::catalog::{Catalog, CommandError, Place};
+use crate::encryption::Keys;
+use crate::encryption::keyring::Keyring;
 use crate::error::EngineError;
 use crate::host::CatalogHost;
 use crate::scope::{Scope, StreamRef};
-use crate::seats::Seats;
 use crate::settings::EngineSettings;
 use crate::stream::{Stream, StreamStatus};
-use crate::subscribe::EventRoom;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
 use anabranch_storage::{Gate, OpenError, Recovered, Store, StoreOptions};
@@ -28,14 +28,11 @@ pub struct Engine {
     pub(crate) settings: EngineSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Tokens,
+    pub(crate) keys: Keys,
     /// Held while a change of the catalog is decided, journaled and applied.
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Where the next record of an evenly distributed stream goes.
     pub(crate) next_even: AtomicU32,
-    /// Who holds which subscription.
-    pub(crate) seats: Seats,
-    /// Memory for events of subscriptions.
-    pub(crate) event_room: EventRoom,
     /// What recovery found.
     pub recovery: RecoverySummary,
 }
@@ -80,6 +77,7 @@ impl Engine {
         settings: EngineSettings,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
+        keyring: Arc<dyn Keyring>,
     ) -> Result<Arc<Self>, StartError> {
         let opening = clock.clone();
         // Reading gigabytes of journal is no work for an async thread.
@@ -107,10 +105,9 @@ impl Engine {
             settings,
             clock,
             tokens,
+            keys: Keys::new(keyring),
             changing: tokio::sync::Mutex::new(()),
             next_even: AtomicU32::new(0),
-            seats: Seats::default(),
-            event_room: EventRoom::default(),
             recovery: RecoverySummary { streams, records, journal_bytes, torn_bytes },
         });
         engine.resume_deletions();

@@ -1,5 +1,6 @@
 //! What can go wrong, as facts. The texts and statuses of the wire are the server's business.
 
+use crate::encryption::keyring::KeyRefusal;
 use crate::scope::{ConsumerRef, StreamRef};
 use crate::stream::StreamStatus;
 use anabranch_model::{HashKeyRange, ShardId};
@@ -37,25 +38,6 @@ pub enum EngineError {
     /// The consumer's name is taken.
     #[error("consumer exists consumer={0}")]
     ConsumerExists(ConsumerRef),
-    /// The consumer is not there for subscriptions.
-    #[error("consumer is not active consumer={0}")]
-    ConsumerNotActive(ConsumerRef),
-    /// The consumer has another subscription to the shard.
-    #[error("another subscription consumer={consumer} shard={shard}")]
-    AlreadySubscribed {
-        /// The consumer.
-        consumer: ConsumerRef,
-        /// The shard.
-        shard: ShardId,
-    },
-    /// More subscriptions to a shard than a consumer may ask for in a second.
-    #[error("subscribe rate exceeded consumer={consumer} shard={shard}")]
-    SubscribeRateExceeded {
-        /// The consumer.
-        consumer: ConsumerRef,
-        /// The shard.
-        shard: ShardId,
-    },
     /// More consumers than a stream may have.
     #[error("too many consumers stream={stream} limit={limit}")]
     ConsumerLimit {
@@ -325,6 +307,45 @@ pub enum EngineError {
         hours: i64,
         /// The period in force.
         current: u32,
+    },
+    /// A key cannot be used.
+    #[error("{0}")]
+    Key(Box<KeyRefusal>),
+    /// Encryption cannot be stopped in the name of another key than the one in use.
+    #[error("not the key in use stream={stream} key={key_id}")]
+    KeyNotInUse {
+        /// The stream.
+        stream: StreamRef,
+        /// The key as the caller named it.
+        key_id: String,
+    },
+    /// Encryption was started or stopped too often within a day.
+    #[error("too many changes of encryption stream={stream} stops={stops} limit={limit}")]
+    EncryptionLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// Whether it was stops; else starts.
+        stops: bool,
+        /// The limit.
+        limit: usize,
+    },
+    /// Too many data keys whose records may still be read.
+    #[error("too many data keys stream={stream} limit={limit}")]
+    DataKeyLimit {
+        /// The stream.
+        stream: StreamRef,
+        /// The limit.
+        limit: usize,
+    },
+    /// A sealed record is not what was stored.
+    #[error("a sealed record does not open stream={stream} shard={shard} index={index}")]
+    RecordNotAuthentic {
+        /// The stream.
+        stream: StreamRef,
+        /// The shard.
+        shard: ShardId,
+        /// Index of the first record of its run.
+        index: u64,
     },
     /// More tags than a stream may have.
     #[error("too many tags stream={stream} limit={limit}")]

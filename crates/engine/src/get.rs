@@ -1,13 +1,13 @@
 //! GetRecords.
 
+use crate::encryption::OpenRun;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::iterator::IteratorPosition;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use anabranch_model::{Shard, ShardId, limits};
-use anabranch_storage::record::Records;
-use anabranch_storage::{ReadReply, ReadRequest, RunSlice};
+use anabranch_storage::{ReadReply, ReadRequest};
 use std::sync::Arc;
 
 /// What to read.
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct GetRequest<'a> {
     /// Whose streams the caller may read.
     pub scope: &'a Scope,
+    /// ARN of the caller.
+    pub principal: &'a str,
     /// The iterator as the client holds it.
     pub iterator: &'a str,
     /// The stream that the caller says the iterator is of.
@@ -33,7 +35,7 @@ pub struct GetReply {
     /// The shard that was read.
     pub slot: Arc<ShardSlot>,
     /// The records.
-    pub runs: Vec<RunSlice>,
+    pub runs: Vec<OpenRun>,
     /// Where to go on. `None`: the shard is closed and read to its end.
     pub next_iterator: Option<String>,
     /// How far behind the tip this reply is, in milliseconds.
@@ -61,38 +63,25 @@ impl Engine {
             return Err(EngineError::ReadRateExceeded { stream, shard });
         }
         let now_ms = self.now_ms();
-        let reply = match request.dry_run {
-            true => ReadReply { next_index: position.from_index, ..ReadReply::default() },
-            false => {
-                let bytes_max = limits::GET_RECORDS_BYTES_MAX;
-                self.read_at(&stream, &slot, &position, request.records_max, bytes_max).await?
-            }
-        };
-        slot.meter.read_done(&self.settings.rates, counted_bytes(&reply));
-        Ok(self.finish(stream, slot, position, reply, now_ms))
-    }
-
-    /// Reads what a shard has from a position on, no more than the limits.
-    pub(crate) async fn read_at(
-        self: &Arc<Self>,
-        stream: &Stream,
-        slot: &ShardSlot,
-        position: &IteratorPosition,
-        records_max: usize,
-        bytes_max: usize,
-    ) -> Result<ReadReply, EngineError> {
-        let horizon_ms = stream.retention.trim_horizon_ms(self.now_ms());
         let read = ReadRequest {
             shard: slot.key,
             from_index: position.from_index,
-            from_ms: position.from_ms.max(horizon_ms),
+            from_ms: position.from_ms.max(stream.retention.trim_horizon_ms(now_ms)),
             end_index: slot.shard.closed.map(|closed| closed.end_index),
-            records_max,
-            bytes_max,
+            records_max: request.records_max,
+            bytes_max: limits::GET_RECORDS_BYTES_MAX,
         };
-        let mut reply = self.read(read).await?;
-        skip_first(&mut reply, position);
-        Ok(reply)
+        let mut reply = match request.dry_run {
+            true => ReadReply { next_index: position.from_index, ..ReadReply::default() },
+            false => self.read(read).await?,
+        };
+        skip_first(&mut reply, &position);
+        let runs = std::mem::take(&mut reply.runs);
+        let runs = self.open_runs(&stream, &slot, request.principal, runs)?;
+        let bytes = runs.iter().map(OpenRun::counted_bytes).sum();
+        slot.meter.read_done(&self.settings.rates, bytes);
+        let reply = self.finish(stream, slot, position, reply, now_ms);
+        Ok(GetReply { runs, ..reply })
     }
 
     /// Reads inline when the records are in memory, else where blocking is allowed.
@@ -133,12 +122,19 @@ impl Engine {
         reply: ReadReply,
         now_ms: u64,
     ) -> GetReply {
-        let at_end = is_at_end(&reply, &slot);
-        let next = position.advanced(reply.next_index);
+        let at_end = reply.at_tip
+            && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index);
+        let next =
+            IteratorPosition { from_index: reply.next_index, first_from_secs: 0, ..position };
+        let millis_behind_latest = match reply.at_tip {
+            true => 0,
+            // Zero says that there is nothing more, which is not so, however recent the rest is.
+            false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
+        };
         GetReply {
+            runs: Vec::new(),
             next_iterator: (!at_end).then(|| self.seal_iterator(&next, &stream.reference.name)),
-            millis_behind_latest: millis_behind(&reply, &position, now_ms),
-            runs: reply.runs,
+            millis_behind_latest,
             child_shards: if at_end { children(&stream, slot.shard.id) } else { Vec::new() },
             stream,
             slot,
@@ -157,28 +153,8 @@ fn skip_first(reply: &mut ReadReply, position: &IteratorPosition) {
     }
 }
 
-/// Whether a read came to the end of a closed shard.
-pub(crate) fn is_at_end(reply: &ReadReply, slot: &ShardSlot) -> bool {
-    reply.at_tip && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index)
-}
-
-/// How far behind the tip a read ended, in milliseconds.
-pub(crate) fn millis_behind(reply: &ReadReply, position: &IteratorPosition, now_ms: u64) -> u64 {
-    match reply.at_tip {
-        true => 0,
-        // Zero says that there is nothing more, which is not so, however recent the rest is.
-        false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
-    }
-}
-
-/// Bytes of data and partition keys.
-pub(crate) fn counted_bytes(reply: &ReadReply) -> u64 {
-    let records = reply.runs.iter().flat_map(|run| Records::new(&run.body));
-    records.map(|record| record.counted_bytes() as u64).sum()
-}
-
 /// The shards that came out of `parent`.
-pub(crate) fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
+fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
     let is_child =
         |shard: &&Shard| shard.parent == Some(parent) || shard.adjacent_parent == Some(parent);
     stream.shards.iter().map(|slot| &slot.shard).filter(is_child).cloned().collect()

@@ -1,12 +1,13 @@
 //! PutRecord and PutRecords: from records to runs in the journal.
 
+use crate::encryption::data_key::{DataKey, Sealer};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::scope::Scope;
 use crate::stream::{RecordDistribution, ShardSlot, Stream};
 use anabranch_model::sequence_number::{DIGITS, SequenceNumber};
 use anabranch_model::{HashKey, ShardId, hash_key, limits};
-use anabranch_storage::record::record_bytes;
+use anabranch_storage::record::{SEAL_BYTES, record_bytes};
 use anabranch_storage::{AppendError, Run, RunBuilder};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,6 +51,25 @@ impl<P: Payload> PutEntry<'_, P> {
     fn counted_bytes(&self) -> usize {
         self.data.data_len() + self.key_len()
     }
+
+    fn write(&self, builder: &mut RunBuilder) {
+        let key = self.partition_key.as_deref();
+        let written = builder.push_with(key, self.data.data_len(), |body| {
+            self.data.append_to(body);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        written.expect("appending to memory cannot fail");
+    }
+
+    fn write_sealed(&self, sealer: &Sealer, builder: &mut RunBuilder) {
+        let key = self.partition_key.as_deref();
+        builder.push_sealed(key.map(str::len), self.data.data_len(), |header, body| {
+            sealer.seal(header, body, self.counted_bytes(), |body| {
+                body.extend_from_slice(key.unwrap_or_default().as_bytes());
+                self.data.append_to(body);
+            });
+        });
+    }
 }
 
 /// What became of one record.
@@ -81,9 +101,16 @@ pub struct PreparedPut {
     stream: Arc<Stream>,
     runs: Vec<ShardRun>,
     outcomes: Vec<PutOutcome>,
+    is_encrypted: bool,
 }
 
 impl PreparedPut {
+    /// Whether the records are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
     /// What would become of a single record if nothing else happened.
     fn first_throttled(&self) -> Option<ShardId> {
         match self.outcomes.first() {
@@ -94,7 +121,8 @@ impl PreparedPut {
 }
 
 impl Engine {
-    /// Prepares to put one record. `ordering` is SequenceNumberForOrdering.
+    /// Prepares to put one record for `principal`, the ARN of the caller. `ordering` is
+    /// SequenceNumberForOrdering.
     ///
     /// # Errors
     /// When the record cannot be taken.
@@ -102,6 +130,7 @@ impl Engine {
         &self,
         scope: &Scope,
         name: &str,
+        principal: &str,
         entry: &PutEntry<'_, P>,
         ordering: Option<&str>,
     ) -> Result<PreparedPut, EngineError> {
@@ -111,7 +140,8 @@ impl Engine {
         let entries = std::slice::from_ref(entry);
         check_entries(&stream, entries)?;
         self.check_ordering(&stream, ordering)?;
-        let prepared = self.prepare(stream, entries, rounded);
+        let data_key = self.sealing_key(&stream, principal)?;
+        let prepared = self.prepare(stream, data_key.as_deref(), entries, rounded);
         match prepared.first_throttled() {
             Some(shard) => {
                 let stream = prepared.stream.reference.clone();
@@ -121,7 +151,7 @@ impl Engine {
         }
     }
 
-    /// Prepares to put records; each has its own outcome.
+    /// Prepares to put records for `principal`, the ARN of the caller; each has its own outcome.
     ///
     /// # Errors
     /// When the request as a whole is refused.
@@ -129,11 +159,13 @@ impl Engine {
         &self,
         scope: &Scope,
         name: &str,
+        principal: &str,
         entries: &[PutEntry<'_, P>],
     ) -> Result<PreparedPut, EngineError> {
         let stream = self.data_stream(scope, name)?;
         check_entries(&stream, entries)?;
-        Ok(self.prepare(stream, entries, |bytes| bytes))
+        let data_key = self.sealing_key(&stream, principal)?;
+        Ok(self.prepare(stream, data_key.as_deref(), entries, |bytes| bytes))
     }
 
     /// Makes prepared records durable; outcomes are in request order. `None`: a shard was closed
@@ -179,6 +211,7 @@ impl Engine {
     fn prepare<P: Payload>(
         &self,
         stream: Arc<Stream>,
+        data_key: Option<&DataKey>,
         entries: &[PutEntry<'_, P>],
         rate_bytes: impl Fn(u64) -> u64,
     ) -> PreparedPut {
@@ -201,10 +234,13 @@ impl Engine {
             });
             if !passing.is_empty() {
                 let metered_bytes = passing.iter().map(|place| size(*place)).sum();
-                runs.push(ShardRun::build(slot.clone(), passing, metered_bytes, entries));
+                let sealer = data_key.map(|data_key| data_key.sealer(slot.key));
+                let run =
+                    ShardRun::build(slot.clone(), sealer.as_ref(), passing, metered_bytes, entries);
+                runs.push(run);
             }
         }
-        PreparedPut { stream, runs, outcomes }
+        PreparedPut { stream, runs, outcomes, is_encrypted: data_key.is_some() }
     }
 
     fn route<P: Payload>(&self, stream: &Stream, entries: &[PutEntry<'_, P>]) -> Routing {
@@ -273,21 +309,24 @@ struct ShardRun {
 impl ShardRun {
     fn build<P: Payload>(
         slot: Arc<ShardSlot>,
+        sealer: Option<&Sealer>,
         places: Vec<u32>,
         metered_bytes: u64,
         entries: &[PutEntry<'_, P>],
     ) -> Self {
         let entry = |place: &u32| &entries[*place as usize];
-        let bytes =
-            places.iter().map(entry).map(|e| record_bytes(e.key_len(), e.data.data_len())).sum();
+        let seal_bytes = if sealer.is_some() { SEAL_BYTES } else { 0 };
+        let bytes = places
+            .iter()
+            .map(entry)
+            .map(|e| seal_bytes + record_bytes(e.key_len(), e.data.data_len()))
+            .sum();
         let mut builder = RunBuilder::with_capacity(bytes);
         for entry in places.iter().map(entry) {
-            let written =
-                builder.push_with(entry.partition_key.as_deref(), entry.data.data_len(), |body| {
-                    entry.data.append_to(body);
-                    Ok::<(), std::convert::Infallible>(())
-                });
-            written.expect("appending to memory cannot fail");
+            match sealer {
+                None => entry.write(&mut builder),
+                Some(sealer) => entry.write_sealed(sealer, &mut builder),
+            }
         }
         let run = Run::new(slot.key, builder.finish(), slot.gate.clone());
         Self { slot, places, metered_bytes, run }

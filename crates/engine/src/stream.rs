@@ -1,6 +1,7 @@
 //! A stream as the data path sees it: immutable, shared, replaced as a whole when it changes.
 
 use crate::consumer::{Consumer, ConsumerStatus};
+use crate::encryption::Encryption;
 use crate::meter::ShardMeter;
 use crate::monitoring::ShardMetrics;
 use crate::scope::StreamRef;
@@ -10,7 +11,6 @@ use anabranch_storage::Gate;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// How capacity is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,8 @@ pub struct Stream {
     pub warm_mibps: u32,
     /// Shard-level metrics that are on.
     pub shard_metrics: ShardMetrics,
-    /// Told of every change of the stream, once the catalog has it.
-    pub changed: watch::Sender<()>,
+    /// How records are encrypted at rest.
+    pub encryption: Encryption,
     /// All shards that have not been forgotten, by id.
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.

@@ -3,8 +3,8 @@
 mod ring;
 
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, PutEntry, PutOutcome,
-    RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
+    Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry,
+    PutOutcome, RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
     StreamStatus,
 };
 use anabranch_env::{FakeDisk, ManualClock};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 const START_MS: u64 = 1_700_000_000_000;
 const HALF: u128 = 1 << 127;
+const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 struct World {
     engine: Arc<Engine>,
@@ -100,7 +101,8 @@ impl World {
     async fn put(&self, hash_key: u128, data: &[u8]) -> PutOutcome {
         let entry = entry(hash_key, data);
         loop {
-            let prepared = self.engine.prepare_put_record(&self.scope, "s", &entry, None);
+            let prepared =
+                self.engine.prepare_put_record(&self.scope, "s", PRINCIPAL, &entry, None);
             let committed = self.engine.commit_put(prepared.expect("prepared")).await;
             if let Some(outcomes) = committed.expect("committed") {
                 return outcomes[0];
@@ -115,6 +117,7 @@ impl World {
     async fn get(&self, iterator: &str) -> Result<GetReply, EngineError> {
         let request = GetRequest {
             scope: &self.scope,
+            principal: PRINCIPAL,
             iterator,
             stream: None,
             records_max: 1,
@@ -154,7 +157,13 @@ async fn start(
         tail_cache_bytes: 48 << 10,
         ..StoreOptions::new(PathBuf::from("/data"))
     };
-    let started = Engine::start(options, settings.clone(), Arc::new(disk.clone()), clock.clone());
+    let started = Engine::start(
+        options,
+        settings.clone(),
+        Arc::new(disk.clone()),
+        clock.clone(),
+        Arc::new(NoKeys),
+    );
     started.await.expect("the engine starts")
 }
 
@@ -205,7 +214,7 @@ async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
 async fn a_put_on_its_way_to_a_shard_that_closes_goes_to_a_child() {
     let world = World::plain(1).await;
     let entry = entry(HALF, b"late");
-    let prepare = || world.engine.prepare_put_record(&world.scope, "s", &entry, None);
+    let prepare = || world.engine.prepare_put_record(&world.scope, "s", PRINCIPAL, &entry, None);
     let prepared = prepare().expect("prepared");
     world.split("0", HALF).await.expect("split");
     let committed = world.engine.commit_put(prepared).await.expect("committed");
@@ -231,7 +240,7 @@ async fn a_put_that_has_to_be_prepared_again_does_not_pay_twice() {
     let world = World::new(2, settings).await;
     let data = vec![0; 600_000];
     let entries = [entry(0, b"small"), entry(HALF, &data)];
-    let prepare = || world.engine.prepare_put_records(&world.scope, "s", &entries);
+    let prepare = || world.engine.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
     let prepared = prepare().expect("prepared");
     world.split("0", 1 << 126).await.expect("split");
     assert_eq!(world.engine.commit_put(prepared).await.expect("committed"), None);
@@ -250,7 +259,8 @@ async fn numbers_of_children_are_higher_and_may_be_used_for_ordering() {
         let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
         assert!(number > last, "generation {generation}");
         let ordered = entry(u128::MAX, b"x");
-        let prepared = world.engine.prepare_put_record(&world.scope, "s", &ordered, Some(&number));
+        let prepared =
+            world.engine.prepare_put_record(&world.scope, "s", PRINCIPAL, &ordered, Some(&number));
         prepared.expect("a number that was given out is accepted");
         last = number;
         let at = u128::MAX - (u128::MAX >> generation);

@@ -7,7 +7,7 @@
 mod ring;
 
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, GetRequest, NewStream, PutEntry, PutOutcome,
+    Engine, EngineError, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
     RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
     StreamStatus,
 };
@@ -33,6 +33,7 @@ const OPEN_SHARDS_MAX: u32 = 12;
 /// A seed takes a fraction of a second.
 const SEED_PATIENCE: Duration = Duration::from_secs(60);
 const STREAM: &str = "s";
+const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 /// What one producer knows.
 #[derive(Debug, Default)]
@@ -112,7 +113,8 @@ impl Case {
             ..EngineSettings::default()
         };
         let disk = Arc::new(self.disk.clone());
-        let started = Engine::start(options, settings, disk, self.clock.clone()).await;
+        let started =
+            Engine::start(options, settings, disk, self.clock.clone(), Arc::new(NoKeys)).await;
         let engine = started.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
         Life { engine, stop: Arc::default(), running: JoinSet::new() }
     }
@@ -265,6 +267,7 @@ impl Case {
         loop {
             let request = GetRequest {
                 scope,
+                principal: PRINCIPAL,
                 iterator: &iterator,
                 stream: None,
                 records_max: 37,
@@ -316,7 +319,7 @@ async fn put(
         })
         .collect();
     let outcomes = loop {
-        let prepared = engine.prepare_put_records(scope, STREAM, &entries)?;
+        let prepared = engine.prepare_put_records(scope, STREAM, PRINCIPAL, &entries)?;
         if let Some(outcomes) = engine.commit_put(prepared).await? {
             break outcomes;
         }

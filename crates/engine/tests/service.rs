@@ -1,9 +1,9 @@
 //! The service through its public API, on a fake disk and a clock that the test moves.
 
 use anabranch_engine::{
-    AppendError, Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, PutEntry,
-    PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates, StartingPosition,
-    StoreOptions, StreamMode, StreamPageRequest,
+    AppendError, Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, NoKeys,
+    PutEntry, PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates,
+    StartingPosition, StoreOptions, StreamMode, StreamPageRequest,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 const START_MS: u64 = 1_700_000_000_000;
+const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 struct World {
     engine: Arc<Engine>,
@@ -63,7 +64,7 @@ impl World {
                 data: *data,
             })
             .collect();
-        let prepared = self.engine.prepare_put_records(&self.scope, name, &entries);
+        let prepared = self.engine.prepare_put_records(&self.scope, name, PRINCIPAL, &entries);
         let committed = self.engine.commit_put(prepared.expect("prepared")).await;
         committed.expect("committed").expect("no reshard")
     }
@@ -83,8 +84,14 @@ impl World {
     }
 
     async fn get(&self, iterator: &str, records_max: usize) -> Result<GetReply, EngineError> {
-        let request =
-            GetRequest { scope: &self.scope, iterator, stream: None, records_max, dry_run: false };
+        let request = GetRequest {
+            scope: &self.scope,
+            principal: PRINCIPAL,
+            iterator,
+            stream: None,
+            records_max,
+            dry_run: false,
+        };
         self.engine.get_records(request).await
     }
 
@@ -113,7 +120,8 @@ async fn start(
         ..StoreOptions::new(PathBuf::from("/data"))
     };
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let engine = Engine::start(options, settings.clone(), disk, clock.clone()).await;
+    let engine =
+        Engine::start(options, settings.clone(), disk, clock.clone(), Arc::new(NoKeys)).await;
     engine.expect("the engine starts")
 }
 
@@ -254,6 +262,7 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
     let stranger = Scope { account: Arc::from("999999999999"), region: world.scope.region.clone() };
     let request = GetRequest {
         scope: &stranger,
+        principal: PRINCIPAL,
         iterator: &iterator,
         stream: None,
         records_max: 1,
@@ -364,7 +373,7 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     let mut stored = 0;
     let error = loop {
         let entries = [entry()];
-        let prepared = world.engine.prepare_put_records(&world.scope, "s", &entries);
+        let prepared = world.engine.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
         match world.engine.commit_put(prepared.expect("prepared")).await {
             Ok(_) => stored += 1,
             Err(error) => break error,

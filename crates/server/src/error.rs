@@ -1,6 +1,6 @@
 //! The texts and types of the wire: the only place where an engine's error becomes an AWS error.
 
-use anabranch_engine::{AppendError, EngineError};
+use anabranch_engine::{AppendError, EngineError, KeyProblem, KeyRefusal, KeyUse};
 use anabranch_protocol::shape::{Constraint, Violation};
 use anabranch_protocol::{ErrorKind, WireError};
 
@@ -31,23 +31,6 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
         }
         E::ConsumerExists(consumer) => WireError::in_use(format!(
             "Consumer {} under stream {} already exists.",
-            consumer.name, consumer.stream
-        )),
-        E::ConsumerNotActive(consumer) => WireError::in_use(format!(
-            // The space before the comma is the service's.
-            "Consumer {} with creation timestamp {} under stream: {} , account {} is not in \
-             ACTIVE status.",
-            consumer.name,
-            consumer.created_secs,
-            consumer.stream.name,
-            consumer.stream.scope.account
-        )),
-        E::AlreadySubscribed { consumer, shard } => WireError::in_use(format!(
-            "Another active subscription exists for this consumer: {}:{}:{shard}:{}",
-            consumer.stream.scope.account, consumer.stream.name, consumer.name
-        )),
-        E::SubscribeRateExceeded { consumer, shard } => limit_exceeded(format!(
-            "Rate exceeded for consumer {} and shard {shard} in stream {}.",
             consumer.name, consumer.stream
         )),
         E::ConsumerLimit { stream, limit } => limit_exceeded(format!(
@@ -203,6 +186,24 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
              existing retention period ({current} hours). Use IncreaseRetentionPeriod API.",
             stream.name
         )),
+        E::Key(refusal) => key_refused(&refusal),
+        E::KeyNotInUse { stream, key_id } => WireError::invalid_argument(format!(
+            "KeyId {key_id} is not the key that stream {stream} is encrypted with."
+        )),
+        E::EncryptionLimit { stream, stops, limit } => {
+            let what = if stops { "StopStreamEncryption" } else { "StartStreamEncryption" };
+            limit_exceeded(format!(
+                "Stream {stream} has had {what} {limit} times in the last 24 hours, which is the \
+                 limit."
+            ))
+        }
+        E::DataKeyLimit { stream, limit } => limit_exceeded(format!(
+            "Stream {stream} has records under {limit} encryption keys, which is the limit."
+        )),
+        E::RecordNotAuthentic { .. } => {
+            tracing::error!(%error, "a record cannot be decrypted: the data are damaged");
+            WireError::bare(ErrorKind::InternalFailure)
+        }
         E::TagLimit { stream, limit } => WireError::invalid_argument(format!(
             "Failed to add tags to stream {stream} because a given stream cannot have more than \
              {limit} tags associated with it."
@@ -261,6 +262,56 @@ fn partition_key_missing(path: &str) -> WireError {
         "1 validation error detected: Value null at '{path}' failed to satisfy constraint: \
          Member must not be null"
     ))
+}
+
+/// The texts are those of KMS where they are known.
+fn key_refused(refusal: &KeyRefusal) -> WireError {
+    let KeyRefusal { problem, key, usage, principal, stream } = refusal;
+    let (kind, message) = match problem {
+        KeyProblem::NotFound if key.starts_with("arn:") => {
+            (ErrorKind::KmsNotFound, format!("Key '{key}' does not exist"))
+        }
+        KeyProblem::NotFound if key.starts_with("alias/") => {
+            (ErrorKind::KmsNotFound, format!("Alias {key} is not found."))
+        }
+        KeyProblem::NotFound => (ErrorKind::KmsNotFound, format!("Invalid keyId {key}")),
+        KeyProblem::Disabled => (ErrorKind::KmsDisabled, format!("{key} is disabled.")),
+        KeyProblem::PendingDeletion => {
+            (ErrorKind::KmsInvalidState, format!("{key} is pending deletion."))
+        }
+        KeyProblem::AccessDenied => match usage {
+            KeyUse::Encrypt => (
+                ErrorKind::KmsAccessDenied,
+                format!(
+                    "User: {principal} is not authorized to perform: kms:GenerateDataKey on \
+                     resource: {key}"
+                ),
+            ),
+            KeyUse::Decrypt => (
+                ErrorKind::KmsAccessDenied,
+                format!(
+                    "User {principal} is not authorized to decrypt records in stream {}",
+                    stream.name
+                ),
+            ),
+        },
+        KeyProblem::OptInRequired => (
+            ErrorKind::KmsOptInRequired,
+            "The AWS Access Key Id needs a subscription for the service".to_owned(),
+        ),
+        KeyProblem::Throttled => (
+            ErrorKind::KmsThrottling,
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your \
+             calls."
+                .to_owned(),
+        ),
+        KeyProblem::WrongMaterial => {
+            tracing::error!(%refusal, "the keyring has another key of the same name");
+            (ErrorKind::KmsInvalidState, format!("{key} did not encrypt the stream's data key."))
+        }
+        KeyProblem::Unavailable => return WireError::bare(ErrorKind::InternalFailure),
+    };
+    WireError::new(kind, message)
 }
 
 fn limit_exceeded(message: String) -> WireError {

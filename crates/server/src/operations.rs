@@ -4,16 +4,14 @@
 
 use crate::auth::{AuthError, Authenticator, Caller};
 use crate::call_rates::CallLimiter;
-use crate::event_reply::{EventBody, EventSource};
 use crate::ops::{self, Context, Operation};
 use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::{Kind, RequestError, Shape};
-use anabranch_protocol::{Codec, Encode, ErrorKind, WireError};
+use anabranch_protocol::shape::RequestError;
+use anabranch_protocol::{Codec, ErrorKind, WireError};
 use http::request::Parts;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// Name in the credential scope of signatures.
 const SERVICES: &[&str] = &["kinesis"];
@@ -111,7 +109,8 @@ operations! {
     RegisterStreamConsumer => register_stream_consumer,
     RemoveTagsFromStream => remove_tags_from_stream,
     SplitShard => split_shard,
-    SubscribeToShard => subscribe_to_shard,
+    StartStreamEncryption => start_stream_encryption,
+    StopStreamEncryption => stop_stream_encryption,
     UpdateAccountSettings => update_account_settings,
     UpdateMaxRecordSize => update_max_record_size,
     UpdateShardCount => update_shard_count,
@@ -137,8 +136,7 @@ operations! {
     "ReceiveDeadLetterQueueRecords",
     "ReceiveQueueRecords",
     "RestoreDeadLetterQueueRecords",
-    "StartStreamEncryption",
-    "StopStreamEncryption",
+    "SubscribeToShard",
     "TagResource",
     "UntagResource",
     "UpdateChannel",
@@ -150,40 +148,7 @@ operations! {
 
 /// An operation under way.
 pub(crate) type BoxedCall<'a> =
-    Pin<Box<dyn Future<Output = Result<Answered, WireError>> + Send + 'a>>;
-
-/// What an operation answered.
-pub(crate) enum Answered {
-    /// The body, in the codec of the request.
-    Body(Vec<u8>),
-    /// A stream of events, whatever the codec of the request.
-    Events(EventBody),
-}
-
-/// What operations answer with: a value that becomes the body, or a source of events.
-pub(crate) trait Answer: Shape + Send {
-    /// Makes it an answer.
-    fn into_answered(self, call: Call<'_>) -> Answered;
-}
-
-impl<T: Encode + Shape + Send> Answer for T {
-    fn into_answered(self, call: Call<'_>) -> Answered {
-        Answered::Body(call.codec.encode_reply(&self))
-    }
-}
-
-/// A source of events as the answer of an operation.
-pub(crate) struct Events<S>(pub(crate) S);
-
-impl<S: Shape> Shape for Events<S> {
-    const KIND: Kind = S::KIND;
-}
-
-impl<S: EventSource + Shape> Answer for Events<S> {
-    fn into_answered(self, call: Call<'_>) -> Answered {
-        Answered::Events(EventBody::new(self.0, call.stopping.clone()))
-    }
-}
+    Pin<Box<dyn Future<Output = Result<Vec<u8>, WireError>> + Send + 'a>>;
 
 /// A request whose operation is known.
 #[derive(Clone, Copy)]
@@ -194,8 +159,6 @@ pub(crate) struct Call<'a> {
     pub(crate) engine: &'a Arc<Engine>,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
-    /// Turns true when the server stops.
-    pub(crate) stopping: &'a watch::Receiver<bool>,
 }
 
 impl Call<'_> {
@@ -209,7 +172,7 @@ impl Call<'_> {
 
 /// The order of checks is the service's: a body that does not parse, then the caller, then types
 /// and constraints, then the operation.
-async fn run<O: Operation>(call: Call<'_>) -> Result<Answered, WireError> {
+async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
     let decoded = call.codec.decode_input::<O::Input<'_>>(call.body);
     if let Err(error @ RequestError::Malformed) = decoded {
         return Err(error.into());
@@ -219,7 +182,7 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Answered, WireError> {
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
     let context = Context { engine: call.engine, caller: &caller, scope, calls: call.calls };
     let output = O::run(&context, input).await?;
-    Ok(output.into_answered(call))
+    Ok(call.codec.encode_reply(&output))
 }
 
 /// The error for a target of the service that is not there yet.

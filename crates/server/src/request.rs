@@ -7,7 +7,7 @@ use crate::admin;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::call_rates::CallLimiter;
-use crate::operations::{self, Answered, Call, Target};
+use crate::operations::{self, Call, Target};
 use crate::reply::{self, Reply};
 use anabranch_engine::Engine;
 use anabranch_protocol::{Codec, ErrorKind, WireError};
@@ -15,7 +15,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 const CORAL_PREFIX: &str = "com.amazon.coral.service#";
@@ -27,8 +26,6 @@ pub(crate) struct FrontDoor {
     pub(crate) authenticator: Authenticator,
     pub(crate) bodies: BodyMemory,
     pub(crate) calls: CallLimiter,
-    /// Turns true when the server stops.
-    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl FrontDoor {
@@ -70,8 +67,7 @@ impl FrontDoor {
             ContentKind::Other => return undetermined(),
         };
         match self.call(parts, codec, target, body).await {
-            Ok(Answered::Body(body)) => reply::success(codec, body),
-            Ok(Answered::Events(body)) => reply::events(body),
+            Ok(body) => reply::success(codec, body),
             Err(error) => reply::error(codec, &error),
         }
     }
@@ -82,7 +78,7 @@ impl FrontDoor {
         codec: Codec,
         target: Option<Target>,
         body: &[u8],
-    ) -> Result<Answered, WireError> {
+    ) -> Result<Vec<u8>, WireError> {
         let call = Call {
             authenticator: &self.authenticator,
             calls: &self.calls,
@@ -90,7 +86,6 @@ impl FrontDoor {
             engine: &self.engine,
             codec,
             body,
-            stopping: &self.stopping,
         };
         if let Some(Target::Supported(name)) = target {
             return operations::call(name, call).await;

@@ -4,6 +4,7 @@ use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, Cr
 use crate::body::BodyMemory;
 use crate::call_rates::CallLimiter;
 use crate::connection;
+use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::request::FrontDoor;
 use crate::settings::{Access, ServerSettings, TlsSettings};
 use crate::tls::{self, TlsError};
@@ -36,6 +37,9 @@ pub enum ServeError {
     /// The credentials cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// The keyring cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -89,15 +93,16 @@ pub async fn start(
     let listen_error = |error| ServeError::Listen { address: settings.listen, error };
     let listener = listen(settings.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
-    let engine = Engine::start(settings.store, settings.engine, disk, clock).await?;
-    let (stop, stopped) = watch::channel(false);
+    let keyring = KeyStore::open(KeyringFile::new(settings.keyring), clock.clone())?;
+    let keyring = Arc::new(keyring);
+    let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
     let door = Arc::new(FrontDoor {
         engine: engine.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         calls: CallLimiter::new(settings.limit_calls),
-        stopping: stopped.clone(),
     });
+    let (stop, stopped) = watch::channel(false);
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     Ok(RunningServer {
         address,

@@ -52,6 +52,8 @@ pub struct ServerSettings {
     pub body_memory_bytes: u64,
     /// Whether control operations are limited to Amazon's numbers of calls a second.
     pub limit_calls: bool,
+    /// File of the keys that streams can be encrypted with; need not exist.
+    pub keyring: PathBuf,
     /// The log.
     pub store: StoreOptions,
     /// The service.

@@ -53,6 +53,7 @@ struct StreamLine {
     name: String,
     open_shards: usize,
     retention_hours: u32,
+    key_id: Option<String>,
     is_deleting: bool,
 }
 
@@ -65,6 +66,7 @@ fn describe_streams(catalog: &Catalog) -> Vec<StreamLine> {
             name: stream.reference.name.to_string(),
             open_shards: stream.open.len(),
             retention_hours: stream.retention.hours,
+            key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
             is_deleting: stream.gone_at_ms.is_some(),
         })
         .collect();
@@ -82,6 +84,7 @@ fn to_json(report: &Report, streams: &[StreamLine], damage: &[String]) -> serde_
                 "name": stream.name,
                 "open_shards": stream.open_shards,
                 "retention_hours": stream.retention_hours,
+                "key_id": stream.key_id,
                 "deleting": stream.is_deleting,
             })
         })
@@ -127,7 +130,8 @@ fn to_text(report: &Report, streams: &[StreamLine], damage: &[String]) -> String
         let columns: Vec<_> = names.iter().map(|name| (*name, Align::Left)).collect();
         Table::new(&columns)
     };
-    let mut shown = left(&["ACCOUNT", "REGION", "STREAM", "OPEN SHARDS", "RETENTION", "STATE"]);
+    let mut shown =
+        left(&["ACCOUNT", "REGION", "STREAM", "OPEN SHARDS", "RETENTION", "KEY", "STATE"]);
     for stream in streams {
         shown.row(vec![
             stream.account.clone(),
@@ -135,6 +139,7 @@ fn to_text(report: &Report, streams: &[StreamLine], damage: &[String]) -> String
             stream.name.clone(),
             stream.open_shards.to_string(),
             format!("{} h", stream.retention_hours),
+            stream.key_id.clone().unwrap_or_default(),
             if stream.is_deleting { "DELETING" } else { "" }.to_owned(),
         ]);
     }

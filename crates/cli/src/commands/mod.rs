@@ -8,6 +8,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod credentials;
 pub(crate) mod inspect;
+pub(crate) mod keys;
 pub(crate) mod put;
 pub(crate) mod serve;
 pub(crate) mod shards;

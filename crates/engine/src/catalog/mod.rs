@@ -6,6 +6,7 @@
 mod capacity;
 pub mod command;
 mod consumer;
+mod encryption;
 mod reshard;
 mod snapshot;
 
@@ -19,7 +20,6 @@ use anabranch_storage::{Gate, RecoveredCommand};
 use command::{Command, CreateStream};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tokio::sync::watch;
 
 pub use command::CommandError;
 
@@ -175,6 +175,8 @@ impl Catalog {
                 stream.shard_metrics = ShardMetrics::from_bits(set.metrics);
             }),
             Command::SetCommitment(set) => self.set_commitment(set),
+            Command::StartEncryption(start) => self.start_encryption(start, place),
+            Command::StopEncryption(stop) => self.stop_encryption(stop, place),
         }
     }
 
@@ -198,7 +200,7 @@ impl Catalog {
             mode_switches_ms: Vec::new(),
             warm_mibps: create.warm_mibps.unwrap_or(0),
             shard_metrics: ShardMetrics::default(),
-            changed: watch::Sender::default(),
+            encryption: Default::default(),
             shards: Vec::new(),
             open: Vec::new(),
         };
@@ -230,16 +232,13 @@ impl Catalog {
         if let Some(stream) = self.by_number.get(&number) {
             let mut changed = Stream::clone(stream);
             change(&mut changed);
-            let watchers = changed.changed.clone();
             self.insert(changed);
-            watchers.send_replace(());
         }
     }
 
     fn purge_stream(&mut self, number: u32) {
         let Some(stream) = self.by_number.remove(&number) else { return };
         self.purged_streams += 1;
-        stream.changed.send_replace(());
         let StreamRef { scope, name } = &stream.reference;
         if let Some(streams) = self.by_name.get_mut(scope)
             && streams.get(name).is_some_and(|named| named.number == number)

@@ -1,6 +1,7 @@
 //! The catalog's snapshot: a CBOR array in minicbor's indexed form, like the commands.
 
 use super::command::{CommandError, Distribution, Mode};
+use super::encryption::EncryptionState;
 use super::{Catalog, slot};
 use crate::consumer::Consumer;
 use crate::monitoring::ShardMetrics;
@@ -13,7 +14,6 @@ use anabranch_model::{Commitment, Shard, ShardId};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 #[derive(Encode, Decode)]
 struct CatalogState {
@@ -85,6 +85,8 @@ struct StreamState {
     warm_mibps: Option<u32>,
     #[n(21)]
     shard_metrics: Option<u8>,
+    #[n(25)]
+    encryption: Option<EncryptionState>,
 }
 
 #[derive(Encode, Decode)]
@@ -171,6 +173,7 @@ fn encode_stream(stream: &Stream) -> StreamState {
         mode_switches_ms: Some(stream.mode_switches_ms.clone()),
         warm_mibps: Some(stream.warm_mibps),
         shard_metrics: Some(stream.shard_metrics.bits()),
+        encryption: EncryptionState::of(&stream.encryption),
     }
 }
 
@@ -243,7 +246,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         mode_switches_ms: state.mode_switches_ms.unwrap_or_default(),
         warm_mibps: state.warm_mibps.unwrap_or(0),
         shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
-        changed: watch::Sender::default(),
+        encryption: state.encryption.map(Into::into).unwrap_or_default(),
         shards: Vec::new(),
         open: Vec::new(),
     };

@@ -34,6 +34,17 @@ fn register(stream: u32, name: &str) -> Command {
     })
 }
 
+fn start_encryption(stream: u32, data_key: u32) -> Command {
+    Command::StartEncryption(command::StartEncryption {
+        stream,
+        data_key,
+        key_id: "alias/k".into(),
+        key_arn: "arn:aws:kms:us-east-1:123456789012:key/k".into(),
+        wrapped: vec![data_key as u8; 4],
+        transition_ms: 20,
+    })
+}
+
 fn story() -> Vec<Command> {
     [
         Command::InstallSecret(command::InstallSecret { secret: vec![7; 32] }),
@@ -71,6 +82,10 @@ fn story() -> Vec<Command> {
             started_ms: Some(5_000),
             ends_ms: None,
         }),
+        start_encryption(2, 0),
+        start_encryption(2, 1),
+        Command::StopEncryption(command::StopEncryption { stream: 2, transition_ms: 20 }),
+        start_encryption(2, 2),
     ]
     .into_iter()
     .chain(reshards())

@@ -22,6 +22,7 @@ use http::request::Parts;
 pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredential};
 pub use secret::Secret;
 pub use store::CredentialStore;
+pub(crate) use store::FileVersion;
 
 use intern::Interner;
 

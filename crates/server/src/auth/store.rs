@@ -32,7 +32,7 @@ pub struct CredentialStore {
 /// What changes when a file changes. The time of the last status change is part of it, because
 /// `chmod` can turn a refused file into a good one and touches nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileVersion {
+pub(crate) struct FileVersion {
     device: u64,
     inode: u64,
     len: u64,
@@ -41,7 +41,7 @@ struct FileVersion {
 }
 
 impl FileVersion {
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
             device: metadata.dev(),

@@ -2,7 +2,7 @@
 
 use super::shapes::{
     EncryptionType, EnhancedMetrics, Shard, StreamModeDetails, StreamStatus, creation_time,
-    enhanced_monitoring, integer, status,
+    encryption_type, enhanced_monitoring, integer, status,
 };
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
@@ -101,7 +101,7 @@ fn describe(
         retention_period_hours: integer(stream.retention.hours.into()),
         stream_creation_timestamp: creation_time(stream),
         enhanced_monitoring: enhanced_monitoring(stream),
-        encryption_type: Some(EncryptionType::None),
-        key_id: None,
+        encryption_type: Some(encryption_type(stream)),
+        key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::shapes::{
     EncryptionType, EnhancedMetrics, RecordDistributionStrategy, StreamModeDetails, StreamStatus,
-    WarmThroughputObject, creation_time, enhanced_monitoring, integer, status,
+    WarmThroughputObject, creation_time, encryption_type, enhanced_monitoring, integer, status,
 };
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
@@ -92,8 +92,8 @@ fn summarise(engine: &Engine, stream: &Stream) -> StreamDescriptionSummary {
         retention_period_hours: integer(stream.retention.hours.into()),
         stream_creation_timestamp: creation_time(stream),
         enhanced_monitoring: enhanced_monitoring(stream),
-        encryption_type: Some(EncryptionType::None),
-        key_id: None,
+        encryption_type: Some(encryption_type(stream)),
+        key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
         open_shard_count: integer(open_shards as u64),
         consumer_count: Some(integer(consumers as u64)),
         warm_throughput: engine.warm_throughput(stream).map(WarmThroughputObject::from),

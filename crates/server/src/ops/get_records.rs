@@ -4,7 +4,7 @@ use super::shapes::{ChildShard, EncryptionType, long};
 use super::{Context, Operation, dry_run_succeeded, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
-use anabranch_engine::{GetReply, GetRequest, Records, RunSlice};
+use anabranch_engine::{GetReply, GetRequest, OpenRun, Records};
 use anabranch_model::{Shard as ModelShard, limits};
 use anabranch_protocol::shape::{Kind, Rule, Shape, rules::*};
 use anabranch_protocol::{Encode, ErrorKind, Timestamp, WireError, Writer, input, output};
@@ -55,7 +55,8 @@ const RECORD_JSON_BYTES: usize = 192;
 impl Encode for GetRecordsOutput {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let reply = &self.0;
-        writer.reserve(512 + json_bytes(&reply.runs));
+        let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_JSON_BYTES;
+        writer.reserve(512 + reply.runs.iter().map(bytes).sum::<usize>());
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -79,14 +80,7 @@ impl Encode for GetRecordsOutput {
     }
 }
 
-/// About how many bytes of JSON the records take.
-pub(super) fn json_bytes(runs: &[RunSlice]) -> usize {
-    let bytes = |run: &RunSlice| run.body.len() * 4 / 3 + run.count as usize * RECORD_JSON_BYTES;
-    runs.iter().map(bytes).sum()
-}
-
-/// Writes a run's records as items of the list that is begun.
-pub(super) fn encode_run<W: Writer>(shard: &ModelShard, run: &RunSlice, writer: &mut W) {
+fn encode_run<W: Writer>(shard: &ModelShard, run: &OpenRun, writer: &mut W) {
     let mut number = shard.sequence_number(run.first_index, run.arrival_ms).decimal();
     let arrival = Timestamp(long(run.arrival_ms));
     for record in Records::new(&run.body) {
@@ -100,6 +94,10 @@ pub(super) fn encode_run<W: Writer>(shard: &ModelShard, run: &RunSlice, writer: 
         if let Some(key) = record.partition_key {
             writer.key("PartitionKey");
             writer.string(key);
+        }
+        if run.is_encrypted {
+            writer.key("EncryptionType");
+            writer.string(EncryptionType::Kms.as_str());
         }
         writer.end_map();
         number = number.next_index();
@@ -136,6 +134,7 @@ impl Operation for GetRecords {
         let dry_run = input.dry_run == Some(true);
         let request = GetRequest {
             scope: &context.scope,
+            principal: &context.caller.principal_arn,
             iterator: &input.shard_iterator,
             stream: stream.as_ref().map(|stream| &*stream.name),
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),

@@ -29,7 +29,8 @@ pub(crate) mod put_records;
 pub(crate) mod register_stream_consumer;
 pub(crate) mod remove_tags_from_stream;
 pub(crate) mod split_shard;
-pub(crate) mod subscribe_to_shard;
+pub(crate) mod start_stream_encryption;
+pub(crate) mod stop_stream_encryption;
 pub(crate) mod update_account_settings;
 pub(crate) mod update_max_record_size;
 pub(crate) mod update_shard_count;
@@ -39,10 +40,9 @@ pub(crate) mod update_stream_warm_throughput;
 
 use crate::auth::Caller;
 use crate::call_rates::{CallLimiter, CallRate};
-use crate::operations::Answer;
 use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::Structure;
-use anabranch_protocol::{Decode, ErrorKind, WireError};
+use anabranch_protocol::shape::{Shape, Structure};
+use anabranch_protocol::{Decode, Encode, ErrorKind, WireError};
 use std::sync::Arc;
 
 /// What a handler works with.
@@ -98,8 +98,8 @@ pub(crate) trait Operation {
     const ERRORS: &'static [ErrorKind];
     /// What it is asked.
     type Input<'a>: Decode<'a> + Structure + Send;
-    /// What it answers; `()` for an empty body, [`crate::operations::Events`] for a stream.
-    type Output: Answer;
+    /// What it answers; `()` for an empty body.
+    type Output: Encode + Shape + Send;
 
     /// Does it.
     fn run<'a>(

@@ -68,22 +68,25 @@ impl Operation for PutRecord {
             data: BlobPayload::new(input.data),
         };
         let engine = context.engine;
-        let outcomes = loop {
-            let ordering = input.sequence_number_for_ordering.as_deref();
-            let prepared = engine.prepare_put_record(&named.scope, &named.name, &entry, ordering);
+        let principal = &context.caller.principal_arn;
+        let ordering = input.sequence_number_for_ordering.as_deref();
+        let (outcomes, is_encrypted) = loop {
+            let prepared =
+                engine.prepare_put_record(&named.scope, &named.name, principal, &entry, ordering);
             let prepared = prepared.map_err(single_put_to_wire)?;
             if input.dry_run == Some(true) {
                 return Err(dry_run_succeeded());
             }
+            let is_encrypted = prepared.is_encrypted();
             if let Some(outcomes) = engine.commit_put(prepared).await.map_err(to_wire)? {
-                break outcomes;
+                break (outcomes, is_encrypted);
             }
         };
         match outcomes[0] {
             PutOutcome::Stored { shard, sequence_number } => Ok(PutRecordOutput {
                 shard_id: shard.to_string(),
                 sequence_number: sequence_number.iter().map(|digit| char::from(*digit)).collect(),
-                encryption_type: None,
+                encryption_type: is_encrypted.then_some(EncryptionType::Kms),
             }),
             // The engine reports a throttled single put as an error.
             PutOutcome::Throttled { .. } => Err(WireError::bare(ErrorKind::InternalFailure)),

@@ -35,6 +35,7 @@ pub(crate) struct PutRecordsOutput {
     /// Name and account, for the texts of throttled records.
     stream: String,
     outcomes: Vec<EntryOutcome>,
+    is_encrypted: bool,
 }
 
 /// What became of one record.
@@ -84,6 +85,10 @@ impl Encode for PutRecordsOutput {
             writer.end_map();
         }
         writer.end_list();
+        if self.is_encrypted {
+            writer.key("EncryptionType");
+            writer.string(EncryptionType::Kms.as_str());
+        }
         writer.end_map();
     }
 }
@@ -144,14 +149,18 @@ impl Operation for PutRecords {
         let named = naming::stream::<Self>(context, name, arn)?;
         let dry_run = input.dry_run == Some(true);
         let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        let stored = loop {
-            let prepared = context.engine.prepare_put_records(&named.scope, &named.name, &entries);
+        let principal = &context.caller.principal_arn;
+        let (stored, is_encrypted) = loop {
+            let engine = context.engine;
+            let prepared =
+                engine.prepare_put_records(&named.scope, &named.name, principal, &entries);
             let prepared = prepared.map_err(to_wire)?;
             if dry_run {
                 return Err(dry_run_succeeded());
             }
-            if let Some(outcomes) = context.engine.commit_put(prepared).await.transpose() {
-                break outcomes;
+            let is_encrypted = prepared.is_encrypted();
+            if let Some(outcomes) = engine.commit_put(prepared).await.transpose() {
+                break (outcomes, is_encrypted);
             }
         };
         let outcomes = match stored {
@@ -165,7 +174,7 @@ impl Operation for PutRecords {
             }
             Err(error) => return Err(to_wire(error)),
         };
-        Ok(PutRecordsOutput { stream: named.to_string(), outcomes })
+        Ok(PutRecordsOutput { stream: named.to_string(), outcomes, is_encrypted })
     }
 }
 

@@ -272,6 +272,14 @@ pub(super) fn creation_time(stream: &engine::Stream) -> Timestamp {
     Timestamp((stream.created_ms / 1000 * 1000).cast_signed())
 }
 
+/// How what is put into a stream now is encrypted.
+pub(super) fn encryption_type(stream: &engine::Stream) -> EncryptionType {
+    match stream.encryption.key_id {
+        Some(_) => EncryptionType::Kms,
+        None => EncryptionType::None,
+    }
+}
+
 /// The metrics that are on.
 pub(super) fn enhanced_monitoring(stream: &engine::Stream) -> Vec<EnhancedMetrics> {
     let metrics = metrics_names(stream.shard_metrics);

@@ -6,11 +6,13 @@
 
 mod capacity;
 mod consumer;
+mod encryption;
 mod reshard;
 mod stream;
 
 pub use capacity::*;
 pub use consumer::*;
+pub use encryption::*;
 pub use reshard::*;
 pub use stream::*;
 
@@ -82,6 +84,12 @@ pub enum Command {
     /// Sets an account's billing commitment.
     #[n(35)]
     SetCommitment(#[n(0)] SetCommitment),
+    /// Encrypts what is put from now on, under a new data key.
+    #[n(40)]
+    StartEncryption(#[n(0)] StartEncryption),
+    /// Stops encrypting.
+    #[n(41)]
+    StopEncryption(#[n(0)] StopEncryption),
 }
 
 impl Command {

@@ -1,0 +1,224 @@
+use super::*;
+use anabranch_engine::{DataKeyBytes, KeyProblem, Keyring, Scope};
+use anabranch_env::ManualClock;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+const NOW_MS: u64 = 1_700_000_000_000;
+const NOW_SECS: i64 = 1_700_000_000;
+const ALICE: &str = "arn:aws:iam::123456789012:user/alice";
+const STRANGER: &str = "arn:aws:iam::999999999999:user/stranger";
+
+struct World {
+    file: KeyringFile,
+    clock: Arc<ManualClock>,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = KeyringFile::new(directory.path().join("keyring.toml"));
+        Self { file, clock: Arc::new(ManualClock::at_ms(NOW_MS)), _directory: directory }
+    }
+
+    fn store(&self) -> KeyStore {
+        KeyStore::open(self.file.clone(), self.clock.clone()).expect("opened")
+    }
+
+    /// Changes the file and lets the second pass after which a store looks at it.
+    fn change(&self, change: impl FnOnce(&mut Vec<CustomerKey>)) {
+        let now_secs = (anabranch_env::Clock::now_ms(&*self.clock) / 1000).cast_signed();
+        let changed = self.file.change(now_secs, |keys| {
+            change(keys);
+            Ok::<_, KeyringError>(())
+        });
+        changed.expect("changed");
+        self.clock.advance_ms(1000);
+    }
+
+    fn add(&self) -> CustomerKey {
+        let mut key = CustomerKey::new("123456789012", "us-east-1", NOW_SECS);
+        key.aliases.push("alias/orders".to_owned());
+        self.change(|keys| keys.push(key.clone()));
+        key
+    }
+}
+
+fn scope(account: &str, region: &str) -> Scope {
+    Scope { account: Arc::from(account), region: Arc::from(region) }
+}
+
+fn data_key() -> DataKeyBytes {
+    DataKeyBytes::new([9; 32])
+}
+
+#[test]
+fn a_key_is_found_by_its_four_names_in_its_account_and_region() {
+    let world = World::new();
+    let store = world.store();
+    let key = CustomerKey::new("123456789012", "us-east-1", NOW_SECS);
+    let key = CustomerKey { aliases: vec!["alias/orders".to_owned()], ..key };
+    let added = world.file.change(NOW_SECS, |keys| {
+        keys.push(key.clone());
+        Ok::<_, KeyringError>(())
+    });
+    added.expect("added; the store finds it without waiting");
+    let caller = scope("123456789012", "us-east-1");
+    let alias_arn = "arn:aws:kms:us-east-1:123456789012:alias/orders";
+    for name in [&*key.id, &key.arn(), "alias/orders", alias_arn] {
+        assert_eq!(store.resolve(&caller, name).as_deref(), Ok(&*key.arn()), "{name}");
+    }
+    // ARNs name their account, short names the caller's.
+    let other = scope("999999999999", "us-east-1");
+    assert_eq!(store.resolve(&other, alias_arn).as_deref(), Ok(&*key.arn()));
+    assert_eq!(store.resolve(&other, "alias/orders"), Err(KeyProblem::NotFound));
+    assert_eq!(store.resolve(&other, &key.id), Err(KeyProblem::NotFound));
+    let far = scope("123456789012", "eu-west-1");
+    for name in [&*key.id, &key.arn(), "alias/orders", alias_arn, "alias/none", "arn:x"] {
+        assert_eq!(store.resolve(&far, name), Err(KeyProblem::NotFound), "{name}");
+    }
+}
+
+#[test]
+fn the_service_key_is_made_once_for_each_account_and_region() {
+    let world = World::new();
+    let store = world.store();
+    let caller = scope("123456789012", "us-east-1");
+    let first = store.resolve(&caller, SERVICE_ALIAS).expect("made");
+    assert_eq!(store.resolve(&caller, SERVICE_ALIAS).as_ref(), Ok(&first));
+    let by_arn = "arn:aws:kms:us-east-1:123456789012:alias/aws/kinesis";
+    assert_eq!(store.resolve(&caller, by_arn).as_ref(), Ok(&first));
+    let other = store.resolve(&scope("123456789012", "eu-west-1"), SERVICE_ALIAS).expect("made");
+    assert_ne!(first, other);
+    // Another account's service key is not made by naming it.
+    let foreign = "arn:aws:kms:us-east-1:999999999999:alias/aws/kinesis";
+    assert_eq!(store.resolve(&caller, foreign), Err(KeyProblem::NotFound));
+    assert_eq!(world.store().resolve(&caller, SERVICE_ALIAS).as_ref(), Ok(&first), "durable");
+    let mode = fs::metadata(world.file.path()).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(store.permit(&first, ALICE), Ok(()));
+}
+
+#[test]
+fn a_running_store_follows_its_file() {
+    let world = World::new();
+    let store = world.store();
+    let mut key = world.add();
+    let arn = key.arn();
+    assert_eq!(store.permit(&arn, ALICE), Ok(()), "a new file is noticed");
+    let before = store.generation();
+    let states = [
+        (KeyState::Disabled, None, KeyProblem::Disabled),
+        (KeyState::PendingDeletion, Some(NOW_SECS + 3600), KeyProblem::PendingDeletion),
+        (KeyState::OptInRequired, None, KeyProblem::OptInRequired),
+    ];
+    for (state, delete_at, problem) in states {
+        (key.state, key.delete_at) = (state, delete_at);
+        world.change(|keys| keys[0] = key.clone());
+        assert_eq!(store.permit(&arn, ALICE), Err(problem));
+    }
+    assert_ne!(store.generation(), before);
+    (key.state, key.delete_at) = (KeyState::Enabled, None);
+    key.principals = vec![STRANGER.to_owned()];
+    world.change(|keys| keys[0] = key.clone());
+    assert_eq!(store.permit(&arn, ALICE), Err(KeyProblem::AccessDenied));
+    assert_eq!(store.permit(&arn, STRANGER), Ok(()));
+    key.principals = vec!["arn:aws:iam::123456789012:root".to_owned()];
+    world.change(|keys| keys[0] = key.clone());
+    assert_eq!(store.permit(&arn, ALICE), Ok(()), "root stands for the account");
+    assert_eq!(store.permit(&arn, STRANGER), Err(KeyProblem::AccessDenied));
+    // A wrong file leaves the keys in force, a missing one takes them away.
+    fs::write(world.file.path(), "key = 7").expect("written");
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&arn, ALICE), Ok(()));
+    fs::remove_file(world.file.path()).expect("removed");
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&arn, ALICE), Err(KeyProblem::NotFound));
+}
+
+#[test]
+fn a_key_is_gone_when_its_waiting_time_is_over() {
+    let world = World::new();
+    let key = world.add();
+    world.change(|keys| {
+        keys[0].state = KeyState::PendingDeletion;
+        keys[0].delete_at = Some(NOW_SECS + 60);
+    });
+    let store = world.store();
+    assert_eq!(store.permit(&key.arn(), ALICE), Err(KeyProblem::PendingDeletion));
+    world.clock.advance_ms(60_000);
+    assert_eq!(store.permit(&key.arn(), ALICE), Err(KeyProblem::NotFound));
+    world.change(|_| {});
+    assert!(world.file.load().expect("read").is_empty(), "and its material with the next change");
+}
+
+#[test]
+fn requests_over_the_rate_of_a_key_are_throttled() {
+    let world = World::new();
+    let key = world.add();
+    world.change(|keys| keys[0].requests_per_second = Some(2));
+    let store = world.store();
+    let outcomes: Vec<_> = (0..3).map(|_| store.permit(&key.arn(), ALICE)).collect();
+    assert_eq!(outcomes, [Ok(()), Ok(()), Err(KeyProblem::Throttled)]);
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&key.arn(), ALICE), Ok(()));
+}
+
+#[test]
+fn data_keys_unwrap_after_a_rotation_and_only_in_their_context() {
+    let world = World::new();
+    let (key, other) = (world.add(), CustomerKey::new("123456789012", "us-east-1", NOW_SECS));
+    world.change(|keys| keys.push(other.clone()));
+    let store = world.store();
+    let wrapped = store.wrap(&key.arn(), b"context", &data_key()).expect("wrapped");
+    assert!(!wrapped.windows(8).any(|window| window == [9; 8]));
+    world.change(|keys| keys[0].material.push(Material::random()));
+    let store = world.store();
+    assert_eq!(store.unwrap(&key.arn(), b"context", &wrapped), Ok(data_key()));
+    let newer = store.wrap(&key.arn(), b"context", &data_key()).expect("wrapped");
+    assert_eq!(store.unwrap(&key.arn(), b"context", &newer), Ok(data_key()));
+    assert_eq!((wrapped[1], newer[1]), (0, 1), "the newest material wraps");
+    let wrong = Err(KeyProblem::WrongMaterial);
+    assert_eq!(store.unwrap(&key.arn(), b"another", &wrapped), wrong);
+    assert_eq!(store.unwrap(&other.arn(), b"context", &wrapped), wrong);
+    for bit in 0..wrapped.len() * 8 {
+        let mut forged = wrapped.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(store.unwrap(&key.arn(), b"context", &forged), wrong, "bit {bit}");
+    }
+    for len in 0..wrapped.len() {
+        assert_eq!(store.unwrap(&key.arn(), b"context", &wrapped[..len]), wrong);
+    }
+}
+
+#[test]
+fn files_that_are_open_to_others_or_wrong_are_refused_without_showing_material() {
+    let world = World::new();
+    world.add();
+    let path = world.file.path();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).expect("set");
+    assert!(matches!(world.file.load(), Err(KeyringError::OpenToOthers { mode: 0o640, .. })));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set");
+    let text = fs::read_to_string(path).expect("read");
+    let material = text.split('"').find(|part| part.len() == 44).expect("base64").to_owned();
+    let changes = [
+        (format!("\"{material}\""), "\"c2hvcnQ=\"".to_owned()),
+        ("state = \"enabled\"".to_owned(), "state = \"on\"".to_owned()),
+        ("state = \"enabled\"".to_owned(), "state = \"pending-deletion\"".to_owned()),
+        ("alias/orders".to_owned(), "orders".to_owned()),
+        ("123456789012".to_owned(), "12345".to_owned()),
+        (format!("[\"{material}\"]"), "[]".to_owned()),
+        (format!("\"{material}\""), format!("\"{material}\", {material}")),
+    ];
+    for (from, to) in changes {
+        assert!(text.contains(&from), "{from}");
+        fs::write(path, text.replace(&from, &to)).expect("written");
+        let error = world.file.load().expect_err("refused").to_string();
+        assert!(!error.contains(&material[..20]), "{error}");
+    }
+    fs::write(path, format!("{text}\n{text}")).expect("written");
+    let error = world.file.load().expect_err("refused").to_string();
+    assert!(error.contains("taken"), "{error}");
+}
