@@ -131,6 +131,44 @@ def test_streams_are_made_and_deleted(cli, client):
     assert name not in cli("streams", "list", "--json").decode()
 
 
+def test_shards_are_split_merged_and_scaled(cli, client, make_stream):
+    name = make_stream(2)
+    cli("streams", "split", name, "shardId-000000000001", "--wait")
+    cli("streams", "merge", name, "shardId-000000000000", "shardId-000000000002", "--wait")
+    cli("streams", "split", name, "shardId-000000000004", "--at", str(2**126), "--wait")
+    cli("streams", "scale", name, "--shards", "5", "--wait")
+    rows = [json.loads(line) for line in cli("shards", name, "--open", "--json").splitlines()]
+    assert [round(row["sharePercent"]) for row in rows] == [20] * 5
+    table = cli("shards", name).decode()
+    assert table.count("CLOSED") == len(table.splitlines()) - 6
+
+
+def test_tail_reads_parents_before_their_children(server, cli, client, stream):
+    process = subprocess.Popen(
+        [binary(), "tail", "--endpoint", server.endpoint, stream, "--from", "trim-horizon"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**clean_environment(), **ENVIRONMENT})
+    expected = []
+    try:
+        for index in range(3):
+            for number in range(10):
+                expected.append(b"%d" % (index * 10 + number))
+                client.put_record(StreamName=stream, Data=expected[-1], PartitionKey="one key")
+            client.update_shard_count(
+                StreamName=stream, TargetShardCount=2 - index % 2, ScalingType="UNIFORM_SCALING")
+            streams.wait_active(client, stream)
+        found = b""
+        while found.count(b"\n") < len(expected):
+            assert select.select([process.stdout], [], [], 30)[0], found
+            found += os.read(process.stdout.fileno(), 65536)
+        assert found.split() == expected
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert cli("tail", stream, "--from", "trim-horizon", "--no-follow").split() == expected
+
+
 def test_an_error_is_one_clear_line(server):
     result = run_cli("tail", "--endpoint", server.endpoint, "not-there", "--no-follow",
                      env=ENVIRONMENT)

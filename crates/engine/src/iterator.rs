@@ -93,8 +93,7 @@ impl Engine {
             stream: reference(),
             shard: shard.to_owned(),
         })?;
-        let now_ms = self.now_ms();
-        let slot = stream.visible_shards(now_ms).find(|slot| slot.shard.id == id);
+        let slot = stream.visible_shard(id, self.now_ms());
         slot.ok_or_else(|| EngineError::ShardNotFound { stream: reference(), shard: id })
     }
 

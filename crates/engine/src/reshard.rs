@@ -309,7 +309,7 @@ fn open_shard<'a>(
 ) -> Result<&'a Arc<ShardSlot>, EngineError> {
     let reference = || stream.reference.clone();
     let id = ShardId::parse_lenient(text);
-    let slot = id.and_then(|id| stream.visible_shards(now_ms).find(|slot| slot.shard.id == id));
+    let slot = id.and_then(|id| stream.visible_shard(id, now_ms));
     match slot {
         Some(slot) if slot.shard.is_open() => Ok(slot),
         Some(slot) => Err(EngineError::ShardClosed { stream: reference(), shard: slot.shard.id }),
@@ -397,4 +397,53 @@ fn next_round(stream: &Stream, transition_ms: u64) -> Option<Closing> {
     }
     let command = Command::Reshard(Reshard { stream: stream.number, moves, transition_ms });
     Some((command, gates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{RecordDistribution, StreamStatus};
+    use crate::stream_life::NewStream;
+    use anabranch_env::{FakeDisk, ManualClock};
+    use anabranch_storage::StoreOptions;
+
+    #[tokio::test]
+    async fn the_service_itself_may_reshard_on_demand_streams_as_it_likes() {
+        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
+        let options =
+            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+        let engine = Engine::start(options, settings, Arc::new(disk), Arc::new(clock)).await;
+        let engine = engine.expect("the engine starts");
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let new = NewStream {
+            name: "s".into(),
+            shard_count: None,
+            mode: Some(StreamMode::OnDemand),
+            tags: std::collections::BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::Auto,
+            warm_mibps: 0,
+        };
+        engine.create_stream(&scope, new).await.expect("created");
+        let stream = engine.stream(&scope, "s").expect("there").reference.clone();
+        engine.split_evenly(&stream, ShardId(1)).await.expect("split");
+        let open = || {
+            let stream = engine.stream(&scope, "s").expect("there");
+            let ranges = stream.open.iter().map(|slot| slot.shard.range);
+            (ranges.collect::<Vec<_>>(), stream.status(engine.now_ms()))
+        };
+        let (ranges, _) = open();
+        assert_eq!(ranges.len(), 5);
+        assert_eq!(ranges[1].end_inclusive - ranges[1].start, u128::MAX / 8, "an eighth");
+        for target in [30, 2, 7, 1, 9, 1, 9, 1, 9, 1, 9, 5] {
+            engine.rescale(&stream, target).await.expect("begun");
+            while open().1 == Some(StreamStatus::Updating) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(open().0.len(), target as usize);
+        }
+        let over = engine.rescale(&stream, limits::STREAM_SHARDS_MAX + 1).await;
+        assert!(matches!(over, Err(EngineError::RescaleOverLimit { .. })));
+    }
 }

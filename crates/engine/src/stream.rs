@@ -174,9 +174,22 @@ impl Stream {
     /// The shards that can be seen: none while the stream is CREATING, and of the closed ones
     /// those that may still hold a record.
     pub fn visible_shards(&self, now_ms: u64) -> impl Iterator<Item = &Arc<ShardSlot>> {
-        let horizon_ms = self.retention.trim_horizon_ms(now_ms);
+        let horizon_ms = self.visible_from_ms(now_ms);
+        self.shards.iter().filter(move |slot| {
+            horizon_ms.is_some_and(|horizon_ms| !slot.shard.is_closed_before(horizon_ms))
+        })
+    }
+
+    /// The shard with this id, if it can be seen.
+    #[must_use]
+    pub fn visible_shard(&self, id: ShardId, now_ms: u64) -> Option<&Arc<ShardSlot>> {
+        let horizon_ms = self.visible_from_ms(now_ms)?;
+        self.slot(id).filter(|slot| !slot.shard.is_closed_before(horizon_ms))
+    }
+
+    /// Closing time from which shards can be seen. `None`: none can.
+    fn visible_from_ms(&self, now_ms: u64) -> Option<u64> {
         let is_there = self.status(now_ms) != Some(StreamStatus::Creating);
-        let is_alive = move |shard: &Shard| !shard.is_closed_before(horizon_ms);
-        self.shards.iter().filter(move |slot| is_there && is_alive(&slot.shard))
+        is_there.then(|| self.retention.trim_horizon_ms(now_ms))
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod credentials;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod put;
+pub(crate) mod reshard;
 pub(crate) mod serve;
 pub(crate) mod shards;
 pub(crate) mod streams;

@@ -1,4 +1,4 @@
-//! `anabranch streams`: list, create, describe and delete streams.
+//! `anabranch streams`: list, create, describe, reshard and delete streams.
 
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::aws::{Client, ConnectionArgs};
+use crate::commands::reshard::{MergeArgs, SplitArgs};
 use crate::commands::{block_on, stream_reference};
 use crate::output::{self, Align, Table};
 use crate::units::{parse_span, rfc3339};
 
-/// List, create, describe, rescale and delete streams.
+/// List, create, describe, reshard and delete streams.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -42,6 +43,8 @@ enum Action {
     Create(CreateArgs),
     Describe(DescribeArgs),
     Scale(ScaleArgs),
+    Split(SplitArgs),
+    Merge(MergeArgs),
     Delete(DeleteArgs),
 }
 
@@ -121,13 +124,23 @@ struct DeleteArgs {
 }
 
 #[derive(Debug, Args)]
-struct WaitArgs {
+pub(crate) struct WaitArgs {
     /// Return when the change is complete
     #[arg(long, short)]
     wait: bool,
     /// Give up waiting after this long
     #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span)]
     wait_timeout: Duration,
+}
+
+impl WaitArgs {
+    /// Waits until a change of the stream is complete, if that was asked for.
+    pub(crate) async fn until_active(&self, client: &Client, name: &str) -> anyhow::Result<()> {
+        match self.wait {
+            true => wait_active(client, name, self.wait_timeout).await,
+            false => Ok(()),
+        }
+    }
 }
 
 /// A stream as it is printed.
@@ -166,6 +179,8 @@ impl StreamsArgs {
                 Action::Create(args) => args.run().await,
                 Action::Describe(args) => args.run().await,
                 Action::Scale(args) => args.run().await,
+                Action::Split(args) => args.run().await,
+                Action::Merge(args) => args.run().await,
                 Action::Delete(args) => args.run().await,
             }
         })
@@ -247,9 +262,7 @@ impl ScaleArgs {
             .await
             .map_err(|error| client.explain(error))?;
         let from = reply.current_shard_count.unwrap_or_default();
-        if self.wait.wait {
-            wait_active(&client, &self.name, self.wait.wait_timeout).await?;
-        }
+        self.wait.until_active(&client, &self.name).await?;
         eprintln!("{}: {from} -> {} shards", self.name, self.shards);
         Ok(())
     }
