@@ -413,7 +413,8 @@ mod tests {
         let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
         let options =
             StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
-        let engine = Engine::start(options, settings, Arc::new(disk), Arc::new(clock)).await;
+        let (disk, clock, keys) = (Arc::new(disk), Arc::new(clock), Arc::new(crate::NoKeys));
+        let engine = Engine::start(options, settings, disk, clock, keys).await;
         let engine = engine.expect("the engine starts");
         let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
         let new = NewStream {
