@@ -46,7 +46,7 @@ def stream(client):
     """A new stream of one shard on the shared server."""
     name = streams.create(client)
     yield name
-    client.delete_stream(StreamName=name)
+    client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
 
 
 @pytest.fixture

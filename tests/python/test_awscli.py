@@ -120,3 +120,19 @@ def test_resharding(aws, client):
                   "--new-starting-hash-key", "1000", fails=True)
     assert "has already been merged or split" in refused
     client.delete_stream(StreamName=name)
+
+
+def test_policies_and_tags_by_arn(aws, stream, tmp_path):
+    resource = ["--resource-arn", arn(stream)]
+    text = json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:PutRecord",
+        "Resource": arn(stream)}]})
+    file = tmp_path / "policy.json"
+    file.write_text(text)
+    assert aws("put-resource-policy", *resource, "--policy", f"file://{file}") is None
+    assert aws("get-resource-policy", *resource)["Policy"] == text
+    aws("delete-resource-policy", *resource)
+    assert "No resource policy found" in aws("delete-resource-policy", *resource, fails=True)
+    aws("tag-resource", *resource, "--tags", "a=b,c=d")
+    aws("untag-resource", *resource, "--tag-keys", "c")
+    assert aws("list-tags-for-resource", *resource)["Tags"] == [{"Key": "a", "Value": "b"}]

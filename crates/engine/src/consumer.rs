@@ -5,6 +5,7 @@ use crate::catalog::Catalog;
 use crate::catalog::command::{Command, DeregisterConsumer, RegisterConsumer};
 use crate::engine::{Engine, find};
 use crate::error::EngineError;
+use crate::resource_policy::ResourcePolicy;
 use crate::scope::{ConsumerRef, StreamRef};
 use crate::settings::EngineSettings;
 use crate::stream::{Stream, StreamStatus};
@@ -26,6 +27,8 @@ pub struct Consumer {
     pub gone_at_ms: Option<u64>,
     /// Tags by key.
     pub tags: BTreeMap<String, String>,
+    /// Who else may do what with it.
+    pub policy: Option<Arc<ResourcePolicy>>,
 }
 
 /// A consumer's state.
@@ -70,8 +73,15 @@ pub struct ConsumerName {
     pub created_secs: Option<u64>,
 }
 
+impl From<ConsumerRef> for ConsumerName {
+    fn from(consumer: ConsumerRef) -> Self {
+        let ConsumerRef { stream, name, created_secs } = consumer;
+        Self { stream, name, created_secs: Some(created_secs) }
+    }
+}
+
 impl ConsumerName {
-    fn not_found(&self) -> EngineError {
+    pub(crate) fn not_found(&self) -> EngineError {
         let Self { stream, name, created_secs } = self.clone();
         let account = stream.scope.account.clone();
         let named = match created_secs {

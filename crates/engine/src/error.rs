@@ -347,6 +347,15 @@ pub enum EngineError {
         /// Index of the first record of its run.
         index: u64,
     },
+    /// The consumer's state does not allow it.
+    #[error("consumer is not active consumer={0}")]
+    ConsumerNotActive(ConsumerRef),
+    /// The resource has no policy.
+    #[error("no resource policy arn={arn}")]
+    PolicyNotFound {
+        /// The resource.
+        arn: String,
+    },
     /// More tags than a stream may have.
     #[error("too many tags stream={stream} limit={limit}")]
     TagLimit {

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::scope::Scope;
+use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use crate::token::Purpose;
 use anabranch_model::{SequenceNumber, ShardId, ShardKey, limits};
@@ -145,6 +145,23 @@ impl Engine {
         numbers.iter().for_each(|number| payload.extend_from_slice(&number.to_le_bytes()));
         payload.extend_from_slice(stream.as_bytes());
         self.tokens.seal(Purpose::ShardIterator, &payload)
+    }
+
+    /// The stream of a shard iterator. One that is gone has only its name left; it counts as one
+    /// of `scope`.
+    ///
+    /// # Errors
+    /// When the iterator is no good.
+    pub fn stream_of_iterator(
+        &self,
+        scope: &Scope,
+        iterator: &str,
+    ) -> Result<StreamRef, EngineError> {
+        let (position, name) = self.open_iterator(iterator)?;
+        let catalog = self.catalog.read();
+        let stream = catalog.stream_by_number(position.shard.stream());
+        let gone = || StreamRef { scope: scope.clone(), name: Arc::from(name) };
+        Ok(stream.map_or_else(gone, |stream| stream.reference.clone()))
     }
 
     /// The position, and the name of its stream.

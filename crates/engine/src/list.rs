@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::scope::Scope;
+use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use crate::token::Purpose;
 use anabranch_model::shard_filter::ShardFilter;
@@ -153,6 +153,17 @@ impl Engine {
             self.tokens.seal(Purpose::ListShards, &page.encode(now_ms))
         });
         Ok(ShardPage { shards, next_token })
+    }
+
+    /// The stream of a token that [`Engine::list_shards`] gave.
+    ///
+    /// # Errors
+    /// When the token is no good, or its stream is gone.
+    pub fn stream_of_shard_token(&self, token: &str) -> Result<StreamRef, EngineError> {
+        let page = self.open_shard_token(token, self.now_ms())?;
+        let catalog = self.catalog.read();
+        let stream = catalog.stream_by_number(page.stream).ok_or(EngineError::TokenInvalid)?;
+        Ok(stream.reference.clone())
     }
 
     fn open_shard_token(&self, token: &str, now_ms: u64) -> Result<ShardToken, EngineError> {

@@ -4,6 +4,7 @@ use crate::consumer::{Consumer, ConsumerStatus};
 use crate::encryption::Encryption;
 use crate::meter::ShardMeter;
 use crate::monitoring::ShardMetrics;
+use crate::resource_policy::ResourcePolicy;
 use crate::scope::StreamRef;
 use anabranch_model::retention::Retention;
 use anabranch_model::{HashKey, Shard, ShardId, ShardKey};
@@ -108,6 +109,8 @@ pub struct Stream {
     pub shard_metrics: ShardMetrics,
     /// How records are encrypted at rest.
     pub encryption: Encryption,
+    /// Who else may do what with it.
+    pub policy: Option<Arc<ResourcePolicy>>,
     /// All shards that have not been forgotten, by id.
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.

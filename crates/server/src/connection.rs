@@ -1,6 +1,7 @@
 //! Sockets: accepting, TLS, HTTP/1.1 and HTTP/2 on one port, and ending well.
 
 use crate::idle::{IDLE_PATIENCE, Idle};
+use crate::ops::Peer;
 use crate::reply_body::ReplyMemory;
 use crate::request::FrontDoor;
 use hyper::body::Incoming;
@@ -10,6 +11,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -69,8 +71,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 if is_lasting(&error) {
                     tracing::warn!(%error, "cannot accept connections; trying again");
@@ -83,7 +85,7 @@ pub(crate) async fn serve(
         let _ = socket.set_nodelay(true);
         let (shared, watcher) = (shared.clone(), graceful.watcher());
         tokio::spawn(async move {
-            shared.serve_socket(socket, watcher).await;
+            shared.serve_socket(socket, address.ip(), watcher).await;
             drop(place);
         });
     }
@@ -122,15 +124,16 @@ fn http_builder() -> auto::Builder<TokioExecutor> {
 }
 
 impl Shared {
-    async fn serve_socket(self: Arc<Self>, socket: TcpStream, watcher: Watcher) {
+    async fn serve_socket(self: Arc<Self>, socket: TcpStream, address: IpAddr, watcher: Watcher) {
         let socket = Idle::new(socket);
-        let Some(tls) = &self.tls else { return self.serve_stream(socket, watcher).await };
+        let peer = Peer { address, is_tls: self.tls.is_some() };
+        let Some(tls) = &self.tls else { return self.serve_stream(socket, peer, watcher).await };
         if let Ok(Ok(stream)) = timeout(HANDSHAKE_PATIENCE, tls.accept(socket)).await {
-            self.serve_stream(stream, watcher).await;
+            self.serve_stream(stream, peer, watcher).await;
         }
     }
 
-    async fn serve_stream<S>(self: &Arc<Self>, stream: S, watcher: Watcher)
+    async fn serve_stream<S>(self: &Arc<Self>, stream: S, peer: Peer, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -138,7 +141,7 @@ impl Shared {
         let service = service_fn(move |request: http::Request<Incoming>| {
             let shared = shared.clone();
             async move {
-                let reply = shared.door.answer(request).await;
+                let reply = shared.door.answer(request, peer).await;
                 Ok::<_, Infallible>(shared.replies.admit(reply).await)
             }
         });

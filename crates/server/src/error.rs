@@ -204,6 +204,17 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
             tracing::error!(%error, "a record cannot be decrypted: the data are damaged");
             WireError::bare(ErrorKind::InternalFailure)
         }
+        E::ConsumerNotActive(consumer) => {
+            let (stream, account) = (&consumer.stream.name, &consumer.stream.scope.account);
+            WireError::in_use(format!(
+                "Consumer {} with creation timestamp {} under stream {stream} and account \
+                 {account} is not in ACTIVE status.",
+                consumer.name, consumer.created_secs
+            ))
+        }
+        E::PolicyNotFound { arn } => {
+            WireError::not_found(format!("No resource policy found for resource ARN {arn}."))
+        }
         E::TagLimit { stream, limit } => WireError::invalid_argument(format!(
             "Failed to add tags to stream {stream} because a given stream cannot have more than \
              {limit} tags associated with it."

@@ -4,7 +4,7 @@
 
 use crate::auth::{AuthError, Authenticator, Caller};
 use crate::call_rates::CallLimiter;
-use crate::ops::{self, Context, Operation};
+use crate::ops::{self, Asked, Context, Operation, Origin, Peer};
 use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
 use anabranch_protocol::shape::RequestError;
@@ -87,6 +87,7 @@ operations! {
     AddTagsToStream => add_tags_to_stream,
     CreateStream => create_stream,
     DecreaseStreamRetentionPeriod => decrease_stream_retention_period,
+    DeleteResourcePolicy => delete_resource_policy,
     DeleteStream => delete_stream,
     DeregisterStreamConsumer => deregister_stream_consumer,
     DescribeAccountSettings => describe_account_settings,
@@ -97,20 +98,25 @@ operations! {
     DisableEnhancedMonitoring => disable_enhanced_monitoring,
     EnableEnhancedMonitoring => enable_enhanced_monitoring,
     GetRecords => get_records,
+    GetResourcePolicy => get_resource_policy,
     GetShardIterator => get_shard_iterator,
     IncreaseStreamRetentionPeriod => increase_stream_retention_period,
     ListShards => list_shards,
     ListStreamConsumers => list_stream_consumers,
     ListStreams => list_streams,
+    ListTagsForResource => list_tags_for_resource,
     ListTagsForStream => list_tags_for_stream,
     MergeShards => merge_shards,
     PutRecord => put_record,
     PutRecords => put_records,
+    PutResourcePolicy => put_resource_policy,
     RegisterStreamConsumer => register_stream_consumer,
     RemoveTagsFromStream => remove_tags_from_stream,
     SplitShard => split_shard,
     StartStreamEncryption => start_stream_encryption,
     StopStreamEncryption => stop_stream_encryption,
+    TagResource => tag_resource,
+    UntagResource => untag_resource,
     UpdateAccountSettings => update_account_settings,
     UpdateMaxRecordSize => update_max_record_size,
     UpdateShardCount => update_shard_count,
@@ -125,20 +131,14 @@ operations! {
     "CreateQueue",
     "DeleteChannel",
     "DeleteQueue",
-    "DeleteResourcePolicy",
     "DescribeChannel",
     "DescribeQueue",
-    "GetResourcePolicy",
     "ListChannels",
     "ListQueues",
-    "ListTagsForResource",
-    "PutResourcePolicy",
     "ReceiveDeadLetterQueueRecords",
     "ReceiveQueueRecords",
     "RestoreDeadLetterQueueRecords",
     "SubscribeToShard",
-    "TagResource",
-    "UntagResource",
     "UpdateChannel",
     "UpdateDeadLetterQueueRecordsVisibility",
     "UpdateQueue",
@@ -156,6 +156,7 @@ pub(crate) struct Call<'a> {
     pub(crate) authenticator: &'a Authenticator,
     pub(crate) calls: &'a CallLimiter,
     pub(crate) parts: &'a Parts,
+    pub(crate) peer: Peer,
     pub(crate) engine: &'a Arc<Engine>,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
@@ -167,6 +168,12 @@ impl Call<'_> {
         let now_secs = (self.engine.now_ms() / 1000).cast_signed();
         let caller = self.authenticator.authenticate(self.parts, self.body, SERVICES, now_secs);
         caller.map_err(|error| auth_to_wire(&error))
+    }
+
+    /// How it came.
+    fn origin(&self) -> Origin<'_> {
+        let user_agent = self.parts.headers.get(http::header::USER_AGENT);
+        Origin { peer: self.peer, user_agent: user_agent.and_then(|value| value.to_str().ok()) }
     }
 }
 
@@ -180,8 +187,19 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
     let caller = call.authenticate()?;
     let input = decoded?;
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
-    let context = Context { engine: call.engine, caller: &caller, scope, calls: call.calls };
+    let context = Context {
+        engine: call.engine,
+        caller: &caller,
+        scope,
+        calls: call.calls,
+        origin: call.origin(),
+        asked: Asked::default(),
+    };
     let output = O::run(&context, input).await?;
+    if !context.asked.is_set() {
+        tracing::error!(operation = O::NAME, "an operation did not ask whether its caller may");
+        return Err(WireError::bare(ErrorKind::InternalFailure));
+    }
     Ok(call.codec.encode_reply(&output))
 }
 

@@ -8,6 +8,7 @@ use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::call_rates::CallLimiter;
 use crate::operations::{self, Call, Target};
+use crate::ops::Peer;
 use crate::reply::{self, Reply};
 use anabranch_engine::Engine;
 use anabranch_protocol::{Codec, ErrorKind, WireError};
@@ -30,7 +31,7 @@ pub(crate) struct FrontDoor {
 
 impl FrontDoor {
     /// Answers a request. Whatever the request, there is an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Reply {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
         let (parts, body) = request.into_parts();
         if admin::is_admin(&parts) {
             return admin::answer(&self.engine, &parts);
@@ -40,7 +41,7 @@ impl FrontDoor {
         let mut reply = match self.bodies.read(body).await {
             Err(error) => refuse_body(error, &parts.headers),
             Ok(_) if is_preflight => reply::preflight(&parts.headers),
-            Ok(body) => self.answer_body(&parts, &body.bytes).await,
+            Ok(body) => self.answer_body(&parts, peer, &body.bytes).await,
         };
         reply::add_request_ids(reply.headers_mut(), is_preflight);
         if has_origin {
@@ -49,7 +50,7 @@ impl FrontDoor {
         reply
     }
 
-    async fn answer_body(&self, parts: &Parts, body: &[u8]) -> Reply {
+    async fn answer_body(&self, parts: &Parts, peer: Peer, body: &[u8]) -> Reply {
         if parts.method != Method::POST {
             return undetermined();
         }
@@ -66,7 +67,7 @@ impl FrontDoor {
             }
             ContentKind::Other => return undetermined(),
         };
-        match self.call(parts, codec, target, body).await {
+        match self.call(parts, peer, codec, target, body).await {
             Ok(body) => reply::success(codec, body),
             Err(error) => reply::error(codec, &error),
         }
@@ -75,6 +76,7 @@ impl FrontDoor {
     async fn call(
         &self,
         parts: &Parts,
+        peer: Peer,
         codec: Codec,
         target: Option<Target>,
         body: &[u8],
@@ -83,6 +85,7 @@ impl FrontDoor {
             authenticator: &self.authenticator,
             calls: &self.calls,
             parts,
+            peer,
             engine: &self.engine,
             codec,
             body,

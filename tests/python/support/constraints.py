@@ -20,6 +20,7 @@ BAD_FOR_PATTERN = {
     "^(0|([1-9]\\d{0,128}))$": "007",
     "^(0|([1-9]\\d{0,38}))$": "-1",
     "arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+": "arn:aws:kinesis:x:12:stream/y",
+    "arn:aws.*:kinesis:.*:\\d{12}:.*(stream|channel|queue)/\\S+": "arn:aws:kinesis:x:12:stream/y",
     "[a-z0-9]{20}-[a-z0-9]{3}": "no-id",
     "^(arn):aws.*:kinesis:.*:\\d{12}:.*stream\\/[a-zA-Z0-9_.-]+\\/consumer\\/[a-zA-Z0-9_.-]+:[0-9]+":
         "arn:aws:kinesis:us-east-1:123456789012:stream/y/consumer/c",

@@ -17,7 +17,10 @@ const ALLOWED: &[(&str, &str)] = &[
     ("anabranch-consumer", "model protocol"),
     ("anabranch-agent", "producer"),
     ("anabranch-testkit", "model policy protocol env storage engine cluster server"),
-    ("anabranch", "model protocol env storage engine cluster server producer consumer agent"),
+    (
+        "anabranch",
+        "model policy protocol env storage engine cluster server producer consumer agent",
+    ),
     ("xtask", ""),
 ];
 

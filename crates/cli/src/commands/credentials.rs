@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use anabranch_server::auth::{Credential, CredentialsFile, NewCredential, Secret};
 
+use super::policies::{AttachArgs, DetachArgs, PolicyArgs, UnrestrictArgs};
 use crate::output::{self, Align, Table};
 use crate::units::Instant;
 
@@ -25,6 +26,8 @@ Examples:
   anabranch credentials add --file keys.toml --user alice
   anabranch credentials list --file keys.toml
   anabranch credentials remove --file keys.toml AKIAIOSFODNN7EXAMPLE
+  anabranch credentials policy put --file keys.toml put-orders put-orders.json
+  anabranch credentials attach --file keys.toml AKIAIOSFODNN7EXAMPLE put-orders
   anabranch serve --credentials keys.toml --listen 0.0.0.0:4567";
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +35,10 @@ enum Action {
     Add(AddArgs),
     List(ListArgs),
     Remove(RemoveArgs),
+    Attach(AttachArgs),
+    Detach(DetachArgs),
+    Unrestrict(UnrestrictArgs),
+    Policy(PolicyArgs),
 }
 
 /// Add a key pair, print it once, and say how to use it.
@@ -63,6 +70,13 @@ struct AddArgs {
     /// The key stops working then: RFC 3339, unix seconds, or a span from now such as 12h.
     #[arg(long, value_name = "TIME", value_parser = crate::units::parse_future)]
     expires: Option<Instant>,
+    /// The key is a session of this role: arn:aws:sts::ACCOUNT:assumed-role/ROLE/USER.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    /// A policy of the file that the key has; can be given several times. Without one, the key may
+    /// do everything in its account.
+    #[arg(long = "policy", value_name = "POLICY")]
+    policies: Vec<String>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -100,6 +114,10 @@ impl CredentialsArgs {
             Action::Add(args) => args.run(),
             Action::List(args) => args.run(),
             Action::Remove(args) => args.run(),
+            Action::Attach(args) => args.run(),
+            Action::Detach(args) => args.run(),
+            Action::Unrestrict(args) => args.run(),
+            Action::Policy(args) => args.run(),
         }
     }
 }
@@ -113,6 +131,8 @@ impl AddArgs {
             expires_at: self.expires.map(|at| at.unix_ms.div_euclid(1000)),
             key_pair: key_pair.map(|(id, secret)| (id, Secret::new(secret))),
             session_token: self.session_token.map(Secret::new),
+            role: self.role,
+            policies: (!self.policies.is_empty()).then_some(self.policies),
         };
         let file = CredentialsFile::new(self.file);
         let now_secs = Instant::now().unix_ms.div_euclid(1000);
@@ -152,12 +172,15 @@ fn how_to_use(added: &Credential, file: &CredentialsFile) -> String {
     )
 }
 
-fn public_json(credential: &Credential) -> serde_json::Value {
+pub(super) fn public_json(credential: &Credential) -> serde_json::Value {
     serde_json::json!({
         "access_key_id": &*credential.access_key_id,
         "account_id": &*credential.account_id,
         "user": &*credential.user,
-        "principal_arn": &*credential.principal_arn,
+        "principal_arn": &**credential.principal.arn(),
+        "policies": credential.policies.as_ref().map(|policies| {
+            policies.names.iter().map(ToString::to_string).collect::<Vec<_>>()
+        }),
         "has_session_token": credential.session_token.is_some(),
         "expires_at": credential.expires_at,
         "created_at": credential.created_at,
@@ -170,7 +193,7 @@ impl ListArgs {
         if self.json {
             return credentials.iter().try_for_each(|c| output::write_json(&public_json(c)));
         }
-        let columns = ["ACCESS KEY", "ACCOUNT", "USER", "EXPIRES"];
+        let columns = ["ACCESS KEY", "ACCOUNT", "USER", "EXPIRES", "POLICIES"];
         let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
         for credential in &credentials {
             let expires = credential.expires_at.map(|secs| Instant { unix_ms: secs * 1000 });
@@ -179,6 +202,7 @@ impl ListArgs {
                 credential.account_id.to_string(),
                 credential.user.to_string(),
                 expires.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+                super::policies::summary(credential),
             ]);
         }
         output::write_stdout(table.render().as_bytes())

@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod credentials;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod policies;
 pub(crate) mod put;
 pub(crate) mod reshard;
 pub(crate) mod serve;

@@ -15,6 +15,7 @@ impl Stream {
             active_at_ms: place.arrival_ms.saturating_add(register.transition_ms),
             gone_at_ms: None,
             tags: register.tags.clone(),
+            policy: None,
         };
         self.consumers.insert(consumer.name.clone(), consumer);
     }

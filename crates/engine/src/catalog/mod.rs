@@ -7,6 +7,7 @@ mod capacity;
 pub mod command;
 mod consumer;
 mod encryption;
+mod policy;
 mod reshard;
 mod snapshot;
 
@@ -177,6 +178,14 @@ impl Catalog {
             Command::SetCommitment(set) => self.set_commitment(set),
             Command::StartEncryption(start) => self.start_encryption(start, place),
             Command::StopEncryption(stop) => self.stop_encryption(stop, place),
+            Command::PutPolicy(put) => self.change(put.stream, |stream| stream.put_policy(put)),
+            Command::DeletePolicy(gone) => {
+                self.change(gone.stream, |stream| stream.delete_policy(gone));
+            }
+            Command::TagConsumer(tag) => self.change(tag.stream, |stream| stream.tag_consumer(tag)),
+            Command::UntagConsumer(untag) => {
+                self.change(untag.stream, |stream| stream.untag_consumer(untag));
+            }
         }
     }
 
@@ -201,6 +210,7 @@ impl Catalog {
             warm_mibps: create.warm_mibps.unwrap_or(0),
             shard_metrics: ShardMetrics::default(),
             encryption: Default::default(),
+            policy: None,
             shards: Vec::new(),
             open: Vec::new(),
         };

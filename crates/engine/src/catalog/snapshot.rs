@@ -5,7 +5,8 @@ use super::encryption::EncryptionState;
 use super::{Catalog, slot};
 use crate::consumer::Consumer;
 use crate::monitoring::ShardMetrics;
-use crate::scope::{Scope, StreamRef};
+use crate::resource_policy::ResourcePolicy;
+use crate::scope::{ConsumerRef, Scope, StreamRef};
 use crate::stream::Stream;
 use anabranch_model::hash_key::HashKeyRange;
 use anabranch_model::retention::Retention;
@@ -87,6 +88,8 @@ struct StreamState {
     shard_metrics: Option<u8>,
     #[n(25)]
     encryption: Option<EncryptionState>,
+    #[n(27)]
+    policy: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -101,6 +104,8 @@ struct ConsumerState {
     gone_at_ms: Option<u64>,
     #[n(4)]
     tags: BTreeMap<String, String>,
+    #[n(5)]
+    policy: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -174,6 +179,7 @@ fn encode_stream(stream: &Stream) -> StreamState {
         warm_mibps: Some(stream.warm_mibps),
         shard_metrics: Some(stream.shard_metrics.bits()),
         encryption: EncryptionState::of(&stream.encryption),
+        policy: stream.policy.as_ref().map(|policy| policy.text().to_owned()),
     }
 }
 
@@ -184,6 +190,7 @@ fn encode_consumer(consumer: &Consumer) -> ConsumerState {
         active_at_ms: consumer.active_at_ms,
         gone_at_ms: consumer.gone_at_ms,
         tags: consumer.tags.clone(),
+        policy: consumer.policy.as_ref().map(|policy| policy.text().to_owned()),
     }
 }
 
@@ -222,9 +229,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
 
 fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
     let scope = Scope { account: Arc::from(state.account), region: Arc::from(state.region) };
+    let reference = StreamRef { scope, name: Arc::from(state.name) };
+    let policy = state.policy.map(|text| Arc::new(ResourcePolicy::stored(text, &reference.arn())));
     let mut stream = Stream {
         number: state.number,
-        reference: StreamRef { scope, name: Arc::from(state.name) },
+        reference: reference.clone(),
         created_ms: state.created_ms,
         active_at_ms: state.active_at_ms,
         updating_until_ms: state.updating_until_ms.unwrap_or(0),
@@ -240,13 +249,14 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
             .consumers
             .unwrap_or_default()
             .into_iter()
-            .map(decode_consumer)
+            .map(|consumer| decode_consumer(consumer, &reference))
             .map(|consumer| (consumer.name.clone(), consumer))
             .collect(),
         mode_switches_ms: state.mode_switches_ms.unwrap_or_default(),
         warm_mibps: state.warm_mibps.unwrap_or(0),
         shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
         encryption: state.encryption.map(Into::into).unwrap_or_default(),
+        policy,
         shards: Vec::new(),
         open: Vec::new(),
     };
@@ -259,9 +269,13 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
     Ok(stream)
 }
 
-fn decode_consumer(state: ConsumerState) -> Consumer {
+fn decode_consumer(state: ConsumerState, stream: &StreamRef) -> Consumer {
+    let name: Arc<str> = Arc::from(state.name);
+    let created_secs = state.created_secs;
+    let arn = ConsumerRef { stream: stream.clone(), name: name.clone(), created_secs }.arn();
     Consumer {
-        name: Arc::from(state.name),
+        policy: state.policy.map(|text| Arc::new(ResourcePolicy::stored(text, &arn))),
+        name,
         created_secs: state.created_secs,
         active_at_ms: state.active_at_ms,
         gone_at_ms: state.gone_at_ms,

@@ -1,11 +1,14 @@
 use super::command::{
-    AddTags, BeginRescale, DeleteStream, DeregisterConsumer, Distribution, EndRescale,
-    ForgetShards, Mode, PurgeStream, RegisterConsumer, Reshard, ReshardMove, SetCommitment,
-    SetDistribution, SetMaxRecordSize, SetRetention, SetShardMetrics, SetStreamMode,
-    SetWarmThroughput,
+    AddTags, BeginRescale, DeletePolicy, DeleteStream, DeregisterConsumer, Distribution,
+    EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RegisterConsumer, Reshard, ReshardMove,
+    SetCommitment, SetDistribution, SetMaxRecordSize, SetRetention, SetShardMetrics, SetStreamMode,
+    SetWarmThroughput, TagConsumer, UntagConsumer,
 };
 use super::*;
 use crate::stream::{RecordDistribution, StreamMode};
+
+const POLICY: &str = r#"{"Statement": {"Effect": "Allow", "Principal": "*",
+    "Action": "kinesis:GetRecords", "Resource": "*"}}"#;
 
 fn create(number: u32, name: &str) -> Command {
     Command::CreateStream(CreateStream {
@@ -43,6 +46,11 @@ fn start_encryption(stream: u32, data_key: u32) -> Command {
         wrapped: vec![data_key as u8; 4],
         transition_ms: 20,
     })
+}
+
+fn put_policy(stream: u32, consumer: Option<&str>, policy: &str) -> Command {
+    let consumer = consumer.map(str::to_owned);
+    Command::PutPolicy(PutPolicy { stream, policy: policy.into(), consumer })
 }
 
 fn story() -> Vec<Command> {
@@ -89,7 +97,29 @@ fn story() -> Vec<Command> {
     ]
     .into_iter()
     .chain(reshards())
+    .chain(policies())
     .collect()
+}
+
+/// Policies of streams 1 and 2, and of consumer d.
+fn policies() -> Vec<Command> {
+    vec![
+        put_policy(1, None, POLICY),
+        put_policy(1, Some("d"), POLICY),
+        put_policy(2, None, POLICY),
+        Command::DeletePolicy(DeletePolicy { stream: 2, consumer: None }),
+        Command::TagConsumer(TagConsumer {
+            stream: 1,
+            consumer: "d".into(),
+            tags: BTreeMap::from([("x".into(), "y".into()), ("z".into(), "".into())]),
+        }),
+        Command::UntagConsumer(UntagConsumer {
+            stream: 1,
+            consumer: "d".into(),
+            keys: vec!["x".into(), "none".into()],
+        }),
+        put_policy(2, None, "no policy"),
+    ]
 }
 
 /// Reshards of stream 2.
@@ -144,6 +174,19 @@ fn a_snapshot_at_any_place_and_the_rest_give_the_same_catalog() {
         let again = Catalog::rebuild(Some(&snapshot), after).expect("rebuilt");
         assert_eq!(again.snapshot(), whole.snapshot(), "split at {split}");
     }
+}
+
+#[test]
+fn policies_are_of_their_resource() {
+    let catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
+    let stream = catalog.stream_by_number(1).expect("there");
+    assert_eq!(stream.policy.as_ref().map(|policy| policy.text()), Some(POLICY));
+    let consumer = &stream.consumers["d"];
+    assert_eq!(consumer.policy.as_ref().map(|policy| policy.text()), Some(POLICY));
+    let tags: Vec<_> = consumer.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(tags, [("k", "v"), ("z", "")]);
+    let unreadable = catalog.stream_by_number(2).expect("there").policy.clone().expect("put");
+    assert_eq!(*unreadable.policy(), anabranch_policy::Policy::deny_everything());
 }
 
 #[test]

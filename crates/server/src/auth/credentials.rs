@@ -9,6 +9,14 @@
 //! session_token = "..."                  # optional: must then accompany every request
 //! expires_at = "2030-01-01T00:00:00Z"    # optional: RFC 3339, or Unix seconds
 //! created_at = "2025-01-01T00:00:00Z"    # optional: for people
+//! role = "orders-app"                    # optional: the key is a session of this role
+//! policies = ["put-orders"]              # optional: may do what these allow; else everything
+//!
+//! [[policy]]
+//! name = "put-orders"
+//! document = '''
+//! { "Version": "2012-10-17", "Statement": [ ... ] }
+//! '''
 //! ```
 //!
 //! Guarantees:
@@ -27,6 +35,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::timestamp;
 use aws_lc_rs::rand::SecureRandom;
 use serde::de::value::MapAccessDeserializer;
@@ -35,6 +44,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
+use super::policies::{self, AttachedPolicies, NamedPolicy};
 use super::secret::{self, Secret};
 
 /// No sane file comes near; a wrong path (a device, a log) is noticed before it fills the memory.
@@ -51,16 +61,20 @@ pub struct Credential {
     pub secret_access_key: Secret,
     /// The account whose streams it reaches: 12 digits.
     pub account_id: Arc<str>,
-    /// Name of the user within the account.
+    /// Name of the user within the account, or of the session of a role.
     pub user: Arc<str>,
+    /// The role that the key is a session of.
+    pub role: Option<Arc<str>>,
     /// Must accompany every request if it is there, and must not if it is not.
     pub session_token: Option<Secret>,
     /// Unix seconds after which the key is refused.
     pub expires_at: Option<i64>,
     /// Unix seconds of its making.
     pub created_at: Option<i64>,
-    /// `arn:aws:iam::ACCOUNT:user/USER`.
-    pub principal_arn: Arc<str>,
+    /// Whom requests with the key come from.
+    pub principal: Arc<Principal>,
+    /// What the key may do; `None`: everything in its account.
+    pub policies: Option<AttachedPolicies>,
 }
 
 /// What the maker of a new access key decides.
@@ -76,6 +90,10 @@ pub struct NewCredential {
     pub key_pair: Option<(String, Secret)>,
     /// Must accompany every request made with the key.
     pub session_token: Option<Secret>,
+    /// The role that the key is a session of, named like a user.
+    pub role: Option<String>,
+    /// Names of policies in the file; `None`: the key may do everything in its account.
+    pub policies: Option<Vec<String>>,
 }
 
 /// Why the credentials file was not read or not changed.
@@ -110,7 +128,7 @@ pub enum CredentialsError {
         /// What is wrong there.
         problem: String,
     },
-    /// A value for a new key is wrong.
+    /// A value for a new key, or a change of an old one, is wrong.
     #[error("{0}")]
     InvalidNew(String),
     /// Another process is changing the file, or died while it did.
@@ -152,8 +170,17 @@ impl CredentialsFile {
         &self.path
     }
 
-    /// Reads and checks it. The order is the file's.
+    /// Reads and checks it; answers the access keys. The order is the file's.
     pub fn load(&self) -> Result<Vec<Credential>, CredentialsError> {
+        Ok(self.load_all()?.credentials)
+    }
+
+    /// Reads and checks it; answers the policies. The order is the file's.
+    pub fn policies(&self) -> Result<Vec<NamedPolicy>, CredentialsError> {
+        Ok(self.load_all()?.policies)
+    }
+
+    fn load_all(&self) -> Result<Content, CredentialsError> {
         let text = self.read()?;
         parse(&text).map_err(|fault| CredentialsError::Invalid {
             path: self.path.clone(),
@@ -171,6 +198,7 @@ impl CredentialsFile {
     ) -> Result<Credential, CredentialsError> {
         check_account_id(&new.account_id).map_err(CredentialsError::InvalidNew)?;
         check_user(&new.user).map_err(CredentialsError::InvalidNew)?;
+        new.role.as_deref().map_or(Ok(()), check_role).map_err(CredentialsError::InvalidNew)?;
         if let Some(token) = &new.session_token {
             check_secret("session_token", token.expose()).map_err(CredentialsError::InvalidNew)?;
         }
@@ -187,48 +215,122 @@ impl CredentialsFile {
                 secret::random_secret(rng).map_err(fresh)?,
             ),
         };
+        let pending = PendingFile::create(&self.path)?;
+        let mut content = self.load_or_empty()?;
+        let policies = new.policies.as_deref().map(|names| {
+            AttachedPolicies::find(names.iter().map(String::as_str), &content.policies)
+        });
         let credential = Credential {
             access_key_id,
             secret_access_key,
             account_id: new.account_id.as_str().into(),
             user: new.user.as_str().into(),
+            role: new.role.as_deref().map(Arc::from),
             session_token: new.session_token.clone(),
             expires_at: new.expires_at,
             created_at: Some(now_unix_secs),
-            principal_arn: principal_arn(&new.account_id, &new.user),
+            principal: principal(&new.account_id, new.role.as_deref(), &new.user),
+            policies: policies.transpose().map_err(CredentialsError::InvalidNew)?,
         };
-        let pending = PendingFile::create(&self.path)?;
-        let mut credentials = self.load_or_empty()?;
-        if credentials.iter().any(|other| other.access_key_id == credential.access_key_id) {
+        let others = &content.credentials;
+        if others.iter().any(|other| other.access_key_id == credential.access_key_id) {
             let id = &credential.access_key_id;
             return Err(CredentialsError::InvalidNew(format!(
                 "the file has this access key already; remove it first access_key_id={id}"
             )));
         }
-        credentials.push(credential.clone());
-        pending.replace_with(&credentials)?;
+        content.credentials.push(credential.clone());
+        pending.replace_with(&content)?;
         Ok(credential)
     }
 
     /// Removes an access key; says whether there was one.
     pub fn remove(&self, access_key_id: &str) -> Result<bool, CredentialsError> {
         let pending = PendingFile::create(&self.path)?;
-        let mut credentials = self.load()?;
-        let count_before = credentials.len();
-        credentials.retain(|credential| *credential.access_key_id != *access_key_id);
-        if credentials.len() == count_before {
+        let mut content = self.load_all()?;
+        let count_before = content.credentials.len();
+        content.credentials.retain(|credential| *credential.access_key_id != *access_key_id);
+        if content.credentials.len() == count_before {
             return Ok(false);
         }
-        pending.replace_with(&credentials)?;
+        pending.replace_with(&content)?;
         Ok(true)
     }
 
-    fn load_or_empty(&self) -> Result<Vec<Credential>, CredentialsError> {
-        match self.load() {
+    /// Adds a policy, or replaces the one of its name, for all keys that have it; says which.
+    pub fn put_policy(&self, name: &str, document: &str) -> Result<bool, CredentialsError> {
+        let invalid = CredentialsError::InvalidNew;
+        policies::check_name(name).map_err(invalid)?;
+        let policy = Policy::parse_identity(document).map_err(|e| invalid(e.to_string()))?;
+        let new =
+            NamedPolicy { name: name.into(), document: document.into(), policy: Arc::new(policy) };
+        let pending = PendingFile::create(&self.path)?;
+        let mut content = self.load_or_empty()?;
+        let old = content.policies.iter_mut().find(|policy| *policy.name == *name);
+        let is_replaced = old.is_some();
+        match old {
+            Some(old) => *old = new,
+            None => content.policies.push(new),
+        }
+        pending.replace_with(&content)?;
+        Ok(is_replaced)
+    }
+
+    /// Removes a policy that no key has; says whether there was one.
+    pub fn remove_policy(&self, name: &str) -> Result<bool, CredentialsError> {
+        let pending = PendingFile::create(&self.path)?;
+        let mut content = self.load_all()?;
+        let has_it = |credential: &&Credential| {
+            let attached = credential.policies.as_ref();
+            attached.is_some_and(|policies| policies.names.iter().any(|other| **other == *name))
+        };
+        if let Some(credential) = content.credentials.iter().find(has_it) {
+            let id = &credential.access_key_id;
+            let problem = format!("a key has the policy; detach it first access_key_id={id}");
+            return Err(CredentialsError::InvalidNew(problem));
+        }
+        let count_before = content.policies.len();
+        content.policies.retain(|policy| *policy.name != *name);
+        if content.policies.len() == count_before {
+            return Ok(false);
+        }
+        pending.replace_with(&content)?;
+        Ok(true)
+    }
+
+    /// Changes which policies a key has; `change` gets their names (`None`: it may do everything)
+    /// and answers the new ones.
+    pub fn change_policies(
+        &self,
+        access_key_id: &str,
+        change: impl FnOnce(Option<Vec<String>>) -> Result<Option<Vec<String>>, String>,
+    ) -> Result<Credential, CredentialsError> {
+        let invalid = CredentialsError::InvalidNew;
+        let pending = PendingFile::create(&self.path)?;
+        let mut content = self.load_all()?;
+        let known = &content.policies;
+        let credential =
+            content.credentials.iter_mut().find(|other| *other.access_key_id == *access_key_id);
+        let credential = credential.ok_or_else(|| {
+            invalid(format!("the file has no such key access_key_id={access_key_id}"))
+        })?;
+        let names = credential.policies.as_ref();
+        let names = names.map(|policies| policies.names.iter().map(ToString::to_string).collect());
+        let names = change(names).map_err(invalid)?;
+        let attached =
+            names.map(|names| AttachedPolicies::find(names.iter().map(String::as_str), known));
+        credential.policies = attached.transpose().map_err(invalid)?;
+        let changed = credential.clone();
+        pending.replace_with(&content)?;
+        Ok(changed)
+    }
+
+    fn load_or_empty(&self) -> Result<Content, CredentialsError> {
+        match self.load_all() {
             Err(CredentialsError::Read { source, .. })
                 if source.kind() == io::ErrorKind::NotFound =>
             {
-                Ok(Vec::new())
+                Ok(Content::default())
             }
             loaded => loaded,
         }
@@ -274,9 +376,9 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    fn replace_with(self, credentials: &[Credential]) -> Result<(), CredentialsError> {
+    fn replace_with(self, content: &Content) -> Result<(), CredentialsError> {
         let target = self.target;
-        self.write_and_rename(&render(credentials))
+        self.write_and_rename(&render(content))
             .map_err(|source| CredentialsError::Write { path: target.to_owned(), source })
     }
 
@@ -302,12 +404,28 @@ impl Drop for PendingFile<'_> {
     }
 }
 
+/// All that the file has.
+#[derive(Default)]
+struct Content {
+    credentials: Vec<Credential>,
+    policies: Vec<NamedPolicy>,
+}
+
 /// The file's tables as they are read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileContent {
     #[serde(default)]
     credential: Vec<ReadEntry>,
+    #[serde(default)]
+    policy: Vec<ReadPolicy>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadPolicy {
+    name: Spanned<String>,
+    document: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -320,12 +438,21 @@ struct ReadEntry {
     session_token: Option<Spanned<String>>,
     expires_at: Option<PointInTime>,
     created_at: Option<PointInTime>,
+    role: Option<Spanned<String>>,
+    policies: Option<Spanned<Vec<String>>>,
 }
 
 /// The same as they are written.
 #[derive(Serialize)]
 struct WrittenContent<'a> {
     credential: Vec<WrittenEntry<'a>>,
+    policy: Vec<WrittenPolicy<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenPolicy<'a> {
+    name: &'a str,
+    document: &'a str,
 }
 
 #[derive(Serialize)]
@@ -340,6 +467,10 @@ struct WrittenEntry<'a> {
     expires_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<&'a str>>,
 }
 
 struct Fault {
@@ -348,17 +479,27 @@ struct Fault {
     problem: String,
 }
 
-fn parse(text: &str) -> Result<Vec<Credential>, Fault> {
+fn parse(text: &str) -> Result<Content, Fault> {
     // The full text of a TOML error quotes the line, which may hold a secret.
     let content: FileContent = toml::from_str(text).map_err(|error| Fault {
         at: error.span().map_or(0, |span| span.start),
         problem: error.message().to_owned(),
     })?;
+    let mut policies: Vec<NamedPolicy> = Vec::with_capacity(content.policy.len());
+    for entry in content.policy {
+        let at = entry.name.span().start;
+        let policy = entry.check(text)?;
+        if policies.iter().any(|other| other.name == policy.name) {
+            let problem = format!("there are two policies `{}`", policy.name);
+            return Err(Fault { at, problem });
+        }
+        policies.push(policy);
+    }
     let mut seen = HashMap::new();
     let mut credentials = Vec::with_capacity(content.credential.len());
     for entry in content.credential {
         let at = entry.access_key_id.span().start;
-        let credential = entry.check()?;
+        let credential = entry.check(&policies)?;
         if let Some(first) = seen.insert(Arc::clone(&credential.access_key_id), at) {
             let id = &credential.access_key_id;
             let line = line_at(text, first);
@@ -367,11 +508,26 @@ fn parse(text: &str) -> Result<Vec<Credential>, Fault> {
         }
         credentials.push(credential);
     }
-    Ok(credentials)
+    Ok(Content { credentials, policies })
+}
+
+impl ReadPolicy {
+    /// `text` is the whole file.
+    fn check(self, text: &str) -> Result<NamedPolicy, Fault> {
+        check_field(&self.name, policies::check_name)?;
+        let span = self.document.span();
+        let document = self.document.into_inner();
+        let policy = Policy::parse_identity(&document).map_err(|error| Fault {
+            at: span.start + policies::offset_of_line(&text[span], error.line),
+            problem: format!("policy `{}`: {}", self.name.get_ref(), error.problem),
+        })?;
+        let name = self.name.into_inner().into();
+        Ok(NamedPolicy { name, document: document.into(), policy: Arc::new(policy) })
+    }
 }
 
 impl ReadEntry {
-    fn check(self) -> Result<Credential, Fault> {
+    fn check(self, known: &[NamedPolicy]) -> Result<Credential, Fault> {
         check_field(&self.access_key_id, check_access_key_id)?;
         check_field(&self.secret_access_key, |text| check_secret("secret_access_key", text))?;
         check_field(&self.account_id, check_account_id)?;
@@ -379,14 +535,24 @@ impl ReadEntry {
         if let Some(token) = &self.session_token {
             check_field(token, |text| check_secret("session_token", text))?;
         }
+        if let Some(role) = &self.role {
+            check_field(role, check_role)?;
+        }
+        let policies = self.policies.map(|names| {
+            let attached = AttachedPolicies::find(names.get_ref().iter().map(|n| &**n), known);
+            attached.map_err(|problem| Fault { at: names.span().start, problem })
+        });
         let account_id = self.account_id.into_inner();
         let user = self.user.into_inner();
+        let role = self.role.map(Spanned::into_inner);
         Ok(Credential {
             access_key_id: self.access_key_id.into_inner().into(),
             secret_access_key: Secret::new(self.secret_access_key.into_inner()),
-            principal_arn: principal_arn(&account_id, &user),
+            principal: principal(&account_id, role.as_deref(), &user),
+            policies: policies.transpose()?,
             account_id: account_id.into(),
             user: user.into(),
+            role: role.map(Arc::from),
             session_token: self.session_token.map(|token| Secret::new(token.into_inner())),
             expires_at: self.expires_at.map(|time| time.0),
             created_at: self.created_at.map(|time| time.0),
@@ -434,16 +600,24 @@ fn check_user(text: &str) -> Result<(), String> {
     Err(format!("user must be 1 to 64 letters, digits or `_+=,.@-`, got `{text}`"))
 }
 
-fn principal_arn(account_id: &str, user: &str) -> Arc<str> {
-    format!("arn:aws:iam::{account_id}:user/{user}").into()
+fn check_role(text: &str) -> Result<(), String> {
+    check_user(text).map_err(|problem| problem.replacen("user", "role", 1))
+}
+
+fn principal(account_id: &str, role: Option<&str>, user: &str) -> Arc<Principal> {
+    Arc::new(match role {
+        Some(role) => Principal::session(account_id, role, user),
+        None => Principal::user(account_id, user),
+    })
 }
 
 fn line_at(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn render(credentials: &[Credential]) -> String {
-    let credential = credentials
+fn render(content: &Content) -> String {
+    let credential = content
+        .credentials
         .iter()
         .map(|credential| WrittenEntry {
             access_key_id: &credential.access_key_id,
@@ -453,9 +627,19 @@ fn render(credentials: &[Credential]) -> String {
             session_token: credential.session_token.as_ref().map(Secret::expose),
             expires_at: credential.expires_at,
             created_at: credential.created_at,
+            role: credential.role.as_deref(),
+            policies: credential
+                .policies
+                .as_ref()
+                .map(|policies| policies.names.iter().map(|name| &**name).collect()),
         })
         .collect();
-    let tables = toml::to_string(&WrittenContent { credential })
+    let policy = content
+        .policies
+        .iter()
+        .map(|policy| WrittenPolicy { name: &policy.name, document: &policy.document })
+        .collect();
+    let tables = toml::to_string_pretty(&WrittenContent { credential, policy })
         .expect("strings and integers can be written as TOML");
     format!("{HEADER}\n{tables}")
 }

@@ -9,6 +9,7 @@
 
 pub mod credentials;
 mod intern;
+pub mod policies;
 mod secret;
 mod store;
 #[cfg(test)]
@@ -16,10 +17,12 @@ mod tests;
 
 use std::sync::Arc;
 
+use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::{self, SigV4Error, Verifier, is_region_name};
 use http::request::Parts;
 
 pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredential};
+pub use policies::{AttachedPolicies, NamedPolicy};
 pub use secret::Secret;
 pub use store::CredentialStore;
 pub(crate) use store::FileVersion;
@@ -44,7 +47,7 @@ pub enum AuthMode {
 }
 
 /// Who called, and where. Clones share their text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// 12 digits.
     pub account_id: Arc<str>,
@@ -52,8 +55,13 @@ pub struct Caller {
     pub region: Arc<str>,
     /// The key that was used, or `anonymous`.
     pub access_key_id: Arc<str>,
-    /// `arn:aws:iam::ACCOUNT:user/USER`; without authentication `arn:aws:iam::ACCOUNT:root`.
+    /// ARN of a user or of the session of a role; without authentication
+    /// `arn:aws:iam::ACCOUNT:root`.
     pub principal_arn: Arc<str>,
+    /// The same, as policies see it.
+    pub principal: Arc<Principal>,
+    /// What the caller may do; `None`: everything in its account.
+    pub policies: Option<Arc<[Arc<Policy>]>>,
 }
 
 /// Why a caller was turned away. `Display` is the message on the wire.
@@ -154,7 +162,9 @@ impl Authenticator {
             account_id: Arc::clone(&credential.account_id),
             region: self.region(presented.credential.region()),
             access_key_id: Arc::clone(&credential.access_key_id),
-            principal_arn: Arc::clone(&credential.principal_arn),
+            principal_arn: Arc::clone(credential.principal.arn()),
+            principal: Arc::clone(&credential.principal),
+            policies: credential.policies.as_ref().map(|policies| Arc::clone(&policies.parsed)),
         })
     }
 
@@ -168,8 +178,11 @@ impl Authenticator {
         let caller = self.open_callers.get_or_make(id, || {
             let account_id =
                 if is_account_id(id) { id.into() } else { Arc::clone(default_account_id) };
+            let principal = Principal::root(&account_id);
             Caller {
-                principal_arn: format!("arn:aws:iam::{account_id}:root").into(),
+                principal_arn: Arc::clone(principal.arn()),
+                principal: Arc::new(principal),
+                policies: None,
                 account_id,
                 region: Arc::clone(&self.default_region),
                 access_key_id: id.into(),

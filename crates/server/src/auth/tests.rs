@@ -51,6 +51,8 @@ fn new_credential(account_id: &str, user: &str) -> NewCredential {
         expires_at: None,
         key_pair: None,
         session_token: None,
+        role: None,
+        policies: None,
     }
 }
 
@@ -118,7 +120,7 @@ fn loads_every_field() {
     assert_eq!(&*alice.access_key_id, "AKIAALICE");
     assert_eq!(alice.secret_access_key.expose(), "alice-secret");
     assert_eq!(&*alice.account_id, "123456789012");
-    assert_eq!(&*alice.principal_arn, "arn:aws:iam::123456789012:user/alice");
+    assert_eq!(&**alice.principal.arn(), "arn:aws:iam::123456789012:user/alice");
     assert_eq!((alice.expires_at, alice.created_at), (None, Some(1_735_689_600)));
     assert!(alice.session_token.is_none());
     assert_eq!(temp.session_token.as_ref().unwrap().expose(), "temp-token");
@@ -319,6 +321,8 @@ fn signature_makes_a_caller() {
             region: "eu-west-3".into(),
             access_key_id: "AKIAALICE".into(),
             principal_arn: "arn:aws:iam::123456789012:user/alice".into(),
+            principal: Arc::new(Principal::user("123456789012", "alice")),
+            policies: None,
         }
     );
     let again = authenticator.authenticate(&request, BODY, KINESIS, NOW).unwrap();

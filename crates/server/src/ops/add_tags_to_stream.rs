@@ -4,6 +4,8 @@ use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
+use anabranch_engine::ResourceName;
+use anabranch_policy::RequestTags;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, WireError, input};
 use std::collections::BTreeMap;
@@ -35,10 +37,12 @@ impl Operation for AddTagsToStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream::<Self>(context, name, arn)?;
+        let tags = RequestTags::Set(&input.tags);
+        let named = naming::stream_tagging::<Self>(context, name, arn, tags)?;
         let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         tag_text::check(texts, &named.name, &named.scope.account, Doing::Adding)?;
         tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
-        context.engine.add_tags(&named.scope, &named.name, input.tags).await.map_err(to_wire)
+        let stream = ResourceName::Stream(named);
+        context.engine.tag_resource(stream, input.tags).await.map_err(to_wire)
     }
 }

@@ -40,9 +40,9 @@ impl Operation for CreateStream {
     type Output = ();
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
-        let named = naming::stream::<Self>(context, Some(&input.stream_name), None)?;
-        let mode = input.stream_mode_details.map(StreamMode::from);
         let tags = input.tags.unwrap_or_default();
+        let named = naming::new_stream::<Self>(context, &input.stream_name, &tags)?;
+        let mode = input.stream_mode_details.map(StreamMode::from);
         check_tags(context, &input.stream_name, &tags)?;
         let distribution = input
             .record_distribution_strategy

@@ -129,14 +129,17 @@ impl Operation for GetRecords {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<GetRecordsOutput, WireError> {
-        let arn = input.stream_arn.as_deref();
-        let stream = arn.map(|arn| naming::of_arn::<Self>(context, arn)).transpose()?;
+        let stream = naming::of_iterator::<Self>(
+            context,
+            &input.shard_iterator,
+            input.stream_arn.as_deref(),
+        )?;
         let dry_run = input.dry_run == Some(true);
         let request = GetRequest {
-            scope: &context.scope,
+            scope: &stream.scope,
             principal: &context.caller.principal_arn,
             iterator: &input.shard_iterator,
-            stream: stream.as_ref().map(|stream| &*stream.name),
+            stream: Some(&stream.name),
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };

@@ -53,11 +53,16 @@ impl Operation for ListShards {
         input: Self::Input<'a>,
     ) -> Result<ListShardsOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = match (name, arn) {
-            (None, None) => None,
+        let token = input.next_token.as_deref();
+        let named = match (name, arn, token) {
+            (None, None, None) => {
+                naming::account::<Self>(context)?;
+                None
+            }
+            (None, None, Some(token)) => Some(naming::of_shard_token::<Self>(context, token)?),
             _ => Some(naming::stream::<Self>(context, name, arn)?),
         };
-        let request = match input.next_token.as_deref() {
+        let request = match token {
             Some(token) => next_page(&input, token, named.as_ref())?,
             None => first_page(&input, named.as_ref())?,
         };

@@ -1,5 +1,6 @@
 //! The operations, one file each: its shapes, its errors, and what it does.
 
+mod access;
 mod naming;
 mod shapes;
 mod tag_text;
@@ -7,6 +8,7 @@ mod tag_text;
 pub(crate) mod add_tags_to_stream;
 pub(crate) mod create_stream;
 pub(crate) mod decrease_stream_retention_period;
+pub(crate) mod delete_resource_policy;
 pub(crate) mod delete_stream;
 pub(crate) mod deregister_stream_consumer;
 pub(crate) mod describe_account_settings;
@@ -17,26 +19,33 @@ pub(crate) mod describe_stream_summary;
 pub(crate) mod disable_enhanced_monitoring;
 pub(crate) mod enable_enhanced_monitoring;
 pub(crate) mod get_records;
+pub(crate) mod get_resource_policy;
 pub(crate) mod get_shard_iterator;
 pub(crate) mod increase_stream_retention_period;
 pub(crate) mod list_shards;
 pub(crate) mod list_stream_consumers;
 pub(crate) mod list_streams;
+pub(crate) mod list_tags_for_resource;
 pub(crate) mod list_tags_for_stream;
 pub(crate) mod merge_shards;
 pub(crate) mod put_record;
 pub(crate) mod put_records;
+pub(crate) mod put_resource_policy;
 pub(crate) mod register_stream_consumer;
 pub(crate) mod remove_tags_from_stream;
 pub(crate) mod split_shard;
 pub(crate) mod start_stream_encryption;
 pub(crate) mod stop_stream_encryption;
+pub(crate) mod tag_resource;
+pub(crate) mod untag_resource;
 pub(crate) mod update_account_settings;
 pub(crate) mod update_max_record_size;
 pub(crate) mod update_shard_count;
 pub(crate) mod update_stream_mode;
 pub(crate) mod update_stream_record_distribution_strategy;
 pub(crate) mod update_stream_warm_throughput;
+
+pub(crate) use access::{Asked, Origin, Peer};
 
 use crate::auth::Caller;
 use crate::call_rates::{CallLimiter, CallRate};
@@ -52,6 +61,9 @@ pub(crate) struct Context<'a> {
     /// The caller's account and Region.
     pub(crate) scope: Scope,
     pub(crate) calls: &'a CallLimiter,
+    pub(crate) origin: Origin<'a>,
+    /// Whether the handler has asked what the caller may do.
+    pub(crate) asked: Asked,
 }
 
 impl Context<'_> {
@@ -66,25 +78,6 @@ impl Context<'_> {
     ) -> Result<(), WireError> {
         let now_us = self.engine.monotonic_us();
         self.calls.take(O::NAME, O::RATE, scope, stream, now_us)
-    }
-
-    /// Lets the operation go on if the caller may do it with the resource.
-    ///
-    /// # Errors
-    /// `AccessDeniedException` with the service's text.
-    pub(crate) fn authorize(&self, operation: &str, resource: &str) -> Result<(), WireError> {
-        let account = resource.split(':').nth(4);
-        if account == Some(&*self.scope.account) {
-            return Ok(());
-        }
-        let principal = &self.caller.principal_arn;
-        Err(WireError::new(
-            ErrorKind::AccessDenied,
-            format!(
-                "User: {principal} is not authorized to perform: kinesis:{operation} on resource: \
-                 {resource} because no resource-based policy allows the kinesis:{operation} action"
-            ),
-        ))
     }
 }
 

@@ -46,8 +46,9 @@ impl Operation for RegisterStreamConsumer {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<RegisterStreamConsumerOutput, WireError> {
-        let stream = naming::of_arn::<Self>(context, &input.stream_arn)?;
         let tags = input.tags.unwrap_or_default();
+        let (arn, name) = (&input.stream_arn, &input.consumer_name);
+        let stream = naming::new_consumer::<Self>(context, arn, name, &tags)?;
         let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         tag_text::check(texts, &stream.name, &stream.scope.account, Doing::Adding)?;
         tag_text::check_reserved(tags.keys().map(String::as_str))?;

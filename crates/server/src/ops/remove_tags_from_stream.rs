@@ -4,6 +4,8 @@ use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
+use anabranch_engine::ResourceName;
+use anabranch_policy::RequestTags;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, WireError, input};
 
@@ -34,9 +36,11 @@ impl Operation for RemoveTagsFromStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let named = naming::stream::<Self>(context, name, arn)?;
+        let tags = RequestTags::Remove(&input.tag_keys);
+        let named = naming::stream_tagging::<Self>(context, name, arn, tags)?;
         let keys = input.tag_keys.iter().map(String::as_str);
         tag_text::check(keys, &named.name, &named.scope.account, Doing::Removing)?;
-        context.engine.remove_tags(&named.scope, &named.name, input.tag_keys).await.map_err(to_wire)
+        let stream = ResourceName::Stream(named);
+        context.engine.untag_resource(stream, input.tag_keys).await.map_err(to_wire)
     }
 }

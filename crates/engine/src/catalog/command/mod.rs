@@ -7,12 +7,14 @@
 mod capacity;
 mod consumer;
 mod encryption;
+mod policy;
 mod reshard;
 mod stream;
 
 pub use capacity::*;
 pub use consumer::*;
 pub use encryption::*;
+pub use policy::*;
 pub use reshard::*;
 pub use stream::*;
 
@@ -90,6 +92,18 @@ pub enum Command {
     /// Stops encrypting.
     #[n(41)]
     StopEncryption(#[n(0)] StopEncryption),
+    /// Sets or replaces a resource policy.
+    #[n(50)]
+    PutPolicy(#[n(0)] PutPolicy),
+    /// Removes a resource policy.
+    #[n(51)]
+    DeletePolicy(#[n(0)] DeletePolicy),
+    /// Adds or overwrites tags of a fan-out consumer.
+    #[n(52)]
+    TagConsumer(#[n(0)] TagConsumer),
+    /// Removes tags of a fan-out consumer.
+    #[n(53)]
+    UntagConsumer(#[n(0)] UntagConsumer),
 }
 
 impl Command {

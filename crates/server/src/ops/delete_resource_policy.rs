@@ -1,0 +1,38 @@
+//! DeleteResourcePolicy.
+
+use super::{Context, Operation, naming};
+use crate::call_rates::CallRate;
+use crate::error::to_wire;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{ErrorKind, WireError, input};
+
+pub(crate) struct DeleteResourcePolicy;
+
+input! {
+    /// What is asked.
+    pub(crate) struct DeleteResourcePolicyInput {
+        resource_arn: String = "ResourceARN" [RESOURCE_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+    }
+}
+
+impl Operation for DeleteResourcePolicy {
+    const NAME: &'static str = "DeleteResourcePolicy";
+    const RATE: CallRate = CallRate::Unlimited;
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::InternalFailure,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+        ErrorKind::Validation,
+    ];
+    type Input<'a> = DeleteResourcePolicyInput;
+    type Output = ();
+
+    async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let resource = naming::resource::<Self>(context, &input.resource_arn)?;
+        context.engine.delete_policy(resource).await.map_err(to_wire)
+    }
+}
