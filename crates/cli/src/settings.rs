@@ -36,6 +36,8 @@ const AWS_SHARD_LIMITS: ShardLimits = ShardLimits {
     write_records_per_s: 1_000,
     read_bytes_per_s: 2 << 20,
     read_calls_per_s: 5,
+    consumer_bytes_per_s: 2 << 20,
+    subscribe_calls_per_s: 1,
 };
 
 const NO_SHARD_LIMITS: ShardLimits = ShardLimits {
@@ -43,6 +45,8 @@ const NO_SHARD_LIMITS: ShardLimits = ShardLimits {
     write_records_per_s: 0,
     read_bytes_per_s: 0,
     read_calls_per_s: 0,
+    consumer_bytes_per_s: 0,
+    subscribe_calls_per_s: 0,
 };
 
 /// Everything `serve` needs, checked.
@@ -106,6 +110,11 @@ pub(crate) struct ShardLimits {
     pub(crate) read_bytes_per_s: u64,
     /// GetRecords calls. AWS: 5.
     pub(crate) read_calls_per_s: u64,
+    /// Bytes pushed to each fan-out consumer. AWS: 2 MiB.
+    pub(crate) consumer_bytes_per_s: u64,
+    /// SubscribeToShard calls of each fan-out consumer. AWS: 1. Without it another call takes a
+    /// subscription over at once, else when it is 5 seconds old.
+    pub(crate) subscribe_calls_per_s: u64,
 }
 
 /// When a put is acknowledged.
@@ -198,6 +207,8 @@ impl ServeSettings {
                     write_records: limits.write_records_per_s,
                     read_bytes: limits.read_bytes_per_s,
                     read_calls: limits.read_calls_per_s,
+                    consumer_bytes: limits.consumer_bytes_per_s,
+                    subscribe_calls: limits.subscribe_calls_per_s,
                 },
                 limit_streams: limits != NO_SHARD_LIMITS,
             },
@@ -301,6 +312,14 @@ pub(crate) struct ServeLayer {
     /// GetRecords calls per second on a shard; 0 = unlimited [default: by --limits]
     #[arg(long, env = "ANABRANCH_LIMIT_SHARD_READ_CALLS", value_name = "N")]
     limit_shard_read_calls: Option<u64>,
+    /// Bytes per second that a shard pushes to each fan-out consumer; 0 = unlimited [default: by
+    /// --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_CONSUMER_BYTES", value_name = "SIZE")]
+    limit_consumer_bytes: Option<ByteSize>,
+    /// SubscribeToShard calls per second of each fan-out consumer on a shard; 0 = unlimited
+    /// [default: by --limits]
+    #[arg(long, env = "ANABRANCH_LIMIT_SUBSCRIBE_CALLS", value_name = "N")]
+    limit_subscribe_calls: Option<u64>,
     /// Limit control operations to Amazon's calls a second, 5 for most [default: by --limits]
     #[arg(long, env = "ANABRANCH_LIMIT_CALLS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -361,6 +380,8 @@ impl ServeLayer {
                 .or(weaker.limit_shard_write_records),
             limit_shard_read_bytes: self.limit_shard_read_bytes.or(weaker.limit_shard_read_bytes),
             limit_shard_read_calls: self.limit_shard_read_calls.or(weaker.limit_shard_read_calls),
+            limit_consumer_bytes: self.limit_consumer_bytes.or(weaker.limit_consumer_bytes),
+            limit_subscribe_calls: self.limit_subscribe_calls.or(weaker.limit_subscribe_calls),
             limit_calls: self.limit_calls.or(weaker.limit_calls),
             log_format: self.log_format.or(weaker.log_format),
             log_level: self.log_level.or(weaker.log_level),
@@ -399,6 +420,10 @@ impl ServeLayer {
                     .unwrap_or(base.write_records_per_s),
                 read_bytes_per_s: bytes(self.limit_shard_read_bytes, base.read_bytes_per_s),
                 read_calls_per_s: self.limit_shard_read_calls.unwrap_or(base.read_calls_per_s),
+                consumer_bytes_per_s: bytes(self.limit_consumer_bytes, base.consumer_bytes_per_s),
+                subscribe_calls_per_s: self
+                    .limit_subscribe_calls
+                    .unwrap_or(base.subscribe_calls_per_s),
             },
             limit_calls: self.limit_calls.unwrap_or(preset == LimitsPreset::Aws),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
@@ -489,6 +514,8 @@ impl ServeSettings {
             format!("limit-shard-write-records = {}", limits.write_records_per_s),
             format!("limit-shard-read-bytes = {}", limits.read_bytes_per_s),
             format!("limit-shard-read-calls = {}", limits.read_calls_per_s),
+            format!("limit-consumer-bytes = {}", limits.consumer_bytes_per_s),
+            format!("limit-subscribe-calls = {}", limits.subscribe_calls_per_s),
             format!("limit-calls = {}", self.limit_calls),
             format!("log-format = {}", text(log_format)),
             format!("log-level = {}", text(&self.log_level)),

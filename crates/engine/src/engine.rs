@@ -7,8 +7,10 @@ use crate::encryption::keyring::Keyring;
 use crate::error::EngineError;
 use crate::host::CatalogHost;
 use crate::scope::{Scope, StreamRef};
+use crate::seats::Seats;
 use crate::settings::EngineSettings;
 use crate::stream::{Stream, StreamStatus};
+use crate::subscribe::EventRoom;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
 use anabranch_storage::{Gate, OpenError, Recovered, Store, StoreOptions};
@@ -33,6 +35,10 @@ pub struct Engine {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Where the next record of an evenly distributed stream goes.
     pub(crate) next_even: AtomicU32,
+    /// Who holds which subscription.
+    pub(crate) seats: Seats,
+    /// Memory for events of subscriptions.
+    pub(crate) event_room: EventRoom,
     /// What recovery found.
     pub recovery: RecoverySummary,
 }
@@ -108,6 +114,8 @@ impl Engine {
             keys: Keys::new(keyring),
             changing: tokio::sync::Mutex::new(()),
             next_even: AtomicU32::new(0),
+            seats: Seats::default(),
+            event_room: EventRoom::default(),
             recovery: RecoverySummary { streams, records, journal_bytes, torn_bytes },
         });
         engine.resume_deletions();

@@ -38,6 +38,25 @@ pub enum EngineError {
     /// The consumer's name is taken.
     #[error("consumer exists consumer={0}")]
     ConsumerExists(ConsumerRef),
+    /// The consumer's state does not allow it.
+    #[error("consumer is not active consumer={0}")]
+    ConsumerNotActive(ConsumerRef),
+    /// The consumer has another subscription to the shard.
+    #[error("another subscription consumer={consumer} shard={shard}")]
+    AlreadySubscribed {
+        /// The consumer.
+        consumer: ConsumerRef,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// More subscriptions to a shard than a consumer may ask for in a second.
+    #[error("subscribe rate exceeded consumer={consumer} shard={shard}")]
+    SubscribeRateExceeded {
+        /// The consumer.
+        consumer: ConsumerRef,
+        /// The shard.
+        shard: ShardId,
+    },
     /// More consumers than a stream may have.
     #[error("too many consumers stream={stream} limit={limit}")]
     ConsumerLimit {
@@ -347,9 +366,6 @@ pub enum EngineError {
         /// Index of the first record of its run.
         index: u64,
     },
-    /// The consumer's state does not allow it.
-    #[error("consumer is not active consumer={0}")]
-    ConsumerNotActive(ConsumerRef),
     /// The resource has no policy.
     #[error("no resource policy arn={arn}")]
     PolicyNotFound {

@@ -44,6 +44,28 @@ pub struct GetReply {
     pub child_shards: Vec<Shard>,
 }
 
+/// For whom a shard is read, and how much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// ARN of the caller.
+    pub(crate) principal: &'a str,
+    pub(crate) records_max: usize,
+    /// Bytes of data and partition keys; one record is returned however long it is.
+    pub(crate) bytes_max: usize,
+}
+
+/// What was read of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct ShardRead {
+    pub(crate) runs: Vec<OpenRun>,
+    /// Where to go on.
+    pub(crate) next_index: u64,
+    /// Whether there was nothing more at that moment.
+    pub(crate) at_tip: bool,
+    /// Arrival time of the newest record that was passed, epoch milliseconds; 0 for none.
+    pub(crate) reached_ms: u64,
+}
+
 impl Engine {
     /// Reads records at an iterator.
     ///
@@ -63,25 +85,45 @@ impl Engine {
             return Err(EngineError::ReadRateExceeded { stream, shard });
         }
         let now_ms = self.now_ms();
+        let mut reply = match request.dry_run {
+            true => ShardRead { next_index: position.from_index, ..ShardRead::default() },
+            false => {
+                let wanted = Wanted {
+                    principal: request.principal,
+                    records_max: request.records_max,
+                    bytes_max: limits::GET_RECORDS_BYTES_MAX,
+                };
+                self.read_at(&stream, &slot, &position, wanted).await?
+            }
+        };
+        let runs = std::mem::take(&mut reply.runs);
+        let runs = self.open_runs(&stream, &slot, request.principal, runs)?;
+        slot.meter.read_done(&self.settings.rates, counted_bytes(&runs));
+        Ok(self.finish(stream, slot, position, reply, runs, now_ms))
+    }
+
+    /// Reads what a shard has from a position on, and opens it.
+    pub(crate) async fn read_at(
+        self: &Arc<Self>,
+        stream: &Stream,
+        slot: &ShardSlot,
+        position: &IteratorPosition,
+        wanted: Wanted<'_>,
+    ) -> Result<ShardRead, EngineError> {
+        let horizon_ms = stream.retention.trim_horizon_ms(self.now_ms());
         let read = ReadRequest {
             shard: slot.key,
             from_index: position.from_index,
-            from_ms: position.from_ms.max(stream.retention.trim_horizon_ms(now_ms)),
+            from_ms: position.from_ms.max(horizon_ms),
             end_index: slot.shard.closed.map(|closed| closed.end_index),
-            records_max: request.records_max,
-            bytes_max: limits::GET_RECORDS_BYTES_MAX,
+            records_max: wanted.records_max,
+            bytes_max: wanted.bytes_max,
         };
-        let mut reply = match request.dry_run {
-            true => ReadReply { next_index: position.from_index, ..ReadReply::default() },
-            false => self.read(read).await?,
-        };
-        skip_first(&mut reply, &position);
-        let runs = std::mem::take(&mut reply.runs);
-        let runs = self.open_runs(&stream, &slot, request.principal, runs)?;
-        let bytes = runs.iter().map(OpenRun::counted_bytes).sum();
-        slot.meter.read_done(&self.settings.rates, bytes);
-        let reply = self.finish(stream, slot, position, reply, now_ms);
-        Ok(GetReply { runs, ..reply })
+        let mut reply = self.read(read).await?;
+        skip_first(&mut reply, position);
+        let ReadReply { runs, next_index, at_tip, reached_ms } = reply;
+        let runs = self.open_runs(stream, slot, wanted.principal, runs)?;
+        Ok(ShardRead { runs, next_index, at_tip, reached_ms })
     }
 
     /// Reads inline when the records are in memory, else where blocking is allowed.
@@ -119,22 +161,15 @@ impl Engine {
         stream: Arc<Stream>,
         slot: Arc<ShardSlot>,
         position: IteratorPosition,
-        reply: ReadReply,
+        reply: ShardRead,
         now_ms: u64,
     ) -> GetReply {
-        let at_end = reply.at_tip
-            && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index);
-        let next =
-            IteratorPosition { from_index: reply.next_index, first_from_secs: 0, ..position };
-        let millis_behind_latest = match reply.at_tip {
-            true => 0,
-            // Zero says that there is nothing more, which is not so, however recent the rest is.
-            false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
-        };
+        let at_end = is_at_end(&reply, &slot);
+        let next = position.advanced(reply.next_index);
         GetReply {
-            runs: Vec::new(),
             next_iterator: (!at_end).then(|| self.seal_iterator(&next, &stream.reference.name)),
-            millis_behind_latest,
+            millis_behind_latest: millis_behind(&reply, &position, now_ms),
+            runs,
             child_shards: if at_end { children(&stream, slot.shard.id) } else { Vec::new() },
             stream,
             slot,
@@ -153,8 +188,27 @@ fn skip_first(reply: &mut ReadReply, position: &IteratorPosition) {
     }
 }
 
+/// Whether a read came to the end of a closed shard.
+pub(crate) fn is_at_end(reply: &ShardRead, slot: &ShardSlot) -> bool {
+    reply.at_tip && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index)
+}
+
+/// How far behind the tip a read ended, in milliseconds.
+pub(crate) fn millis_behind(reply: &ShardRead, position: &IteratorPosition, now_ms: u64) -> u64 {
+    match reply.at_tip {
+        true => 0,
+        // Zero says that there is nothing more, which is not so, however recent the rest is.
+        false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
+    }
+}
+
+/// Bytes of data and partition keys.
+pub(crate) fn counted_bytes(reply: &ShardRead) -> u64 {
+    reply.runs.iter().map(OpenRun::counted_bytes).sum()
+}
+
 /// The shards that came out of `parent`.
-fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
+pub(crate) fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
     let is_child =
         |shard: &&Shard| shard.parent == Some(parent) || shard.adjacent_parent == Some(parent);
     stream.shards.iter().map(|slot| &slot.shard).filter(is_child).cloned().collect()

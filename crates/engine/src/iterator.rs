@@ -37,6 +37,15 @@ pub struct IteratorPosition {
     pub first_from_secs: u64,
 }
 
+impl IteratorPosition {
+    /// The position after a read that ended before `next_index`.
+    pub(crate) fn advanced(self, next_index: u64) -> Self {
+        let moved = next_index != self.from_index;
+        let first_from_secs = if moved { 0 } else { self.first_from_secs };
+        Self { from_index: next_index, first_from_secs, ..self }
+    }
+}
+
 /// An iterator is five numbers of 8 bytes (shard, index, time, second, and when it was made) and
 /// the stream's name, for the error after the stream is gone.
 const NUMBERS_BYTES: usize = 40;
@@ -83,7 +92,7 @@ impl Engine {
         })
     }
 
-    fn readable_shard<'a>(
+    pub(crate) fn readable_shard<'a>(
         &self,
         stream: &'a Stream,
         shard: &str,

@@ -26,9 +26,11 @@ mod reshard;
 mod resource_policy;
 mod retention;
 mod scope;
+mod seats;
 mod settings;
 pub mod stream;
 mod stream_life;
+mod subscribe;
 mod token;
 
 pub use anabranch_storage::record::{RecordRef, Records};
@@ -52,3 +54,4 @@ pub use scope::{ConsumerRef, Scope, StreamRef};
 pub use settings::{EngineSettings, ShardRates};
 pub use stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
 pub use stream_life::{AccountLimits, NewStream};
+pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};

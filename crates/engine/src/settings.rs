@@ -13,6 +13,11 @@ pub struct ShardRates {
     pub read_bytes: u64,
     /// GetRecords calls; GetShardIterator calls have a limit of their own of the same height.
     pub read_calls: u64,
+    /// Bytes pushed to each fan-out consumer.
+    pub consumer_bytes: u64,
+    /// SubscribeToShard calls of each fan-out consumer. Without this limit another call takes a
+    /// subscription over at once.
+    pub subscribe_calls: u64,
 }
 
 impl ShardRates {
@@ -22,9 +27,18 @@ impl ShardRates {
         write_records: limits::SHARD_WRITE_RECORDS,
         read_bytes: limits::SHARD_READ_BYTES,
         read_calls: limits::SHARD_READ_CALLS,
+        consumer_bytes: limits::CONSUMER_READ_BYTES,
+        subscribe_calls: limits::SUBSCRIBE_CALLS,
     };
     /// None.
-    pub const OFF: Self = Self { write_bytes: 0, write_records: 0, read_bytes: 0, read_calls: 0 };
+    pub const OFF: Self = Self {
+        write_bytes: 0,
+        write_records: 0,
+        read_bytes: 0,
+        read_calls: 0,
+        consumer_bytes: 0,
+        subscribe_calls: 0,
+    };
 }
 
 /// How the service behaves.

@@ -12,6 +12,7 @@ use anabranch_storage::Gate;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// How capacity is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,8 @@ pub struct Stream {
     pub encryption: Encryption,
     /// Who else may do what with it.
     pub policy: Option<Arc<ResourcePolicy>>,
+    /// Told of every change of the stream, once the catalog has it.
+    pub changed: watch::Sender<()>,
     /// All shards that have not been forgotten, by id.
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.

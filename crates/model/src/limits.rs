@@ -20,6 +20,20 @@ pub const SHARD_WRITE_RECORDS: u64 = 1_000;
 pub const SHARD_READ_BYTES: u64 = 2 * MIB as u64;
 /// GetRecords calls a second on one shard, and GetShardIterator calls a second on one shard.
 pub const SHARD_READ_CALLS: u64 = 5;
+/// Bytes a second that one shard gives to one fan-out consumer.
+pub const CONSUMER_READ_BYTES: u64 = 2 * MIB as u64;
+/// SubscribeToShard calls a second of one consumer on one shard.
+pub const SUBSCRIBE_CALLS: u64 = 1;
+/// Life of a subscription in milliseconds.
+pub const SUBSCRIPTION_LIFE_MS: u64 = 300_000;
+/// After that many milliseconds another call takes a subscription over.
+pub const SUBSCRIPTION_HOLD_MS: u64 = 5_000;
+/// A subscription without records sends an event that often, in milliseconds.
+pub const SUBSCRIPTION_SILENCE_MS: u64 = 5_000;
+/// Bytes of data and partition keys in one event of a subscription, unless one record is longer.
+pub const EVENT_BYTES_MAX: usize = MIB;
+/// Records in one event of a subscription.
+pub const EVENT_RECORDS_MAX: usize = 10_000;
 /// Life of a shard iterator in milliseconds.
 pub const ITERATOR_LIFE_MS: u64 = 300_000;
 /// Life of a ListShards or ListStreamConsumers token in milliseconds.

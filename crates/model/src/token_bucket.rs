@@ -57,6 +57,13 @@ impl TokenBucket {
         self.micro_tokens > 0
     }
 
+    /// Microseconds until the bucket is out of debt; 0 if it is.
+    pub fn solvent_in_us(&mut self, per_second: u64, now_us: u64) -> u64 {
+        self.refill(per_second, now_us);
+        // One token a second is a millionth of a token in a microsecond.
+        (1 - self.micro_tokens).max(0).cast_unsigned().div_ceil(per_second.max(1))
+    }
+
     /// Takes tokens whose number is known only after the fact (bytes of a reply).
     pub fn take_into_debt(&mut self, count: u64) {
         self.micro_tokens = self.micro_tokens.saturating_sub((count as i64).saturating_mul(MICRO));
@@ -101,7 +108,9 @@ mod tests {
         assert!(bucket.is_solvent(2, 0));
         bucket.take_into_debt(10);
         assert!(!bucket.is_solvent(2, 4 * SECOND));
+        assert_eq!(bucket.solvent_in_us(2, 4 * SECOND), 1);
         assert!(bucket.is_solvent(2, 4 * SECOND + 1));
+        assert_eq!(bucket.solvent_in_us(2, 4 * SECOND + 1), 0);
     }
 
     #[test]

@@ -33,6 +33,23 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
             "Consumer {} under stream {} already exists.",
             consumer.name, consumer.stream
         )),
+        E::ConsumerNotActive(consumer) => WireError::in_use(format!(
+            // The space before the comma is the service's.
+            "Consumer {} with creation timestamp {} under stream: {} , account {} is not in \
+             ACTIVE status.",
+            consumer.name,
+            consumer.created_secs,
+            consumer.stream.name,
+            consumer.stream.scope.account
+        )),
+        E::AlreadySubscribed { consumer, shard } => WireError::in_use(format!(
+            "Another active subscription exists for this consumer: {}:{}:{shard}:{}",
+            consumer.stream.scope.account, consumer.stream.name, consumer.name
+        )),
+        E::SubscribeRateExceeded { consumer, shard } => limit_exceeded(format!(
+            "Rate exceeded for consumer {} and shard {shard} in stream {}.",
+            consumer.name, consumer.stream
+        )),
         E::ConsumerLimit { stream, limit } => limit_exceeded(format!(
             "This request would exceed the limit on the number of consumers of stream {stream}. \
              Limit: {limit}."
@@ -203,14 +220,6 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
         E::RecordNotAuthentic { .. } => {
             tracing::error!(%error, "a record cannot be decrypted: the data are damaged");
             WireError::bare(ErrorKind::InternalFailure)
-        }
-        E::ConsumerNotActive(consumer) => {
-            let (stream, account) = (&consumer.stream.name, &consumer.stream.scope.account);
-            WireError::in_use(format!(
-                "Consumer {} with creation timestamp {} under stream {stream} and account \
-                 {account} is not in ACTIVE status.",
-                consumer.name, consumer.created_secs
-            ))
         }
         E::PolicyNotFound { arn } => {
             WireError::not_found(format!("No resource policy found for resource ARN {arn}."))

@@ -4,14 +4,16 @@
 
 use crate::auth::{AuthError, Authenticator, Caller};
 use crate::call_rates::CallLimiter;
+use crate::event_reply::{EventBody, EventSource};
 use crate::ops::{self, Asked, Context, Operation, Origin, Peer};
 use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::RequestError;
-use anabranch_protocol::{Codec, ErrorKind, WireError};
+use anabranch_protocol::shape::{Kind, RequestError, Shape};
+use anabranch_protocol::{Codec, Encode, ErrorKind, WireError};
 use http::request::Parts;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Name in the credential scope of signatures.
 const SERVICES: &[&str] = &["kinesis"];
@@ -115,6 +117,7 @@ operations! {
     SplitShard => split_shard,
     StartStreamEncryption => start_stream_encryption,
     StopStreamEncryption => stop_stream_encryption,
+    SubscribeToShard => subscribe_to_shard,
     TagResource => tag_resource,
     UntagResource => untag_resource,
     UpdateAccountSettings => update_account_settings,
@@ -138,7 +141,6 @@ operations! {
     "ReceiveDeadLetterQueueRecords",
     "ReceiveQueueRecords",
     "RestoreDeadLetterQueueRecords",
-    "SubscribeToShard",
     "UpdateChannel",
     "UpdateDeadLetterQueueRecordsVisibility",
     "UpdateQueue",
@@ -148,7 +150,40 @@ operations! {
 
 /// An operation under way.
 pub(crate) type BoxedCall<'a> =
-    Pin<Box<dyn Future<Output = Result<Vec<u8>, WireError>> + Send + 'a>>;
+    Pin<Box<dyn Future<Output = Result<Answered, WireError>> + Send + 'a>>;
+
+/// What an operation answered.
+pub(crate) enum Answered {
+    /// The body, in the codec of the request.
+    Body(Vec<u8>),
+    /// A stream of events, whatever the codec of the request.
+    Events(EventBody),
+}
+
+/// What operations answer with: a value that becomes the body, or a source of events.
+pub(crate) trait Answer: Shape + Send {
+    /// Makes it an answer.
+    fn into_answered(self, call: Call<'_>) -> Answered;
+}
+
+impl<T: Encode + Shape + Send> Answer for T {
+    fn into_answered(self, call: Call<'_>) -> Answered {
+        Answered::Body(call.codec.encode_reply(&self))
+    }
+}
+
+/// A source of events as the answer of an operation.
+pub(crate) struct Events<S>(pub(crate) S);
+
+impl<S: Shape> Shape for Events<S> {
+    const KIND: Kind = S::KIND;
+}
+
+impl<S: EventSource + Shape> Answer for Events<S> {
+    fn into_answered(self, call: Call<'_>) -> Answered {
+        Answered::Events(EventBody::new(self.0, call.stopping.clone()))
+    }
+}
 
 /// A request whose operation is known.
 #[derive(Clone, Copy)]
@@ -160,6 +195,8 @@ pub(crate) struct Call<'a> {
     pub(crate) engine: &'a Arc<Engine>,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
+    /// Turns true when the server stops.
+    pub(crate) stopping: &'a watch::Receiver<bool>,
 }
 
 impl Call<'_> {
@@ -179,7 +216,7 @@ impl Call<'_> {
 
 /// The order of checks is the service's: a body that does not parse, then the caller, then types
 /// and constraints, then the operation.
-async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
+async fn run<O: Operation>(call: Call<'_>) -> Result<Answered, WireError> {
     let decoded = call.codec.decode_input::<O::Input<'_>>(call.body);
     if let Err(error @ RequestError::Malformed) = decoded {
         return Err(error.into());
@@ -200,7 +237,7 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Vec<u8>, WireError> {
         tracing::error!(operation = O::NAME, "an operation did not ask whether its caller may");
         return Err(WireError::bare(ErrorKind::InternalFailure));
     }
-    Ok(call.codec.encode_reply(&output))
+    Ok(output.into_answered(call))
 }
 
 /// The error for a target of the service that is not there yet.

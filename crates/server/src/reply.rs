@@ -1,14 +1,15 @@
 //! Replies: bodies, headers and request ids.
 
+use crate::event_reply::EventBody;
 use crate::reply_body::ReplyBody;
-use anabranch_protocol::{Codec, WireError};
+use anabranch_protocol::{Codec, WireError, event_stream};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, HeaderName,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-/// A reply, whole in memory.
+/// A reply.
 pub(crate) type Reply = Response<ReplyBody>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -39,6 +40,14 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
 /// A reply of an operation.
 pub(crate) fn success(codec: Codec, body: Vec<u8>) -> Reply {
     with_body(StatusCode::OK, Some(codec.content_type()), body)
+}
+
+/// A reply of an operation that goes on.
+pub(crate) fn events(body: EventBody) -> Reply {
+    let mut reply = Response::new(ReplyBody::Events(body));
+    let content_type = HeaderValue::from_static(event_stream::CONTENT_TYPE);
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
 }
 
 /// An AWS error.

@@ -1,9 +1,11 @@
-//! Bodies of replies, and the memory that the large ones share.
+//! Bodies of replies, and the memory that the large ones share. A body is whole, or a stream of
+//! events ([`crate::event_reply`]), which has memory of its own.
 //!
 //! A client that asks for much and does not read makes the server keep it. So large bodies are
 //! counted until their last byte is with the socket, and go there in pieces: what is not asked
 //! for yet is held once and nowhere copied.
 
+use crate::event_reply::EventBody;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
@@ -27,17 +29,35 @@ const UNIT: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The body of a reply.
-#[derive(Debug, Default)]
-pub(crate) struct ReplyBody {
-    left: Bytes,
-    /// Size of the allocation behind the bytes.
-    capacity: usize,
+#[derive(Debug)]
+pub(crate) enum ReplyBody {
+    /// All of it is there.
+    Whole {
+        /// What the connection has not been given yet.
+        left: Bytes,
+        /// Size of the allocation behind the bytes.
+        capacity: usize,
+    },
+    /// It comes as things happen.
+    Events(EventBody),
 }
 
 impl ReplyBody {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self { capacity: bytes.capacity(), left: bytes.into() }
+        Self::Whole { capacity: bytes.capacity(), left: bytes.into() }
     }
+}
+
+impl Default for ReplyBody {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+/// Takes as much off `left` as the connection is given at once.
+pub(crate) fn next_piece(left: &mut Bytes) -> Option<Bytes> {
+    let size = PIECE_BYTES.min(left.len());
+    (size > 0).then(|| left.split_to(size))
 }
 
 impl Body for ReplyBody {
@@ -46,28 +66,34 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.left.is_empty() {
-            return Poll::Ready(None);
-        }
-        let size = PIECE_BYTES.min(self.left.len());
-        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(size)))))
+        let piece = match &mut *self {
+            Self::Whole { left, .. } => Poll::Ready(next_piece(left)),
+            Self::Events(events) => events.poll_piece(cx),
+        };
+        piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
+        match self {
+            Self::Whole { left, .. } => left.is_empty(),
+            Self::Events(events) => events.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.len() as u64)
+        match self {
+            Self::Whole { left, .. } => SizeHint::with_exact(left.len() as u64),
+            Self::Events(_) => SizeHint::default(),
+        }
     }
 }
 
 /// Bytes that give their memory back when the last piece of them is gone.
-struct Counted {
-    bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+pub(crate) struct Counted {
+    pub(crate) bytes: Bytes,
+    pub(crate) _share: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Counted {
@@ -91,16 +117,19 @@ impl ReplyMemory {
 
     /// Lets a reply pass when there is memory for it, and else says that the service is busy.
     pub(crate) async fn admit(&self, reply: Response<ReplyBody>) -> Response<ReplyBody> {
-        let capacity = reply.body().capacity;
-        if capacity <= UNCOUNTED_BYTES {
-            return reply;
-        }
+        let capacity = match reply.body() {
+            ReplyBody::Whole { capacity, .. } if *capacity > UNCOUNTED_BYTES => *capacity,
+            ReplyBody::Whole { .. } | ReplyBody::Events(_) => return reply,
+        };
         let units = u32::try_from(capacity.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let acquiring = self.units.clone().acquire_many_owned(units.min(self.total_units));
         match timeout(PATIENCE, acquiring).await {
-            Ok(Ok(share)) => reply.map(|body| ReplyBody {
-                left: Bytes::from_owner(Counted { bytes: body.left, _share: share }),
-                capacity,
+            Ok(Ok(share)) => reply.map(|body| match body {
+                ReplyBody::Whole { left: bytes, capacity } => {
+                    let left = Bytes::from_owner(Counted { bytes, _share: share });
+                    ReplyBody::Whole { left, capacity }
+                }
+                events @ ReplyBody::Events(_) => events,
             }),
             _ => {
                 let mut reply = reply.map(|_| ReplyBody::default());

@@ -7,7 +7,7 @@ use crate::admin;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::call_rates::CallLimiter;
-use crate::operations::{self, Call, Target};
+use crate::operations::{self, Answered, Call, Target};
 use crate::ops::Peer;
 use crate::reply::{self, Reply};
 use anabranch_engine::Engine;
@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 const CORAL_PREFIX: &str = "com.amazon.coral.service#";
@@ -27,6 +28,8 @@ pub(crate) struct FrontDoor {
     pub(crate) authenticator: Authenticator,
     pub(crate) bodies: BodyMemory,
     pub(crate) calls: CallLimiter,
+    /// Turns true when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl FrontDoor {
@@ -68,7 +71,8 @@ impl FrontDoor {
             ContentKind::Other => return undetermined(),
         };
         match self.call(parts, peer, codec, target, body).await {
-            Ok(body) => reply::success(codec, body),
+            Ok(Answered::Body(body)) => reply::success(codec, body),
+            Ok(Answered::Events(body)) => reply::events(body),
             Err(error) => reply::error(codec, &error),
         }
     }
@@ -80,7 +84,7 @@ impl FrontDoor {
         codec: Codec,
         target: Option<Target>,
         body: &[u8],
-    ) -> Result<Vec<u8>, WireError> {
+    ) -> Result<Answered, WireError> {
         let call = Call {
             authenticator: &self.authenticator,
             calls: &self.calls,
@@ -89,6 +93,7 @@ impl FrontDoor {
             engine: &self.engine,
             codec,
             body,
+            stopping: &self.stopping,
         };
         if let Some(Target::Supported(name)) = target {
             return operations::call(name, call).await;

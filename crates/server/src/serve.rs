@@ -96,13 +96,14 @@ pub async fn start(
     let keyring = KeyStore::open(KeyringFile::new(settings.keyring), clock.clone())?;
     let keyring = Arc::new(keyring);
     let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
+    let (stop, stopped) = watch::channel(false);
     let door = Arc::new(FrontDoor {
         engine: engine.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         calls: CallLimiter::new(settings.limit_calls),
+        stopping: stopped.clone(),
     });
-    let (stop, stopped) = watch::channel(false);
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     Ok(RunningServer {
         address,

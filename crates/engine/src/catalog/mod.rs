@@ -21,6 +21,7 @@ use anabranch_storage::{Gate, RecoveredCommand};
 use command::{Command, CreateStream};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub use command::CommandError;
 
@@ -211,6 +212,7 @@ impl Catalog {
             shard_metrics: ShardMetrics::default(),
             encryption: Default::default(),
             policy: None,
+            changed: watch::Sender::default(),
             shards: Vec::new(),
             open: Vec::new(),
         };
@@ -242,13 +244,16 @@ impl Catalog {
         if let Some(stream) = self.by_number.get(&number) {
             let mut changed = Stream::clone(stream);
             change(&mut changed);
+            let watchers = changed.changed.clone();
             self.insert(changed);
+            watchers.send_replace(());
         }
     }
 
     fn purge_stream(&mut self, number: u32) {
         let Some(stream) = self.by_number.remove(&number) else { return };
         self.purged_streams += 1;
+        stream.changed.send_replace(());
         let StreamRef { scope, name } = &stream.reference;
         if let Some(streams) = self.by_name.get_mut(scope)
             && streams.get(name).is_some_and(|named| named.number == number)

@@ -15,6 +15,7 @@ use anabranch_model::{Commitment, Shard, ShardId};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 #[derive(Encode, Decode)]
 struct CatalogState {
@@ -257,6 +258,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
         encryption: state.encryption.map(Into::into).unwrap_or_default(),
         policy,
+        changed: watch::Sender::default(),
         shards: Vec::new(),
         open: Vec::new(),
     };

@@ -55,8 +55,7 @@ const RECORD_JSON_BYTES: usize = 192;
 impl Encode for GetRecordsOutput {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let reply = &self.0;
-        let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_JSON_BYTES;
-        writer.reserve(512 + reply.runs.iter().map(bytes).sum::<usize>());
+        writer.reserve(512 + json_bytes(&reply.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -80,7 +79,14 @@ impl Encode for GetRecordsOutput {
     }
 }
 
-fn encode_run<W: Writer>(shard: &ModelShard, run: &OpenRun, writer: &mut W) {
+/// About how many bytes of JSON the records take.
+pub(super) fn json_bytes(runs: &[OpenRun]) -> usize {
+    let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_JSON_BYTES;
+    runs.iter().map(bytes).sum()
+}
+
+/// Writes a run's records as items of the list that is begun.
+pub(super) fn encode_run<W: Writer>(shard: &ModelShard, run: &OpenRun, writer: &mut W) {
     let mut number = shard.sequence_number(run.first_index, run.arrival_ms).decimal();
     let arrival = Timestamp(long(run.arrival_ms));
     for record in Records::new(&run.body) {

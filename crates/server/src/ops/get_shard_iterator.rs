@@ -51,7 +51,8 @@ impl Operation for GetShardIterator {
     ) -> Result<GetShardIteratorOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        let position = starting_position(&input)?;
+        let (number, timestamp) = (input.starting_sequence_number, input.timestamp);
+        let position = starting_position(input.shard_iterator_type, number, timestamp)?;
         let iterator = context
             .engine
             .shard_iterator(&named.scope, &named.name, &input.shard_id, &position)
@@ -63,8 +64,12 @@ impl Operation for GetShardIterator {
     }
 }
 
-fn starting_position(input: &GetShardIteratorInput) -> Result<StartingPosition, WireError> {
-    let kind = input.shard_iterator_type;
+/// Where to start reading; each type has members that it needs and members that it refuses.
+pub(super) fn starting_position(
+    kind: ShardIteratorType,
+    number: Option<String>,
+    timestamp: Option<Timestamp>,
+) -> Result<StartingPosition, WireError> {
     let mismatch = |what: &str| {
         WireError::invalid_argument(format!(
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and \
@@ -73,13 +78,11 @@ fn starting_position(input: &GetShardIteratorInput) -> Result<StartingPosition, 
             kind.as_str()
         ))
     };
-    let number = || {
-        let number = input.starting_sequence_number.clone();
-        number.ok_or_else(|| mismatch("no StartingSequenceNumber"))
-    };
-    let without_number = |position| match input.starting_sequence_number {
-        Some(_) => Err(mismatch("also a StartingSequenceNumber")),
-        None => Ok(position),
+    let has_number = number.is_some();
+    let number = || number.ok_or_else(|| mismatch("no StartingSequenceNumber"));
+    let without_number = |position| match has_number {
+        true => Err(mismatch("also a StartingSequenceNumber")),
+        false => Ok(position),
     };
     match kind {
         ShardIteratorType::AtSequenceNumber => Ok(StartingPosition::AtSequenceNumber(number()?)),
@@ -89,7 +92,7 @@ fn starting_position(input: &GetShardIteratorInput) -> Result<StartingPosition, 
         ShardIteratorType::TrimHorizon => without_number(StartingPosition::TrimHorizon),
         ShardIteratorType::Latest => without_number(StartingPosition::Latest),
         ShardIteratorType::AtTimestamp => {
-            let time = input.timestamp.ok_or_else(|| {
+            let time = timestamp.ok_or_else(|| {
                 WireError::invalid_argument(
                     "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. \
                      Current request has no timestamp parameter.",

@@ -36,6 +36,7 @@ pub(crate) mod remove_tags_from_stream;
 pub(crate) mod split_shard;
 pub(crate) mod start_stream_encryption;
 pub(crate) mod stop_stream_encryption;
+pub(crate) mod subscribe_to_shard;
 pub(crate) mod tag_resource;
 pub(crate) mod untag_resource;
 pub(crate) mod update_account_settings;
@@ -49,9 +50,10 @@ pub(crate) use access::{Asked, Origin, Peer};
 
 use crate::auth::Caller;
 use crate::call_rates::{CallLimiter, CallRate};
+use crate::operations::Answer;
 use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::{Shape, Structure};
-use anabranch_protocol::{Decode, Encode, ErrorKind, WireError};
+use anabranch_protocol::shape::Structure;
+use anabranch_protocol::{Decode, ErrorKind, WireError};
 use std::sync::Arc;
 
 /// What a handler works with.
@@ -91,8 +93,8 @@ pub(crate) trait Operation {
     const ERRORS: &'static [ErrorKind];
     /// What it is asked.
     type Input<'a>: Decode<'a> + Structure + Send;
-    /// What it answers; `()` for an empty body.
-    type Output: Encode + Shape + Send;
+    /// What it answers; `()` for an empty body, [`crate::operations::Events`] for a stream.
+    type Output: Answer;
 
     /// Does it.
     fn run<'a>(

@@ -1,0 +1,204 @@
+//! Replies that are streams of events.
+//!
+//! The next event is asked for when the connection has taken the last one: a client that does not
+//! read costs one event. The stream ends with its source, with its first error, or when the server
+//! stops.
+
+use crate::reply_body::{Counted, next_piece};
+use anabranch_protocol::{Encode, WireError, event_stream};
+use bytes::Bytes;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// Where the events of a reply come from.
+pub(crate) trait EventSource: Send + 'static {
+    /// The type of an event on the wire.
+    const EVENT_TYPE: &'static str;
+    /// An event.
+    type Event: Encode + Send;
+
+    /// The next event. `None`: there are no more.
+    fn next(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<Sourced<Self::Event>, WireError>>> + Send;
+}
+
+/// An event, and the memory that it holds until the client has it.
+pub(crate) struct Sourced<E> {
+    pub(crate) event: E,
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// The body of a reply that is a stream of events.
+pub(crate) struct EventBody {
+    left: Bytes,
+    state: State,
+}
+
+enum State {
+    Waiting(Box<dyn Pull>),
+    Pulling(Pulling),
+    Over,
+}
+
+/// The bytes of the next message, and where the one after comes from. No bytes: it is over.
+type Pulling = Pin<Box<dyn Future<Output = (Bytes, Option<Box<dyn Pull>>)> + Send>>;
+
+trait Pull: Send {
+    fn pull(self: Box<Self>) -> Pulling;
+}
+
+struct Puller<S> {
+    source: S,
+    stopping: watch::Receiver<bool>,
+}
+
+impl<S: EventSource> Pull for Puller<S> {
+    fn pull(mut self: Box<Self>) -> Pulling {
+        Box::pin(async move {
+            let next = tokio::select! {
+                next = self.source.next() => next,
+                _ = self.stopping.wait_for(|stopping| *stopping) => None,
+            };
+            let mut bytes = Vec::new();
+            match next {
+                Some(Ok(Sourced { event, room })) => {
+                    event_stream::encode_event(&mut bytes, S::EVENT_TYPE, &event);
+                    let bytes = Bytes::from(bytes);
+                    let bytes = match room {
+                        Some(share) => Bytes::from_owner(Counted { bytes, _share: share }),
+                        None => bytes,
+                    };
+                    (bytes, Some(self as Box<dyn Pull>))
+                }
+                Some(Err(error)) => {
+                    event_stream::encode_exception(&mut bytes, &error);
+                    (bytes.into(), None)
+                }
+                None => (Bytes::new(), None),
+            }
+        })
+    }
+}
+
+impl EventBody {
+    /// A body with the events of `source`. Its first message is there at once: clients wait for it.
+    pub(crate) fn new<S: EventSource>(source: S, stopping: watch::Receiver<bool>) -> Self {
+        let mut first = Vec::new();
+        event_stream::encode_initial_response(&mut first);
+        Self { left: first.into(), state: State::Waiting(Box::new(Puller { source, stopping })) }
+    }
+
+    /// What the connection gets next. `None`: that was all.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(piece) = next_piece(&mut self.left) {
+                return Poll::Ready(Some(piece));
+            }
+            self.state = match std::mem::replace(&mut self.state, State::Over) {
+                State::Over => return Poll::Ready(None),
+                State::Waiting(source) => State::Pulling(source.pull()),
+                State::Pulling(mut pulling) => {
+                    let polled = pulling.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        self.state = State::Pulling(pulling);
+                    }
+                    let (bytes, source) = ready!(polled);
+                    self.left = bytes;
+                    source.map_or(State::Over, State::Waiting)
+                }
+            };
+        }
+    }
+
+    /// Whether nothing comes any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left.is_empty() && matches!(self.state, State::Over)
+    }
+}
+
+impl fmt::Debug for EventBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBody").field("left", &self.left.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_protocol::event_stream::Message;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Semaphore;
+
+    /// So many events, then what is said; counts how many were asked for.
+    struct Numbers {
+        left: usize,
+        at_end: Option<WireError>,
+        asked: Arc<AtomicUsize>,
+        room: Arc<Semaphore>,
+    }
+
+    impl EventSource for Numbers {
+        const EVENT_TYPE: &'static str = "Number";
+        type Event = ();
+
+        async fn next(&mut self) -> Option<Result<Sourced<()>, WireError>> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if self.left == 0 {
+                return match self.at_end.take() {
+                    Some(error) => Some(Err(error)),
+                    None => std::future::pending().await,
+                };
+            }
+            self.left -= 1;
+            let room = self.room.clone().acquire_owned().await.ok();
+            Some(Ok(Sourced { event: (), room }))
+        }
+    }
+
+    async fn piece(body: &mut EventBody) -> Option<Bytes> {
+        std::future::poll_fn(|cx| body.poll_piece(cx)).await
+    }
+
+    fn kind(piece: &[u8]) -> String {
+        let (message, len) = Message::decode(piece).expect("a message").expect("whole");
+        assert_eq!(len, piece.len());
+        let kind = message.header(":event-type").or(message.header(":exception-type"));
+        kind.expect("a type").to_owned()
+    }
+
+    fn numbers(left: usize, at_end: Option<WireError>) -> Numbers {
+        let (asked, room) = (Arc::default(), Arc::new(Semaphore::new(1)));
+        Numbers { left, at_end, asked, room }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_asked_for_when_the_last_one_is_taken() {
+        let source = numbers(2, Some(WireError::not_found("gone")));
+        let (asked, room) = (source.asked.clone(), source.room.clone());
+        let (_stop, stopping) = watch::channel(false);
+        let mut body = EventBody::new(source, stopping);
+        assert_eq!(kind(&piece(&mut body).await.expect("first")), "initial-response");
+        assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (0, 1));
+        let event = piece(&mut body).await.expect("an event");
+        assert_eq!((kind(&event).as_str(), room.available_permits()), ("Number", 0));
+        drop(event);
+        assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (1, 1));
+        assert_eq!(kind(&piece(&mut body).await.expect("an event")), "Number");
+        let last = piece(&mut body).await.expect("an error");
+        assert_eq!(kind(&last), "ResourceNotFoundException");
+        assert!(body.is_over() && piece(&mut body).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_waits_ends_when_the_server_stops() {
+        let (stop, stopping) = watch::channel(false);
+        let mut body = EventBody::new(numbers(0, None), stopping);
+        piece(&mut body).await.expect("the first message");
+        let (end, _) = tokio::join!(piece(&mut body), async { stop.send_replace(true) });
+        assert!(end.is_none() && body.is_over());
+    }
+}

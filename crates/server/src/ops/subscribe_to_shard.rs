@@ -1,0 +1,151 @@
+//! SubscribeToShard.
+
+use super::get_records::{RecordShape, encode_run, json_bytes};
+use super::get_shard_iterator::starting_position;
+use super::shapes::{ChildShard, ShardIteratorType, long};
+use super::{Context, Operation, dry_run_succeeded, naming};
+use crate::call_rates::CallRate;
+use crate::error::to_wire;
+use crate::event_reply::{EventSource, Sourced};
+use crate::operations::Events;
+use anabranch_engine::{SubscribeRequest, Subscription, SubscriptionEvent};
+use anabranch_protocol::shape::{Kind, Shape, rules::*};
+use anabranch_protocol::{Encode, ErrorKind, Timestamp, WireError, Writer, input, output};
+
+pub(crate) struct SubscribeToShard;
+
+input! {
+    /// What is asked.
+    pub(crate) struct SubscribeToShardInput {
+        consumer_arn: String = "ConsumerARN" [CONSUMER_ARN],
+        shard_id: String = "ShardId" [SHARD_ID],
+        starting_position: StartingPositionInput = "StartingPosition" [ANY],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        dry_run: Option<bool> = "DryRun" [ANY],
+    }
+
+    /// Where to start.
+    pub(crate) struct StartingPositionInput {
+        position_type: ShardIteratorType = "Type" [ANY],
+        sequence_number: Option<String> = "SequenceNumber" [SEQUENCE_NUMBER],
+        timestamp: Option<Timestamp> = "Timestamp" [ANY],
+    }
+}
+
+output! {
+    /// The shape of the answer, for the schema.
+    pub(crate) struct SubscribeToShardOutputShape {
+        event_stream: EventStreamShape = "EventStream",
+    }
+
+    /// The shape of what is in the stream: one of these at a time.
+    pub(crate) struct EventStreamShape {
+        event: EventShape = "SubscribeToShardEvent",
+        not_found: Option<ExceptionShape> = "ResourceNotFoundException",
+        in_use: Option<ExceptionShape> = "ResourceInUseException",
+        kms_disabled: Option<ExceptionShape> = "KMSDisabledException",
+        kms_invalid_state: Option<ExceptionShape> = "KMSInvalidStateException",
+        kms_access_denied: Option<ExceptionShape> = "KMSAccessDeniedException",
+        kms_not_found: Option<ExceptionShape> = "KMSNotFoundException",
+        kms_opt_in_required: Option<ExceptionShape> = "KMSOptInRequired",
+        kms_throttling: Option<ExceptionShape> = "KMSThrottlingException",
+        internal_failure: Option<ExceptionShape> = "InternalFailureException",
+    }
+
+    /// The shape of an event. At the end of a shard ContinuationSequenceNumber is absent, although
+    /// the service model says that it is always there.
+    pub(crate) struct EventShape {
+        records: Vec<RecordShape> = "Records",
+        continuation_sequence_number: String = "ContinuationSequenceNumber",
+        millis_behind_latest: i64 = "MillisBehindLatest",
+        child_shards: Option<Vec<ChildShard>> = "ChildShards",
+    }
+
+    /// The shape of an error in the stream.
+    pub(crate) struct ExceptionShape {
+        message: Option<String> = "message",
+    }
+}
+
+/// The events of a subscription.
+pub(crate) struct SubscriptionEvents(Subscription);
+
+impl Shape for SubscriptionEvents {
+    const KIND: Kind = SubscribeToShardOutputShape::KIND;
+}
+
+impl EventSource for SubscriptionEvents {
+    const EVENT_TYPE: &'static str = "SubscribeToShardEvent";
+    type Event = Event;
+
+    async fn next(&mut self) -> Option<Result<Sourced<Event>, WireError>> {
+        let next = self.0.next().await?.map_err(to_wire);
+        Some(next.map(|mut event| Sourced { room: event.room.take(), event: Event(event) }))
+    }
+}
+
+/// An event. Written straight from the runs.
+pub(crate) struct Event(SubscriptionEvent);
+
+impl Encode for Event {
+    fn encode<W: Writer>(&self, writer: &mut W) {
+        let event = &self.0;
+        writer.reserve(512 + json_bytes(&event.runs));
+        writer.begin_map();
+        writer.key("Records");
+        writer.begin_list();
+        for run in &event.runs {
+            encode_run(&event.slot.shard, run, writer);
+        }
+        writer.end_list();
+        if let Some(number) = event.continuation {
+            writer.key("ContinuationSequenceNumber");
+            writer.raw_ascii_string(&number.decimal().digits());
+        }
+        writer.key("MillisBehindLatest");
+        writer.integer(long(event.millis_behind_latest));
+        if !event.child_shards.is_empty() {
+            writer.key("ChildShards");
+            let children: Vec<ChildShard> =
+                event.child_shards.iter().map(ChildShard::from).collect();
+            children.encode(writer);
+        }
+        writer.end_map();
+    }
+}
+
+impl Operation for SubscribeToShard {
+    const NAME: &'static str = "SubscribeToShard";
+    const RATE: CallRate = CallRate::Unlimited;
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccessDenied,
+        ErrorKind::DryRunOperation,
+        ErrorKind::InvalidArgument,
+        ErrorKind::LimitExceeded,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ResourceNotFound,
+    ];
+    type Input<'a> = SubscribeToShardInput;
+    type Output = Events<SubscriptionEvents>;
+
+    async fn run<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<Self::Output, WireError> {
+        let consumer = naming::of_consumer_arn::<Self>(context, &input.consumer_arn)?;
+        let StartingPositionInput { position_type, sequence_number, timestamp } =
+            input.starting_position;
+        let position = starting_position(position_type, sequence_number, timestamp)?;
+        let request = SubscribeRequest {
+            consumer: &consumer,
+            shard: &input.shard_id,
+            position: &position,
+            principal: &context.caller.principal_arn,
+            dry_run: input.dry_run == Some(true),
+        };
+        match context.engine.subscribe(&request).map_err(to_wire)? {
+            Some(subscription) => Ok(Events(SubscriptionEvents(subscription))),
+            None => Err(dry_run_succeeded()),
+        }
+    }
+}
