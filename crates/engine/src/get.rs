@@ -85,7 +85,7 @@ impl Engine {
             return Err(EngineError::ReadRateExceeded { stream, shard });
         }
         let now_ms = self.now_ms();
-        let mut reply = match request.dry_run {
+        let reply = match request.dry_run {
             true => ShardRead { next_index: position.from_index, ..ShardRead::default() },
             false => {
                 let wanted = Wanted {
@@ -96,10 +96,8 @@ impl Engine {
                 self.read_at(&stream, &slot, &position, wanted).await?
             }
         };
-        let runs = std::mem::take(&mut reply.runs);
-        let runs = self.open_runs(&stream, &slot, request.principal, runs)?;
-        slot.meter.read_done(&self.settings.rates, counted_bytes(&runs));
-        Ok(self.finish(stream, slot, position, reply, runs, now_ms))
+        slot.meter.read_done(&self.settings.rates, counted_bytes(&reply));
+        Ok(self.finish(stream, slot, position, reply, now_ms))
     }
 
     /// Reads what a shard has from a position on, and opens it.
@@ -169,7 +167,7 @@ impl Engine {
         GetReply {
             next_iterator: (!at_end).then(|| self.seal_iterator(&next, &stream.reference.name)),
             millis_behind_latest: millis_behind(&reply, &position, now_ms),
-            runs,
+            runs: reply.runs,
             child_shards: if at_end { children(&stream, slot.shard.id) } else { Vec::new() },
             stream,
             slot,
