@@ -43,6 +43,8 @@ pub(crate) enum Case {
 /// A text to compare with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
+    /// Without wildcards.
+    Text(Box<str>),
     Fixed(Box<[Token]>),
     WithVariables(Box<[Piece]>),
 }
@@ -79,7 +81,15 @@ impl Pattern {
                 Piece::Variable { .. } => None,
             })
             .collect();
-        Ok(fixed.map_or_else(|| Self::WithVariables(pieces.into()), Self::Fixed))
+        let Some(tokens) = fixed else { return Ok(Self::WithVariables(pieces.into())) };
+        let plain: Option<String> = tokens
+            .iter()
+            .map(|token| match token {
+                Token::Char(c) => Some(*c),
+                Token::One | Token::Any => None,
+            })
+            .collect();
+        Ok(plain.map_or_else(|| Self::Fixed(tokens), |text| Self::Text(text.into())))
     }
 
     /// Whether this is the whole of `text`. A variable without value is equal to nothing.
@@ -88,6 +98,12 @@ impl Pattern {
             one == other || case == Case::Ignored && one.to_lowercase().eq(other.to_lowercase())
         };
         match self {
+            Self::Text(own) if case == Case::Exact => **own == *text,
+            Self::Text(own) if own.is_ascii() && text.is_ascii() => own.eq_ignore_ascii_case(text),
+            Self::Text(own) => {
+                own.chars().count() == text.chars().count()
+                    && own.chars().zip(text.chars()).all(|(one, other)| equal(one, other))
+            }
             Self::Fixed(tokens) => is_match(tokens, text, equal),
             Self::WithVariables(pieces) => {
                 resolve(pieces, request).is_some_and(|tokens| is_match(&tokens, text, equal))
@@ -108,6 +124,7 @@ impl Pattern {
     fn has_wildcards(&self) -> bool {
         let is_wildcard = |token: Token| !matches!(token, Token::Char(_));
         match self {
+            Self::Text(_) => false,
             Self::Fixed(tokens) => tokens.iter().copied().any(is_wildcard),
             Self::WithVariables(pieces) => {
                 pieces.iter().any(|piece| matches!(piece, Piece::Token(t) if is_wildcard(*t)))
@@ -288,6 +305,7 @@ mod tests {
     fn tokens(text: &str) -> Box<[Token]> {
         match Pattern::parse(text, Syntax { wildcards: true, variables: false }).expect("parses") {
             Pattern::Fixed(tokens) => tokens,
+            Pattern::Text(text) => text.chars().map(Token::Char).collect(),
             Pattern::WithVariables(_) => unreachable!("no variables asked for"),
         }
     }
