@@ -26,6 +26,7 @@ class Kind:
 
 KINDS = [
     Kind("POLLING", "python"),
+    Kind("FANOUT", "python"),
     Kind("POLLING", "node", begins_late=True),
 ]
 
