@@ -18,6 +18,9 @@ HARMLESS = [
     ("LeaseAssignmentManager", ""),
 ]
 
+# Loggers whose ordinary entries come every second.
+CHATTY = ("AssignmentManager", "AssignmentDecider", "LeaderDecider", "LeaseDiscoverer")
+
 
 def requests(text):
     """The signed headers of every attempt at a request to Kinesis, with its operation."""
@@ -49,6 +52,18 @@ def complaints(text):
         elif current is not None:
             current.append(line)
     return ["\n".join(lines) for lines in found]
+
+
+def readable(text):
+    """Lines without the headers of requests and without what the KCL repeats every second."""
+    kept, wanted = [], True
+    for line in text.splitlines():
+        if entry := ENTRY.match(line):
+            wanted = entry["level"] != "DEBUG" and not (
+                entry["level"] == "INFO" and entry["logger"].endswith(CHATTY))
+        if wanted:
+            kept.append(line)
+    return kept
 
 
 def is_harmless(entry):

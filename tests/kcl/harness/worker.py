@@ -10,6 +10,7 @@ import amazon_kclpy
 
 from support.server import ACCOUNT, REGION, clean_environment
 
+from . import log
 from .journal import Journal
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -68,14 +69,14 @@ class Worker:
         file = self.directory / "kcl.properties"
         file.write_text("".join(f"{key} = {value}\n" for key, value in self.properties.items()))
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-        with open(self.log_path, "ab") as log:
+        with open(self.log_path, "ab") as output:
             self.process = subprocess.Popen(
                 ["java", *JVM_FLAGS, "-cp", f"{JARS}/*",
                  "software.amazon.kinesis.multilang.MultiLangDaemon",
                  "--properties-file", str(file),
                  "--log-configuration", str(HERE / "logback.xml")],
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 cwd=PROCESSORS,
                 env={**clean_environment(), "PATH": path, "AWS_ACCESS_KEY_ID": ACCOUNT,
                      "AWS_SECRET_ACCESS_KEY": "secret", "JOURNAL": str(self.journal.path)},
@@ -99,7 +100,5 @@ class Worker:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def log_tail(self):
-        """The end of the log without the headers of requests, for a person to read."""
-        lines = [line for line in self.log().splitlines() if " INFO " in line or " WARN " in line
-                 or " ERROR " in line or line.startswith(("\tat ", "Caused by"))]
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+        """The end of the log for a person to read."""
+        return "\n".join(log.readable(self.log())[-LOG_TAIL_LINES:])
