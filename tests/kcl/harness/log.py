@@ -6,13 +6,15 @@ TARGET = "Kinesis_20131202."
 ENTRY = re.compile(
     r"^\d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z]+) +(?P<logger>\S+) \[[^]]*\] (?P<message>.*)")
 
-# What the KCL also says when nothing is wrong: (logger, text).
+# What the KCL also says when nothing is wrong: (end of the logger's name, part of the entry).
 HARMLESS = [
     # There is neither CloudWatch here nor a container to measure.
     ("CloudWatchPublisherRunnable", "Dropping metrics"),
     ("WorkerMetricsSelector", "Did not find an operating range metadata provider"),
     # It lists the shards again only after 30 s, so it does not know the newest ones by then.
     ("ProcessTask", "Cannot get the shard for this ProcessTask"),
+    # At a shard's end it cancels its subscription, which may just have come to its own end.
+    ("DefaultChannelPipeline", "Subscriber cancelled before all events were published"),
     # It speaks with DynamoDB only. It looks before its own worker has reported for the first time,
     # and the end of the worker interrupts its calls.
     ("LeaseAssignmentManager", ""),
@@ -46,12 +48,13 @@ def complaints(text):
         entry = ENTRY.match(line)
         if entry:
             current = None
-            if entry["level"] in ("WARN", "ERROR") and not is_harmless(entry):
-                current = [line]
+            if entry["level"] in ("WARN", "ERROR"):
+                current = (entry["logger"], [line])
                 found.append(current)
         elif current is not None:
-            current.append(line)
-    return ["\n".join(lines) for lines in found]
+            current[1].append(line)
+    entries = [(logger, "\n".join(lines)) for logger, lines in found]
+    return [entry for logger, entry in entries if not is_harmless(logger, entry)]
 
 
 def readable(text):
@@ -66,6 +69,5 @@ def readable(text):
     return kept
 
 
-def is_harmless(entry):
-    return any(entry["logger"].endswith(logger) and text in entry["message"]
-               for logger, text in HARMLESS)
+def is_harmless(logger, entry):
+    return any(logger.endswith(end) and part in entry for end, part in HARMLESS)
