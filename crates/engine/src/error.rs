@@ -366,6 +366,9 @@ pub enum EngineError {
         /// Index of the first record of its run.
         index: u64,
     },
+    /// The consumer's state does not allow a change of its policy or tags.
+    #[error("consumer cannot be changed consumer={0}")]
+    ConsumerNotChangeable(ConsumerRef),
     /// The resource has no policy.
     #[error("no resource policy arn={arn}")]
     PolicyNotFound {

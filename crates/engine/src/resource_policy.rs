@@ -141,7 +141,7 @@ fn find_changeable<'a>(
     match found.consumer {
         Some((consumer, ConsumerStatus::Creating | ConsumerStatus::Deleting)) => {
             let consumer = consumer.reference(&found.stream.reference);
-            Err(EngineError::ConsumerNotActive(consumer))
+            Err(EngineError::ConsumerNotChangeable(consumer))
         }
         Some((_, ConsumerStatus::Active)) | None => Ok(found),
     }

@@ -221,6 +221,15 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
             tracing::error!(%error, "a record cannot be decrypted: the data are damaged");
             WireError::bare(ErrorKind::InternalFailure)
         }
+        // The service says it otherwise here than to a subscription.
+        E::ConsumerNotChangeable(consumer) => {
+            let (stream, account) = (&consumer.stream.name, &consumer.stream.scope.account);
+            WireError::in_use(format!(
+                "Consumer {} with creation timestamp {} under stream {stream} and account \
+                 {account} is not in ACTIVE status.",
+                consumer.name, consumer.created_secs
+            ))
+        }
         E::PolicyNotFound { arn } => {
             WireError::not_found(format!("No resource policy found for resource ARN {arn}."))
         }
