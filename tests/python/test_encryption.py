@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import botocore.exceptions
 import pytest
 
 from support import credentials
@@ -375,3 +376,29 @@ def test_the_aws_cli(server, client, stream):
     failed = aws("start-stream-encryption", "--stream-name", stream, "--encryption-type", "KMS",
                  "--key-id", "alias/none")
     assert failed.returncode != 0 and b"KMSNotFoundException" in failed.stderr
+
+
+def test_subscriptions_open_records_and_end_with_the_error_of_the_key(server, client, stream):
+    key = make_key(server)
+    start(client, stream, key["arn"])
+    put(client, stream)
+    stream_arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}"
+    consumer = client.register_stream_consumer(StreamARN=stream_arn, ConsumerName="c")["Consumer"]
+    described = client.describe_stream_consumer
+    poll(lambda: described(ConsumerARN=consumer["ConsumerARN"])["ConsumerDescription"][
+        "ConsumerStatus"] == "ACTIVE", what="consumer ACTIVE")
+    events = iter(client.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"], ShardId="shardId-000000000000",
+        StartingPosition={"Type": "TRIM_HORIZON"})["EventStream"])
+    record, = next(events)["SubscribeToShardEvent"]["Records"]
+    assert (record["Data"], record["PartitionKey"]) == (SECRET, KEY)
+    assert record["EncryptionType"] == "KMS"
+    change_key(server, "disable", key["id"])
+    within_seconds("KMSDisabledException", lambda: put(client, stream))
+    subscription = client.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"], ShardId="shardId-000000000000",
+        StartingPosition={"Type": "TRIM_HORIZON"})["EventStream"]
+    with pytest.raises(botocore.exceptions.EventStreamError) as caught:
+        list(subscription)
+    assert caught.value.response["Error"]["Code"] == "KMSDisabledException"
+    assert caught.value.response["Error"]["Message"] == f"{key['arn']} is disabled."
