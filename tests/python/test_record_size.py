@@ -77,3 +77,24 @@ def test_it_survives_a_kill(start_server):
     client = server.start().client()
     assert ceiling(client, name) == 4096
     put(client, name, 4 * MIB)
+
+
+def test_large_records_pass_now_and_then_and_small_ones_behind_them(start_server):
+    client = start_server("--transition-ms", "0").client()
+    name = streams.create(client, MaxRecordSizeInKiB=10240)
+    put(client, name, 10 * MIB - 10)
+    with refused(THROTTLED):
+        put(client, name, 10 * MIB - 10)
+
+    def small_passes():
+        try:
+            return put(client, name, 1000)
+        except client.exceptions.ProvisionedThroughputExceededException:
+            return None
+
+    poll(small_passes, 5)
+    with refused(THROTTLED):
+        put(client, name, 10 * MIB - 10)
+    answer = client.put_records(StreamName=name, Records=[
+        {"Data": bytes(9 * MIB), "PartitionKey": "k"}, {"Data": b"x", "PartitionKey": "k"}])
+    assert [record.get("ErrorCode") for record in answer["Records"]] == [THROTTLED, None]

@@ -85,6 +85,9 @@ pub(crate) struct ServeSettings {
     /// Whether control operations are limited to Amazon's numbers of calls a second, 5 for most.
     /// Default false; true with `--limits aws`.
     pub(crate) limit_calls: bool,
+    /// Milliseconds between looks at the load of on-demand streams. Default 60000. A shard is
+    /// split after three periods over 500 KB/s; 0 leaves the streams' shards as they are.
+    pub(crate) scaling_period_ms: u64,
     /// Form of the log lines on standard error. Default text.
     pub(crate) log_format: LogFormat,
     /// Filter of the log, e.g. `info` or `anabranch_storage=debug,warn`. Default info.
@@ -211,6 +214,7 @@ impl ServeSettings {
                     subscribe_calls: limits.subscribe_calls_per_s,
                 },
                 limit_streams: limits != NO_SHARD_LIMITS,
+                scaling_period_ms: self.scaling_period_ms,
             },
         }
     }
@@ -324,6 +328,9 @@ pub(crate) struct ServeLayer {
     #[arg(long, env = "ANABRANCH_LIMIT_CALLS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     limit_calls: Option<bool>,
+    /// How often on-demand streams are scaled, milliseconds; 0 = never [default: 60000]
+    #[arg(long, env = "ANABRANCH_SCALING_PERIOD_MS", value_name = "MS")]
+    scaling_period_ms: Option<u64>,
     /// Form of the log [default: text]
     #[arg(long, env = "ANABRANCH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -383,6 +390,7 @@ impl ServeLayer {
             limit_consumer_bytes: self.limit_consumer_bytes.or(weaker.limit_consumer_bytes),
             limit_subscribe_calls: self.limit_subscribe_calls.or(weaker.limit_subscribe_calls),
             limit_calls: self.limit_calls.or(weaker.limit_calls),
+            scaling_period_ms: self.scaling_period_ms.or(weaker.scaling_period_ms),
             log_format: self.log_format.or(weaker.log_format),
             log_level: self.log_level.or(weaker.log_level),
             tail_cache_bytes: self.tail_cache_bytes.or(weaker.tail_cache_bytes),
@@ -426,6 +434,7 @@ impl ServeLayer {
                     .unwrap_or(base.subscribe_calls_per_s),
             },
             limit_calls: self.limit_calls.unwrap_or(preset == LimitsPreset::Aws),
+            scaling_period_ms: self.scaling_period_ms.unwrap_or(60_000),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
             tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
@@ -517,6 +526,7 @@ impl ServeSettings {
             format!("limit-consumer-bytes = {}", limits.consumer_bytes_per_s),
             format!("limit-subscribe-calls = {}", limits.subscribe_calls_per_s),
             format!("limit-calls = {}", self.limit_calls),
+            format!("scaling-period-ms = {}", self.scaling_period_ms),
             format!("log-format = {}", text(log_format)),
             format!("log-level = {}", text(&self.log_level)),
             format!("tail-cache-bytes = {}", self.tail_cache_bytes),
@@ -609,7 +619,7 @@ mod tests {
         for config in [
             "",
             "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
-            "limits = 'aws'",
+            "limits = 'aws'\nscaling-period-ms = 0",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
         ] {

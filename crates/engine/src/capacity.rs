@@ -55,12 +55,14 @@ impl Engine {
         warm_mibps: Option<u32>,
     ) -> Result<(), EngineError> {
         let (stream, settings) = (stream.clone(), self.settings.clone());
-        self.change(move |catalog, now_ms| {
+        let changed = self.change(move |catalog, now_ms| {
             let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
             let command = decide_mode(catalog, &settings, stream, mode, warm_mibps, now_ms)?;
-            Ok((Command::SetStreamMode(command), ()))
-        })
-        .await
+            let growth = growth(stream, command.warm_mibps);
+            Ok((Command::SetStreamMode(command), growth))
+        });
+        self.grow(changed.await?).await;
+        Ok(())
     }
 
     /// Sets the warm throughput of an on-demand stream; 0 gives it up.
@@ -74,7 +76,7 @@ impl Engine {
         warm_mibps: u32,
     ) -> Result<(StreamRef, WarmThroughput), EngineError> {
         let (stream, settings) = (stream.clone(), self.settings.clone());
-        self.change(move |catalog, now_ms| {
+        let changed = self.change(move |catalog, now_ms| {
             let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
             if stream.mode == StreamMode::Provisioned {
                 return Err(EngineError::ProvisionedStream(stream.reference.clone()));
@@ -85,14 +87,31 @@ impl Engine {
             let open = stream.open.len() as u64;
             check_warm(catalog, &settings, &stream.reference, open, warm_mibps, now_ms)?;
             let warm = WarmThroughput::of(stream, warm_mibps);
+            let growth = growth(stream, warm_mibps);
             let command = Command::SetWarmThroughput(SetWarmThroughput {
                 stream: stream.number,
                 warm_mibps,
-                transition_ms: settings.transition_ms,
+                transition_ms: transition_ms(&settings, &growth),
             });
-            Ok((command, (stream.reference.clone(), warm)))
-        })
-        .await
+            let excess = (warm_mibps <= stream.warm_mibps).then_some(stream.number);
+            Ok((command, (stream.reference.clone(), warm, growth, excess)))
+        });
+        let (stream, warm, growth, excess) = changed.await?;
+        if let Some(number) = excess {
+            self.release_excess(number);
+        }
+        self.grow(growth).await;
+        Ok((stream, warm))
+    }
+
+    /// Opens the shards that warm throughput asks for; the stream is UPDATING meanwhile.
+    async fn grow(self: &Arc<Self>, growth: Option<(StreamRef, u32)>) {
+        if let Some((stream, shards)) = growth
+            && let Err(error) = self.rescale(&stream, shards).await
+        {
+            // Scaling looks at the stream again in its next round.
+            tracing::warn!(%stream, shards, %error, "warm throughput has no shards yet");
+        }
     }
 
     /// Sets the ceiling of one record in KiB, which must be within the service's bounds. It is in
@@ -169,8 +188,19 @@ fn decide_mode(
         stream: stream.number,
         mode: mode.into(),
         warm_mibps,
-        transition_ms: settings.transition_ms,
+        transition_ms: transition_ms(settings, &growth(stream, warm_mibps)),
     })
+}
+
+/// The shards to go to when as much warm throughput needs more of them than are open.
+fn growth(stream: &Stream, warm_mibps: u32) -> Option<(StreamRef, u32)> {
+    let shards = warm_mibps.min(limits::STREAM_SHARDS_MAX);
+    (shards > stream.open.len() as u32).then(|| (stream.reference.clone(), shards))
+}
+
+/// How long a change keeps a stream UPDATING; opening shards does that itself.
+fn transition_ms(settings: &EngineSettings, growth: &Option<(StreamRef, u32)>) -> u64 {
+    if growth.is_some() { 0 } else { settings.transition_ms }
 }
 
 /// Whether a stream of this mode may place records so.

@@ -6,6 +6,7 @@ use crate::encryption::Keys;
 use crate::encryption::keyring::Keyring;
 use crate::error::EngineError;
 use crate::host::CatalogHost;
+use crate::scaling::Scaling;
 use crate::scope::{Scope, StreamRef};
 use crate::seats::Seats;
 use crate::settings::EngineSettings;
@@ -14,7 +15,7 @@ use crate::subscribe::EventRoom;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
 use anabranch_storage::{Gate, OpenError, Recovered, Store, StoreOptions};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Engine {
     pub(crate) seats: Seats,
     /// Memory for events of subscriptions.
     pub(crate) event_room: EventRoom,
+    /// What scaling of on-demand streams has seen.
+    pub(crate) scaling: Mutex<Scaling>,
     /// What recovery found.
     pub recovery: RecoverySummary,
 }
@@ -116,11 +119,13 @@ impl Engine {
             next_even: AtomicU32::new(0),
             seats: Seats::default(),
             event_room: EventRoom::default(),
+            scaling: Mutex::default(),
             recovery: RecoverySummary { streams, records, journal_bytes, torn_bytes },
         });
         engine.resume_deletions();
         engine.resume_rescalings();
         engine.forget_shards_later();
+        engine.scale_later();
         Ok(engine)
     }
 

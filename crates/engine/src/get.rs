@@ -4,6 +4,7 @@ use crate::encryption::OpenRun;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::iterator::IteratorPosition;
+use crate::meter::ReadCount;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use anabranch_model::{Shard, ShardId, limits};
@@ -66,6 +67,13 @@ pub(crate) struct ShardRead {
     pub(crate) reached_ms: u64,
 }
 
+impl ShardRead {
+    /// What counts for limits and metrics.
+    pub(crate) fn count(&self) -> ReadCount {
+        self.runs.iter().map(OpenRun::read_count).sum()
+    }
+}
+
 impl Engine {
     /// Reads records at an iterator.
     ///
@@ -96,8 +104,10 @@ impl Engine {
                 self.read_at(&stream, &slot, &position, wanted).await?
             }
         };
-        slot.meter.read_done(&self.settings.rates, counted_bytes(&reply));
-        Ok(self.finish(stream, slot, position, reply, now_ms))
+        let read = reply.count();
+        let reply = self.finish(stream, slot, position, reply, now_ms);
+        reply.slot.meter.read_done(&self.settings.rates, read, reply.millis_behind_latest);
+        Ok(reply)
     }
 
     /// Reads what a shard has from a position on, and opens it.
@@ -198,11 +208,6 @@ pub(crate) fn millis_behind(reply: &ShardRead, position: &IteratorPosition, now_
         // Zero says that there is nothing more, which is not so, however recent the rest is.
         false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
     }
-}
-
-/// Bytes of data and partition keys.
-pub(crate) fn counted_bytes(reply: &ShardRead) -> u64 {
-    reply.runs.iter().map(OpenRun::counted_bytes).sum()
 }
 
 /// The shards that came out of `parent`.

@@ -1,18 +1,77 @@
 //! What a shard lets through, and counts.
 //!
-//! A meter that was never used costs a lock and a pointer.
+//! A meter that was never used costs a pointer. Counting takes no lock.
 
 use crate::settings::ShardRates;
 use anabranch_model::token_bucket::TokenBucket;
+use anabranch_model::write_budget::WriteBudget;
 use parking_lot::Mutex;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The throughput of one shard.
 #[derive(Debug, Default)]
-pub struct ShardMeter(Mutex<Option<Box<Buckets>>>);
+pub struct ShardMeter(OnceLock<Box<Used>>);
+
+/// What a shard that was used once has.
+#[derive(Debug, Default)]
+struct Used {
+    buckets: Mutex<Option<Buckets>>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    incoming_bytes: AtomicU64,
+    incoming_records: AtomicU64,
+    outgoing_bytes: AtomicU64,
+    outgoing_records: AtomicU64,
+    write_throttles: AtomicU64,
+    read_throttles: AtomicU64,
+    /// Of the last GetRecords call.
+    iterator_age_ms: AtomicU64,
+}
+
+/// What went through a shard since the process began. Bytes are those of data and partition keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardTraffic {
+    /// Bytes stored.
+    pub incoming_bytes: u64,
+    /// Records stored.
+    pub incoming_records: u64,
+    /// Bytes read.
+    pub outgoing_bytes: u64,
+    /// Records read.
+    pub outgoing_records: u64,
+    /// Records refused because the shard's rate was used up.
+    pub write_throttles: u64,
+    /// Calls refused because the shard's rate was used up.
+    pub read_throttles: u64,
+    /// How far behind the tip the last GetRecords call was, in milliseconds; not a sum.
+    pub iterator_age_ms: u64,
+}
+
+/// What one GetRecords call or event gave to its reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCount {
+    /// Records.
+    pub records: u64,
+    /// Bytes of data and partition keys.
+    pub bytes: u64,
+}
+
+impl std::iter::Sum for ReadCount {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, count| Self {
+            records: sum.records + count.records,
+            bytes: sum.bytes + count.bytes,
+        })
+    }
+}
 
 #[derive(Debug)]
 struct Buckets {
-    write_bytes: TokenBucket,
+    write_bytes: WriteBudget,
     write_records: TokenBucket,
     read_bytes: TokenBucket,
     read_calls: TokenBucket,
@@ -20,18 +79,47 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn full(rates: &ShardRates, now_us: u64) -> Box<Self> {
-        Box::new(Self {
-            write_bytes: TokenBucket::full(rates.write_bytes, now_us),
+    fn full(rates: &ShardRates, now_us: u64) -> Self {
+        Self {
+            write_bytes: WriteBudget::full(rates.write_bytes, now_us),
             write_records: TokenBucket::full(rates.write_records, now_us),
             read_bytes: TokenBucket::full(rates.read_bytes, now_us),
             read_calls: TokenBucket::full(rates.read_calls, now_us),
             iterator_calls: TokenBucket::full(rates.read_calls, now_us),
-        })
+        }
+    }
+}
+
+/// Counters stand alone: nothing is read from their order.
+fn add(counter: &AtomicU64, count: u64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 }
 
 impl ShardMeter {
+    fn used(&self) -> &Used {
+        self.0.get_or_init(Box::default)
+    }
+
+    /// What went through so far.
+    #[must_use]
+    pub fn traffic(&self) -> ShardTraffic {
+        let Some(Used { counters, .. }) = self.0.get().map(|used| &**used) else {
+            return ShardTraffic::default();
+        };
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ShardTraffic {
+            incoming_bytes: read(&counters.incoming_bytes),
+            incoming_records: read(&counters.incoming_records),
+            outgoing_bytes: read(&counters.outgoing_bytes),
+            outgoing_records: read(&counters.outgoing_records),
+            write_throttles: read(&counters.write_throttles),
+            read_throttles: read(&counters.read_throttles),
+            iterator_age_ms: read(&counters.iterator_age_ms),
+        }
+    }
+
     /// Decides for each record, by its bytes, whether it may be written now.
     pub fn write(
         &self,
@@ -43,8 +131,10 @@ impl ShardMeter {
         if rates.write_bytes == 0 && rates.write_records == 0 {
             return record_bytes.for_each(|_| decide(true));
         }
-        let mut guard = self.0.lock();
+        let used = self.used();
+        let mut guard = used.buckets.lock();
         let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
+        let mut refused = 0;
         for bytes in record_bytes {
             let counted = rates.write_records == 0
                 || buckets.write_records.try_take(rates.write_records, now_us, 1);
@@ -54,13 +144,24 @@ impl ShardMeter {
             if counted && !passes && rates.write_records != 0 {
                 buckets.write_records.give_back(rates.write_records, 1);
             }
+            refused += u64::from(!passes);
             decide(passes);
         }
+        add(&used.counters.write_throttles, refused);
+    }
+
+    /// Counts records that were stored.
+    pub fn written(&self, records: u64, bytes: u64) {
+        let counters = &self.used().counters;
+        add(&counters.incoming_records, records);
+        add(&counters.incoming_bytes, bytes);
     }
 
     /// Gives back what [`ShardMeter::write`] took for records that were not written after all.
     pub fn write_undone(&self, rates: &ShardRates, records: u64, bytes: u64) {
-        if let Some(buckets) = &mut *self.0.lock() {
+        if let Some(used) = self.0.get()
+            && let Some(buckets) = &mut *used.buckets.lock()
+        {
             buckets.write_records.give_back(rates.write_records, records);
             buckets.write_bytes.give_back(rates.write_bytes, bytes);
         }
@@ -71,20 +172,35 @@ impl ShardMeter {
         if rates.read_calls == 0 && rates.read_bytes == 0 {
             return true;
         }
-        let mut guard = self.0.lock();
+        let used = self.used();
+        let mut guard = used.buckets.lock();
         let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
         let solvent =
             rates.read_bytes == 0 || buckets.read_bytes.is_solvent(rates.read_bytes, now_us);
-        solvent
-            && (rates.read_calls == 0 || buckets.read_calls.try_take(rates.read_calls, now_us, 1))
+        let passes = solvent
+            && (rates.read_calls == 0 || buckets.read_calls.try_take(rates.read_calls, now_us, 1));
+        add(&used.counters.read_throttles, u64::from(!passes));
+        passes
     }
 
-    /// Counts the bytes of a GetRecords reply against the calls that follow.
-    pub fn read_done(&self, rates: &ShardRates, bytes: u64) {
+    /// Counts a GetRecords reply, and its bytes against the calls that follow.
+    pub fn read_done(&self, rates: &ShardRates, read: ReadCount, age_ms: u64) {
+        self.delivered(read);
+        let Some(used) = self.0.get() else { return };
+        used.counters.iterator_age_ms.store(age_ms, Ordering::Relaxed);
         if rates.read_bytes != 0
-            && let Some(buckets) = &mut *self.0.lock()
+            && let Some(buckets) = &mut *used.buckets.lock()
         {
-            buckets.read_bytes.take_into_debt(bytes);
+            buckets.read_bytes.take_into_debt(read.bytes);
+        }
+    }
+
+    /// Counts records that a reader got, whatever the way.
+    pub fn delivered(&self, read: ReadCount) {
+        if read.records > 0 {
+            let counters = &self.used().counters;
+            add(&counters.outgoing_records, read.records);
+            add(&counters.outgoing_bytes, read.bytes);
         }
     }
 
@@ -93,7 +209,7 @@ impl ShardMeter {
         if rates.read_calls == 0 {
             return true;
         }
-        let mut guard = self.0.lock();
+        let mut guard = self.used().buckets.lock();
         let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
         buckets.iterator_calls.try_take(rates.read_calls, now_us, 1)
     }
@@ -129,7 +245,7 @@ mod tests {
     fn a_large_reply_silences_the_shard_for_its_time() {
         let meter = ShardMeter::default();
         assert!(meter.read_call(&RATES, 0));
-        meter.read_done(&RATES, 10 << 20);
+        meter.read_done(&RATES, ReadCount { records: 10, bytes: 10 << 20 }, 0);
         assert!(!meter.read_call(&RATES, 3_900_000));
         assert!(meter.read_call(&RATES, 4_100_000));
     }
@@ -140,8 +256,41 @@ mod tests {
         for _ in 0..100 {
             assert!(meter.read_call(&ShardRates::OFF, 0));
             assert!(meter.iterator_call(&ShardRates::OFF, 0));
-            meter.read_done(&ShardRates::OFF, u64::MAX / 2);
+            let read = ReadCount { records: 1, bytes: u64::MAX / 256 };
+            meter.read_done(&ShardRates::OFF, read, 0);
         }
         meter.write(&ShardRates::OFF, 0, [u64::MAX].into_iter(), |passes| assert!(passes));
+    }
+
+    #[test]
+    fn the_largest_record_passes_and_the_rate_goes_on_behind_it() {
+        let meter = ShardMeter::default();
+        assert_eq!(write(&meter, 0, &[10 << 20, 1]), [true, false]);
+        assert_eq!(write(&meter, 1_000_000, &[10 << 20, 1 << 20]), [false, true]);
+    }
+
+    #[test]
+    fn counts_what_went_through_and_what_was_refused() {
+        let meter = ShardMeter::default();
+        assert_eq!(meter.traffic(), ShardTraffic::default());
+        meter.delivered(ReadCount::default());
+        assert!(meter.0.get().is_none(), "an idle shard has nothing but the meter");
+        write(&meter, 0, &[1; 1002]);
+        meter.written(1000, 3000);
+        for _ in 0..6 {
+            meter.read_call(&RATES, 0);
+        }
+        meter.read_done(&RATES, ReadCount { records: 7, bytes: 70 }, 5);
+        meter.delivered(ReadCount { records: 1, bytes: 2 });
+        let expected = ShardTraffic {
+            incoming_bytes: 3000,
+            incoming_records: 1000,
+            outgoing_bytes: 72,
+            outgoing_records: 8,
+            write_throttles: 2,
+            read_throttles: 1,
+            iterator_age_ms: 5,
+        };
+        assert_eq!(meter.traffic(), expected);
     }
 }

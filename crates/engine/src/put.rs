@@ -269,7 +269,7 @@ impl Engine {
         }
         let (places, runs): (Vec<_>, Vec<_>) = runs
             .into_iter()
-            .map(|run| ((run.slot, run.places, run.metered_bytes), run.run))
+            .map(|ShardRun { slot, places, bytes, run }| ((slot, places, bytes), run))
             .unzip();
         let appended = match self.store.append(runs).await {
             Ok(appended) => appended,
@@ -277,13 +277,15 @@ impl Engine {
                 if matches!(error, AppendError::Closed(_)) {
                     // They come again: nobody pays twice because of a reshard.
                     for (slot, places, bytes) in places {
-                        slot.meter.write_undone(&self.settings.rates, places.len() as u64, bytes);
+                        let records = places.len() as u64;
+                        slot.meter.write_undone(&self.settings.rates, records, bytes.metered);
                     }
                 }
                 return Err(error.into());
             }
         };
-        for ((slot, places, _), first_index) in places.into_iter().zip(appended.first_indices) {
+        for ((slot, places, bytes), first_index) in places.into_iter().zip(appended.first_indices) {
+            slot.meter.written(places.len() as u64, bytes.counted);
             let shard = &slot.shard;
             let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {
@@ -296,13 +298,21 @@ impl Engine {
     }
 }
 
+/// Bytes of the records of a run.
+#[derive(Clone, Copy, Debug)]
+struct RunBytes {
+    /// What the shard's meter took for them.
+    metered: u64,
+    /// Data and partition keys.
+    counted: u64,
+}
+
 /// A run on its way, and which records of the request are in it.
 #[derive(Debug)]
 struct ShardRun {
     slot: Arc<ShardSlot>,
     places: Vec<u32>,
-    /// What the shard's meter counted.
-    metered_bytes: u64,
+    bytes: RunBytes,
     run: Run,
 }
 
@@ -321,6 +331,7 @@ impl ShardRun {
             .map(entry)
             .map(|e| seal_bytes + record_bytes(e.key_len(), e.data.data_len()))
             .sum();
+        let counted = places.iter().map(entry).map(|e| e.counted_bytes() as u64).sum();
         let mut builder = RunBuilder::with_capacity(bytes);
         for entry in places.iter().map(entry) {
             match sealer {
@@ -329,7 +340,8 @@ impl ShardRun {
             }
         }
         let run = Run::new(slot.key, builder.finish(), slot.gate.clone());
-        Self { slot, places, metered_bytes, run }
+        let bytes = RunBytes { metered: metered_bytes, counted };
+        Self { slot, places, bytes, run }
     }
 }
 

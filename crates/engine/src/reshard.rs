@@ -127,7 +127,6 @@ impl Engine {
 
     /// As [`Engine::update_shard_count`], for the service itself: in any mode, to any number
     /// within the limits of stream and account, however often.
-    #[allow(dead_code, reason = "scaling of on-demand streams calls it")]
     pub(crate) async fn rescale(
         self: &Arc<Self>,
         stream: &StreamRef,
@@ -136,29 +135,34 @@ impl Engine {
         self.begin_rescale(stream.clone(), target, Wish::Service).await
     }
 
-    /// Splits an open shard in the middle, for the service itself: in any mode.
+    /// Splits open shards in the middle, for the service itself: in any mode, all at once.
     ///
     /// # Errors
-    /// When the stream is not ACTIVE, the shard is not open or too small, or the account has as
+    /// When the stream is not ACTIVE, a shard is not open or too small, or the account has as
     /// many shards as it may have.
-    #[allow(dead_code, reason = "scaling of on-demand streams calls it")]
     pub(crate) async fn split_evenly(
         self: &Arc<Self>,
         stream: &StreamRef,
-        shard: ShardId,
+        shards: Vec<ShardId>,
     ) -> Result<(), EngineError> {
         let (stream, settings) = (stream.clone(), self.settings.clone());
         self.change_closing(move |catalog, now_ms| {
             let stream = changeable(catalog, &stream, Wish::Service, now_ms)?;
-            let slot = open_shard(stream, &shard.to_string(), now_ms)?;
-            let range = slot.shard.range;
-            let Some(at) = reshard::middle(range) else {
-                let (stream, key) = (stream.reference.clone(), String::from("middle"));
-                return Err(EngineError::SplitKeyInvalid { stream, shard, key, range });
-            };
-            check_room(catalog, &settings, stream, 1, now_ms)?;
-            let (command, gates) = split(stream, slot, at, settings.transition_ms);
-            Ok((command, gates, ()))
+            let (mut moves, mut gates) = (Vec::new(), Vec::new());
+            for shard in shards {
+                let slot = open_shard(stream, &shard.to_string(), now_ms)?;
+                let range = slot.shard.range;
+                let Some(at) = reshard::middle(range) else {
+                    let (stream, key) = (stream.reference.clone(), String::from("middle"));
+                    return Err(EngineError::SplitKeyInvalid { stream, shard, key, range });
+                };
+                moves.push(ReshardMove::Split { shard: shard.0, at: at.to_be_bytes() });
+                gates.push(slot.gate.clone());
+            }
+            check_room(catalog, &settings, stream, moves.len() as u32, now_ms)?;
+            let transition_ms = settings.transition_ms;
+            let command = Reshard { stream: stream.number, moves, transition_ms };
+            Ok((Command::Reshard(command), gates, ()))
         })
         .await
     }
@@ -428,7 +432,7 @@ mod tests {
         };
         engine.create_stream(&scope, new).await.expect("created");
         let stream = engine.stream(&scope, "s").expect("there").reference.clone();
-        engine.split_evenly(&stream, ShardId(1)).await.expect("split");
+        engine.split_evenly(&stream, vec![ShardId(1)]).await.expect("split");
         let open = || {
             let stream = engine.stream(&scope, "s").expect("there");
             let ranges = stream.open.iter().map(|slot| slot.shard.range);

@@ -52,6 +52,8 @@ pub struct EngineSettings {
     pub rates: ShardRates,
     /// Whether the numbers of streams in CREATING and of on-demand streams are limited as on AWS.
     pub limit_streams: bool,
+    /// How often the load of on-demand streams is looked at, in milliseconds; 0 for never.
+    pub scaling_period_ms: u64,
 }
 
 impl Default for EngineSettings {
@@ -61,6 +63,7 @@ impl Default for EngineSettings {
             transition_ms: 20,
             rates: ShardRates::AWS,
             limit_streams: true,
+            scaling_period_ms: 60_000,
         }
     }
 }

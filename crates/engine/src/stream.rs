@@ -6,6 +6,7 @@ use crate::meter::ShardMeter;
 use crate::monitoring::ShardMetrics;
 use crate::resource_policy::ResourcePolicy;
 use crate::scope::StreamRef;
+use anabranch_model::on_demand::WritePeaks;
 use anabranch_model::retention::Retention;
 use anabranch_model::{HashKey, Shard, ShardId, ShardKey};
 use anabranch_storage::Gate;
@@ -108,6 +109,8 @@ pub struct Stream {
     pub warm_mibps: u32,
     /// Shard-level metrics that are on.
     pub shard_metrics: ShardMetrics,
+    /// Its highest write rates of late, while it is on-demand.
+    pub write_peaks: WritePeaks,
     /// How records are encrypted at rest.
     pub encryption: Encryption,
     /// Who else may do what with it.

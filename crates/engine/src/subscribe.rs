@@ -8,7 +8,7 @@ use crate::consumer::{ConsumerName, ConsumerStatus};
 use crate::encryption::OpenRun;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::get::{ShardRead, Wanted, children, counted_bytes, is_at_end, millis_behind};
+use crate::get::{ShardRead, Wanted, children, is_at_end, millis_behind};
 use crate::iterator::{IteratorPosition, StartingPosition};
 use crate::scope::ConsumerRef;
 use crate::seats::{Seat, SeatError, SeatKey};
@@ -312,8 +312,10 @@ impl Subscription {
         reply: ShardRead,
         room: Option<OwnedSemaphorePermit>,
     ) -> SubscriptionEvent {
+        let read = reply.count();
+        self.slot.meter.delivered(read);
         if self.engine.settings.rates.consumer_bytes != 0 {
-            self.bytes.take_into_debt(counted_bytes(&reply));
+            self.bytes.take_into_debt(read.bytes);
         }
         let millis_behind_latest = millis_behind(&reply, &self.position, self.engine.now_ms());
         self.position = self.position.advanced(reply.next_index);

@@ -39,12 +39,22 @@ impl WriteBudget {
 
     fn refill(&mut self, rate: u64, now_us: u64) {
         let elapsed_us = now_us.saturating_sub(self.refilled_us);
+        self.fill(rate, i128::from(elapsed_us) * i128::from(rate));
+        self.refilled_us = self.refilled_us.max(now_us);
+    }
+
+    /// Fills the bucket, and the reserve with what it cannot hold.
+    fn fill(&mut self, rate: u64, millionths: i128) {
         let full = second(rate);
-        let filled = self.bucket + i128::from(elapsed_us) * i128::from(rate);
+        let filled = self.bucket + millionths;
         self.bucket = filled.min(full);
         let overflow = filled - self.bucket;
         self.reserve = (self.reserve + overflow).min(full * i128::from(RESERVE_SECONDS));
-        self.refilled_us = self.refilled_us.max(now_us);
+    }
+
+    /// Gives back the bytes of records that were not written after all.
+    pub fn give_back(&mut self, rate: u64, bytes: u64) {
+        self.fill(rate, i128::from(bytes) * MICRO);
     }
 
     /// Takes a record's bytes if they may pass now.
@@ -123,6 +133,19 @@ mod tests {
         assert!(budget.try_take(10, 0, 200));
         assert!(!budget.try_take(10, 9 * SECOND, 1));
         assert!(budget.try_take(10, 10 * SECOND, 1), "the debt is paid off at the rate");
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let mut budget = WriteBudget::full(MIB, 0);
+        for bytes in [10 * MIB, MIB] {
+            budget = WriteBudget::full(MIB, 0);
+            assert!(budget.try_take(MIB, 0, bytes));
+            budget.give_back(MIB, bytes);
+            assert_eq!(budget, WriteBudget::full(MIB, 0));
+        }
+        budget.give_back(MIB, u64::MAX);
+        assert_eq!(budget, WriteBudget::full(MIB, 0), "never more than full");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What commands about capacity do to the catalog, and what it knows about accounts.
 
-use super::command::{SetCommitment, SetStreamMode, SetWarmThroughput};
+use super::command::{RecordWritePeak, SetCommitment, SetStreamMode, SetWarmThroughput};
 use super::{Catalog, Place, intern};
 use crate::scope::Scope;
 use crate::stream::{RecordDistribution, Stream, StreamMode};
+use anabranch_model::on_demand::{DailyPeak, WritePeaks};
 use anabranch_model::{Commitment, limits};
 
 impl Catalog {
@@ -44,6 +45,7 @@ impl Stream {
         }
         if mode == StreamMode::Provisioned {
             self.distribution = RecordDistribution::UserPartitionKey;
+            self.write_peaks = WritePeaks::default();
         }
         self.mode = mode;
         self.warm_mibps = set.warm_mibps;
@@ -53,5 +55,11 @@ impl Stream {
     pub(super) fn set_warm_throughput(&mut self, set: &SetWarmThroughput, place: Place) {
         self.warm_mibps = set.warm_mibps;
         self.updating_until_ms = place.arrival_ms + set.transition_ms;
+    }
+}
+
+impl From<&RecordWritePeak> for DailyPeak {
+    fn from(record: &RecordWritePeak) -> Self {
+        Self { day: record.day, bytes_per_s: record.bytes_per_s }
     }
 }

@@ -15,6 +15,7 @@ use crate::monitoring::ShardMetrics;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use anabranch_model::hash_key::uniform_ranges;
+use anabranch_model::on_demand::WritePeaks;
 use anabranch_model::retention::Retention;
 use anabranch_model::{Commitment, Shard, ShardId, ShardKey};
 use anabranch_storage::{Gate, RecoveredCommand};
@@ -177,6 +178,9 @@ impl Catalog {
                 stream.shard_metrics = ShardMetrics::from_bits(set.metrics);
             }),
             Command::SetCommitment(set) => self.set_commitment(set),
+            Command::RecordWritePeak(peak) => self.change(peak.stream, |stream| {
+                stream.write_peaks.keep(peak.into());
+            }),
             Command::StartEncryption(start) => self.start_encryption(start, place),
             Command::StopEncryption(stop) => self.stop_encryption(stop, place),
             Command::PutPolicy(put) => self.change(put.stream, |stream| stream.put_policy(put)),
@@ -210,6 +214,7 @@ impl Catalog {
             mode_switches_ms: Vec::new(),
             warm_mibps: create.warm_mibps.unwrap_or(0),
             shard_metrics: ShardMetrics::default(),
+            write_peaks: WritePeaks::default(),
             encryption: Default::default(),
             policy: None,
             changed: watch::Sender::default(),

@@ -9,6 +9,7 @@ use crate::resource_policy::ResourcePolicy;
 use crate::scope::{ConsumerRef, Scope, StreamRef};
 use crate::stream::Stream;
 use anabranch_model::hash_key::HashKeyRange;
+use anabranch_model::on_demand::{DailyPeak, WritePeaks};
 use anabranch_model::retention::Retention;
 use anabranch_model::shard::Closed;
 use anabranch_model::{Commitment, Shard, ShardId};
@@ -87,10 +88,20 @@ struct StreamState {
     warm_mibps: Option<u32>,
     #[n(21)]
     shard_metrics: Option<u8>,
+    #[n(22)]
+    write_peaks: Option<Vec<PeakState>>,
     #[n(25)]
     encryption: Option<EncryptionState>,
     #[n(27)]
     policy: Option<String>,
+}
+
+#[derive(Encode, Decode)]
+struct PeakState {
+    #[n(0)]
+    day: u32,
+    #[n(1)]
+    bytes_per_s: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -179,9 +190,20 @@ fn encode_stream(stream: &Stream) -> StreamState {
         mode_switches_ms: Some(stream.mode_switches_ms.clone()),
         warm_mibps: Some(stream.warm_mibps),
         shard_metrics: Some(stream.shard_metrics.bits()),
+        write_peaks: Some(encode_peaks(&stream.write_peaks)),
         encryption: EncryptionState::of(&stream.encryption),
         policy: stream.policy.as_ref().map(|policy| policy.text().to_owned()),
     }
+}
+
+fn encode_peaks(peaks: &WritePeaks) -> Vec<PeakState> {
+    let state = |peak: &DailyPeak| PeakState { day: peak.day, bytes_per_s: peak.bytes_per_s };
+    peaks.days().iter().map(state).collect()
+}
+
+fn decode_peaks(peaks: Vec<PeakState>) -> WritePeaks {
+    let peak = |PeakState { day, bytes_per_s }| DailyPeak { day, bytes_per_s };
+    WritePeaks::new(peaks.into_iter().map(peak).collect())
 }
 
 fn encode_consumer(consumer: &Consumer) -> ConsumerState {
@@ -256,6 +278,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         mode_switches_ms: state.mode_switches_ms.unwrap_or_default(),
         warm_mibps: state.warm_mibps.unwrap_or(0),
         shard_metrics: ShardMetrics::from_bits(state.shard_metrics.unwrap_or(0)),
+        write_peaks: decode_peaks(state.write_peaks.unwrap_or_default()),
         encryption: state.encryption.map(Into::into).unwrap_or_default(),
         policy,
         changed: watch::Sender::default(),

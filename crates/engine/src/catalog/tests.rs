@@ -1,8 +1,8 @@
 use super::command::{
     AddTags, BeginRescale, DeletePolicy, DeleteStream, DeregisterConsumer, Distribution,
-    EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RegisterConsumer, Reshard, ReshardMove,
-    SetCommitment, SetDistribution, SetMaxRecordSize, SetRetention, SetShardMetrics, SetStreamMode,
-    SetWarmThroughput, TagConsumer, UntagConsumer,
+    EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RecordWritePeak, RegisterConsumer,
+    Reshard, ReshardMove, SetCommitment, SetDistribution, SetMaxRecordSize, SetRetention,
+    SetShardMetrics, SetStreamMode, SetWarmThroughput, TagConsumer, UntagConsumer,
 };
 use super::*;
 use crate::stream::{RecordDistribution, StreamMode};
@@ -83,6 +83,7 @@ fn story() -> Vec<Command> {
             transition_ms: 20,
         }),
         Command::SetMaxRecordSize(SetMaxRecordSize { stream: 1, max_record_kib: 10_240 }),
+        Command::RecordWritePeak(RecordWritePeak { stream: 1, day: 20_000, bytes_per_s: 9 << 20 }),
         Command::SetShardMetrics(SetShardMetrics { stream: 1, metrics: 0b101 }),
         Command::SetCommitment(SetCommitment {
             account: "123456789012".into(),
@@ -288,6 +289,7 @@ fn capacity_commands_set_what_they_say() {
     assert_eq!((stream.mode, stream.warm_mibps), (StreamMode::OnDemand, 7));
     assert_eq!((stream.max_record_kib, stream.shard_metrics.bits()), (10_240, 0b101));
     assert_eq!(stream.distribution, RecordDistribution::Auto);
+    assert_eq!(stream.write_peaks.highest(20_029), 9 << 20);
     // The numbers of the story's commands are their times in seconds.
     assert_eq!((&*stream.mode_switches_ms, stream.updating_until_ms), (&[12_000][..], 14_020));
     assert_eq!(catalog.commitment(&stream.reference.scope).started_ms, Some(5_000));
@@ -302,4 +304,5 @@ fn capacity_commands_set_what_they_say() {
     let stream = catalog.stream_by_number(1).expect("there");
     assert_eq!(stream.mode_switches_ms, [40_000, 42_000], "the last two that were switches");
     assert_eq!(stream.distribution, RecordDistribution::UserPartitionKey);
+    assert_eq!(stream.write_peaks.highest(20_000), 0, "a switch begins anew");
 }

@@ -4,6 +4,7 @@ use super::data_key::{DataKey, NotAuthentic, Opener, key_number};
 use super::keyring::KeyUse;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::meter::ReadCount;
 use crate::stream::{ShardSlot, Stream};
 use anabranch_storage::record::Records;
 use anabranch_storage::{RunBuilder, RunSlice};
@@ -27,10 +28,11 @@ pub struct OpenRun {
 }
 
 impl OpenRun {
-    /// Bytes that count for limits: data and partition keys.
+    /// What counts for limits and metrics.
     #[must_use]
-    pub fn counted_bytes(&self) -> u64 {
-        Records::new(&self.body).map(|record| record.counted_bytes() as u64).sum()
+    pub fn read_count(&self) -> ReadCount {
+        let bytes = Records::new(&self.body).map(|record| record.counted_bytes() as u64).sum();
+        ReadCount { records: u64::from(self.count), bytes }
     }
 }
 

@@ -83,3 +83,17 @@ pub struct SetCommitment {
     #[n(3)]
     pub ends_ms: Option<u64>,
 }
+
+/// See [`super::Command::RecordWritePeak`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RecordWritePeak {
+    /// The stream's number.
+    #[n(0)]
+    pub stream: u32,
+    /// Days since 1970.
+    #[n(1)]
+    pub day: u32,
+    /// Bytes a second.
+    #[n(2)]
+    pub bytes_per_s: u64,
+}

@@ -86,6 +86,9 @@ pub enum Command {
     /// Sets an account's billing commitment.
     #[n(35)]
     SetCommitment(#[n(0)] SetCommitment),
+    /// Writes down a stream's highest write rate of a day.
+    #[n(36)]
+    RecordWritePeak(#[n(0)] RecordWritePeak),
     /// Encrypts what is put from now on, under a new data key.
     #[n(40)]
     StartEncryption(#[n(0)] StartEncryption),
