@@ -85,7 +85,8 @@ pub struct Stream {
     pub updating_until_ms: u64,
     /// The number of shards that it is on its way to: it is UPDATING until it is there.
     pub rescale_target: Option<u32>,
-    /// When UpdateShardCount was called lately, epoch milliseconds.
+    /// When UpdateShardCount was called, epoch milliseconds; the last
+    /// [`anabranch_model::limits::SHARD_COUNT_UPDATES_MAX`] times.
     pub rescale_calls_ms: Vec<u64>,
     /// When it is DELETING: it is gone from then on, epoch milliseconds.
     pub gone_at_ms: Option<u64>,

@@ -241,7 +241,11 @@ impl Catalog {
         let StreamRef { scope, name } = stream.reference.clone();
         let stream = Arc::new(stream);
         self.by_number.insert(stream.number, stream.clone());
-        self.by_name.entry(scope).or_default().insert(name, stream);
+        let streams = self.by_name.entry(scope).or_default();
+        // One that is gone but not purged yet may have left its name to a newer one.
+        if streams.get(&name).is_none_or(|named| named.number <= stream.number) {
+            streams.insert(name, stream);
+        }
     }
 
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Stream)) {

@@ -3,7 +3,7 @@
 use super::command::{ForgetShards, Reshard, ReshardMove};
 use super::{Catalog, Place, slot};
 use crate::stream::{ShardSlot, Stream};
-use anabranch_model::limits::SHARD_COUNT_UPDATES_MS;
+use anabranch_model::limits::SHARD_COUNT_UPDATES_MAX;
 use anabranch_model::shard::Closed;
 use anabranch_model::{HashKeyRange, Shard, ShardId, reshard};
 use anabranch_storage::Gate;
@@ -34,9 +34,10 @@ impl Stream {
     pub(super) fn begin_rescale(&mut self, target: u32, counted_at: Option<Place>) {
         self.rescale_target = Some(target);
         if let Some(Place { arrival_ms, .. }) = counted_at {
-            let since_ms = arrival_ms.saturating_sub(SHARD_COUNT_UPDATES_MS);
-            self.rescale_calls_ms.retain(|at_ms| *at_ms > since_ms);
             self.rescale_calls_ms.push(arrival_ms);
+            // More need not be known, and without the limit it would be any number.
+            let surplus = self.rescale_calls_ms.len().saturating_sub(SHARD_COUNT_UPDATES_MAX);
+            self.rescale_calls_ms.drain(..surplus);
         }
     }
 

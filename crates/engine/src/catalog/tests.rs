@@ -217,6 +217,42 @@ fn a_new_stream_of_an_old_name_is_another_one() {
 }
 
 #[test]
+fn what_changes_a_stream_that_is_gone_does_not_take_the_name_of_a_new_one() {
+    let story = [
+        create(0, "a"),
+        Command::BeginRescale(BeginRescale { stream: 0, target: 6, is_counted: true }),
+        Command::DeleteStream(DeleteStream { stream: 0, gone_at_ms: 3_000 }),
+        create(1, "a"),
+        Command::EndRescale(EndRescale { stream: 0, transition_ms: 20 }),
+        Command::ForgetShards(ForgetShards { stream: 0, closed_before_ms: 4_000 }),
+        Command::PurgeStream(PurgeStream { stream: 0 }),
+    ];
+    let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+    let commands = recovered(&story);
+    for end in 4..=commands.len() {
+        let catalog = Catalog::rebuild(None, &commands[..end]).expect("rebuilt");
+        let (_, snapshot) = catalog.snapshot();
+        for catalog in [catalog, Catalog::rebuild(Some(&snapshot), &[]).expect("rebuilt")] {
+            let named = catalog.stream(&scope, "a").map(|stream| stream.number);
+            assert_eq!(named, Some(1), "after {end} commands");
+        }
+    }
+}
+
+#[test]
+fn the_times_of_rescalings_are_kept_as_far_as_they_count() {
+    let mut catalog = Catalog::default();
+    catalog.apply(&create(2, "a"), Place { number: 1, index: 0, arrival_ms: 0 });
+    for number in 2..40 {
+        let begin = BeginRescale { stream: 2, target: 3, is_counted: true };
+        let place = Place { number, index: 0, arrival_ms: number };
+        catalog.apply(&Command::BeginRescale(begin), place);
+    }
+    let stream = catalog.stream_by_number(2).expect("there");
+    assert_eq!(stream.rescale_calls_ms, (30..40).collect::<Vec<_>>());
+}
+
+#[test]
 fn shards_have_parents_ids_and_numbers_in_the_order_of_their_birth() {
     let story: Vec<_> = std::iter::once(create(2, "a")).chain(reshards()).collect();
     let catalog = Catalog::rebuild(None, &recovered(&story)).expect("rebuilt");
