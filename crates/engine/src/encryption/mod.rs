@@ -192,7 +192,8 @@ fn check_start(stream: &Stream, is_limited: bool, now_ms: u64) -> Result<(), Eng
     }
     // The catalog is in memory: without the limit above it would grow with every call.
     let limit = limits::DATA_KEYS_MAX;
-    if stream.encryption.data_keys.len() >= limit {
+    let horizon_ms = stream.retention.trim_horizon_ms(now_ms);
+    if stream.encryption.needed_data_keys(horizon_ms) >= limit {
         return Err(EngineError::DataKeyLimit { stream: reference(), limit });
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::data_key::{DataKey, NotAuthentic, Opener, key_number};
 use super::keyring::KeyUse;
+use super::state::WrappedKey;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::meter::ReadCount;
@@ -70,9 +71,9 @@ impl Engine {
             let data_key = match data_keys.get(&number) {
                 Some(data_key) => data_key.clone(),
                 None => {
-                    let wrapped = stream.encryption.data_key(number);
+                    let wrapped = self.wrapped_key(stream, number);
                     let wrapped = wrapped.ok_or(NotAuthentic).map_err(damaged)?;
-                    let data_key = self.data_key(stream, wrapped, principal, KeyUse::Decrypt)?;
+                    let data_key = self.data_key(stream, &wrapped, principal, KeyUse::Decrypt)?;
                     data_keys.insert(number, data_key.clone());
                     data_key
                 }
@@ -87,5 +88,102 @@ impl Engine {
             opened.push(OpenRun { first_index, arrival_ms, count, body, is_encrypted: true });
         }
         Ok(opened)
+    }
+
+    /// The stream's data key of this number. `stream` is as it was before the records were read:
+    /// they may be under a key that came into use since.
+    fn wrapped_key(&self, stream: &Stream, number: u32) -> Option<Arc<WrappedKey>> {
+        let known = stream.encryption.data_key(number).cloned();
+        known.or_else(|| {
+            let catalog = self.catalog.read();
+            catalog.stream_by_number(stream.number)?.encryption.data_key(number).cloned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encryption::KeyRequest;
+    use crate::encryption::keyring::{DataKeyBytes, KeyProblem, Keyring};
+    use crate::get::Wanted;
+    use crate::iterator::StartingPosition;
+    use crate::put::PutEntry;
+    use crate::scope::Scope;
+    use crate::settings::EngineSettings;
+    use crate::stream::{RecordDistribution, StreamMode};
+    use crate::stream_life::NewStream;
+    use anabranch_env::{FakeDisk, ManualClock};
+    use anabranch_storage::StoreOptions;
+
+    /// One key, which wraps by doing nothing.
+    #[derive(Debug)]
+    struct OneKey;
+
+    impl Keyring for OneKey {
+        fn resolve(&self, _: &Scope, name: &str) -> Result<Arc<str>, KeyProblem> {
+            Ok(Arc::from(name))
+        }
+
+        fn permit(&self, _: &str, _: &str) -> Result<(), KeyProblem> {
+            Ok(())
+        }
+
+        fn wrap(&self, _: &str, _: &[u8], key: &DataKeyBytes) -> Result<Vec<u8>, KeyProblem> {
+            Ok(key.to_vec())
+        }
+
+        fn unwrap(&self, _: &str, _: &[u8], key: &[u8]) -> Result<DataKeyBytes, KeyProblem> {
+            Ok(DataKeyBytes::new(key.try_into().map_err(|_| KeyProblem::WrongMaterial)?))
+        }
+
+        fn generation(&self) -> u64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_began_before_encryption_opens_what_was_put_after_it() {
+        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
+        let options =
+            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+        let (disk, clock) = (Arc::new(disk), Arc::new(clock));
+        let engine = Engine::start(options, settings, disk, clock, Arc::new(OneKey)).await;
+        let engine = engine.expect("the engine starts");
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let new = NewStream {
+            name: "s".into(),
+            shard_count: Some(1),
+            mode: Some(StreamMode::Provisioned),
+            tags: std::collections::BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        };
+        engine.create_stream(&scope, new).await.expect("created");
+        let before = engine.stream(&scope, "s").expect("there");
+        let principal: Arc<str> = Arc::from("arn:aws:iam::123456789012:user/alice");
+        let request = KeyRequest {
+            caller: scope.clone(),
+            principal: principal.clone(),
+            key_id: "key".into(),
+        };
+        engine.start_encryption(&scope, "s", request).await.expect("started");
+        let entry = PutEntry {
+            partition_key: Some("k".into()),
+            explicit_hash_key: None,
+            data: b"data".as_slice(),
+        };
+        let prepared = engine.prepare_put_record(&scope, "s", &principal, &entry, None);
+        engine.commit_put(prepared.expect("prepared")).await.expect("put");
+
+        let slot = &before.shards[0];
+        let position = engine.resolve(&before, slot, &StartingPosition::TrimHorizon);
+        let wanted = Wanted { principal: &principal, records_max: 10, bytes_max: 1 << 20 };
+        let read = engine.read_at(&before, slot, &position.expect("resolved"), wanted).await;
+        let runs = read.expect("read").runs;
+        let record = Records::new(&runs[0].body).next().expect("a record");
+        assert_eq!((record.data, runs[0].is_encrypted), (b"data".as_slice(), true));
     }
 }

@@ -35,6 +35,13 @@ pub struct WrappedKey {
     pub retired_ms: Option<u64>,
 }
 
+impl WrappedKey {
+    /// Whether records under it may still be read, or put.
+    fn is_needed(&self, horizon_ms: u64) -> bool {
+        self.retired_ms.is_none_or(|ms| ms.saturating_add(STRAGGLERS_MS) >= horizon_ms)
+    }
+}
+
 impl Encryption {
     /// The data key for new records.
     #[must_use]
@@ -47,6 +54,13 @@ impl Encryption {
     pub fn data_key(&self, number: u32) -> Option<&Arc<WrappedKey>> {
         let place = self.data_keys.binary_search_by_key(&number, |data_key| data_key.number);
         place.ok().map(|place| &self.data_keys[place])
+    }
+
+    /// Data keys that are still there after the next change, if records that arrived before
+    /// `horizon_ms` cannot be read any more.
+    #[must_use]
+    pub fn needed_data_keys(&self, horizon_ms: u64) -> usize {
+        self.data_keys.iter().filter(|data_key| data_key.is_needed(horizon_ms)).count()
     }
 
     /// How often encryption was started or re-keyed after this time.
@@ -85,9 +99,7 @@ impl Encryption {
         {
             *last = Arc::new(WrappedKey { retired_ms: Some(now_ms), ..WrappedKey::clone(last) });
         }
-        self.data_keys.retain(|data_key| {
-            data_key.retired_ms.is_none_or(|ms| ms.saturating_add(STRAGGLERS_MS) >= horizon_ms)
-        });
+        self.data_keys.retain(|data_key| data_key.is_needed(horizon_ms));
     }
 }
 
@@ -116,6 +128,7 @@ mod tests {
         assert_eq!(numbers(&encryption), [0, 1, 2]);
         encryption.start(Arc::from("d"), data_key(3, hour(136)), hour(112));
         assert_eq!(numbers(&encryption), [1, 2, 3]);
+        assert_eq!(encryption.needed_data_keys(hour(876)), 1, "what the limit counts");
         encryption.start(Arc::from("e"), data_key(4, hour(900)), hour(876));
         assert_eq!(numbers(&encryption), [3, 4], "the third was replaced just now");
     }
