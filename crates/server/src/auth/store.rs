@@ -18,7 +18,8 @@ type Credentials = HashMap<Arc<str>, Arc<Credential>>;
 ///
 /// The file is looked at not more than once a second and read when it has changed. While it is
 /// missing, unreadable or wrong, the last good content stays in force and the log says why, once
-/// per change of the file: a typing error must not lock everybody out.
+/// per change of the file (or at each look, see [`may_pass`]): a typing error must not lock
+/// everybody out.
 #[derive(Debug)]
 pub struct CredentialStore {
     file: CredentialsFile,
@@ -102,19 +103,32 @@ impl CredentialStore {
         let Some(mut seen) = self.seen.try_lock().filter(|seen| **seen != version) else {
             return;
         };
-        *seen = version;
         match self.file.load() {
             Ok(credentials) => {
                 let count = credentials.len();
                 *self.credentials.write() = by_id(credentials);
                 tracing::info!(path = %path.display(), count, "credentials file read again");
             }
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "credentials file changed but cannot be used, the previous keys stay in force"
-            ),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "credentials file changed but cannot be used, the previous keys stay in force"
+                );
+                if matches!(&error, CredentialsError::Read { source, .. } if may_pass(source)) {
+                    return;
+                }
+            }
         }
+        *seen = version;
     }
+}
+
+/// Whether the system may read the unchanged file at another time: it said no for a reason that
+/// is not the file's, such as that the process has no file descriptor left.
+pub(crate) fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+    let is_files = matches!(error.kind(), IsADirectory | NotFound | PermissionDenied);
+    error.raw_os_error().is_some() && !is_files
 }
 
 fn by_id(credentials: Vec<Credential>) -> Credentials {

@@ -198,6 +198,15 @@ pub enum KeyringError {
     },
 }
 
+impl KeyringError {
+    /// Whether reading the unchanged file may do at another time: the process may have had no
+    /// file descriptor left.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if crate::auth::may_pass(source))
+    }
+}
+
 /// A keyring file by its path.
 #[derive(Clone, Debug)]
 pub struct KeyringFile {

@@ -37,7 +37,7 @@ const TAG_BYTES: usize = 16;
 ///
 /// The file is looked at not more than once a second and read when it has changed. While it is
 /// unreadable or wrong, the last good content stays in force and the log says why, once per change
-/// of the file. A file that is gone is a keyring without keys: whoever takes the keys away means
+/// of the file, or at each look if the reason may pass by itself. A file that is gone is a keyring without keys: whoever takes the keys away means
 /// it.
 #[derive(Debug)]
 pub struct KeyStore {
@@ -186,18 +186,23 @@ impl KeyStore {
         let Some(mut seen) = self.seen.try_lock().filter(|seen| **seen != version) else {
             return;
         };
-        *seen = version;
         match self.file.load() {
             Ok(keys) => {
                 let count = keys.len();
                 self.install(keys);
                 tracing::info!(path = %path.display(), count, "keyring read again");
             }
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "keyring changed but cannot be used, the previous keys stay in force"
-            ),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "keyring changed but cannot be used, the previous keys stay in force"
+                );
+                if error.may_pass() {
+                    return;
+                }
+            }
         }
+        *seen = version;
     }
 
     fn install(&self, keys: Vec<CustomerKey>) {
@@ -211,6 +216,9 @@ impl KeyStore {
     fn make_service_key(&self, owner: &Scope) -> Result<(), KeyringError> {
         let now_secs = self.now_unix_secs();
         let (account, region) = (&*owner.account, &*owner.region);
+        // Held, so that nobody installs what was read before. The version stays the old one: what
+        // another process changes right after this is noticed at the next look.
+        let _sole = self.seen.lock();
         let keys = self.file.change(now_secs, |keys| {
             let is_there = keys.iter().any(|key| {
                 let is_service = key.aliases.iter().any(|alias| alias == SERVICE_ALIAS);
@@ -223,7 +231,6 @@ impl KeyStore {
             }
             Ok::<_, KeyringError>(keys.clone())
         })?;
-        *self.seen.lock() = FileVersion::of(self.file.path()).ok();
         self.install(keys);
         Ok(())
     }
@@ -233,15 +240,23 @@ impl Keyring for KeyStore {
     fn resolve(&self, caller: &Scope, name: &str) -> Result<Arc<str>, KeyProblem> {
         // A key that was made this moment is to be found, and resolving is rare.
         self.reload_if_changed();
-        let found = self.keys().named(caller, name);
+        let keys = self.keys();
+        let found = keys.named(caller, name);
         let own_service_key = format!(
             "arn:{}:kms:{}:{}:{SERVICE_ALIAS}",
             Partition::of_region(&caller.region),
             caller.region,
             caller.account
         );
-        if found.is_some() || (name != SERVICE_ALIAS && name != own_service_key) {
+        if name != SERVICE_ALIAS && name != own_service_key {
             return found.ok_or(KeyProblem::NotFound);
+        }
+        // A service key whose waiting time is over makes way for another.
+        let now_secs = self.now_unix_secs();
+        let is_there =
+            |arn: &Arc<str>| keys.by_arn.get(arn).is_some_and(|k| !k.key.is_gone(now_secs));
+        if let Some(arn) = found.filter(is_there) {
+            return Ok(arn);
         }
         self.make_service_key(caller).map_err(|error| {
             let error: &dyn std::error::Error = &error;

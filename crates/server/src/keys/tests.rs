@@ -155,6 +155,52 @@ fn a_key_is_gone_when_its_waiting_time_is_over() {
 }
 
 #[test]
+fn a_service_key_that_is_gone_makes_way_for_another() {
+    let world = World::new();
+    let store = world.store();
+    let caller = scope("123456789012", "us-east-1");
+    let first = store.resolve(&caller, SERVICE_ALIAS).expect("made");
+    world.change(|keys| {
+        keys[0].state = KeyState::PendingDeletion;
+        keys[0].delete_at = Some(NOW_SECS + 60);
+    });
+    assert_eq!(store.resolve(&caller, SERVICE_ALIAS).as_ref(), Ok(&first), "still there");
+    world.clock.advance_ms(60_000);
+    let second = store.resolve(&caller, SERVICE_ALIAS).expect("made");
+    assert_ne!(first, second);
+    assert_eq!(store.permit(&second, ALICE), Ok(()));
+}
+
+#[test]
+fn the_file_is_read_again_after_a_service_key_was_made() {
+    let world = World::new();
+    let store = world.store();
+    let arn = store.resolve(&scope("123456789012", "us-east-1"), SERVICE_ALIAS).expect("made");
+    let made = store.generation();
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&arn, ALICE), Ok(()));
+    // Another process may have changed it between the change and the look at its version.
+    assert_ne!(store.generation(), made);
+    let read = store.generation();
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&arn, ALICE), Ok(()));
+    assert_eq!(store.generation(), read, "once");
+}
+
+#[test]
+fn an_unchanged_file_is_read_again_if_the_reason_is_not_the_files() {
+    const NO_DESCRIPTOR_LEFT: i32 = 24;
+    const PERMISSION_DENIED: i32 = 13;
+    let read = |source| KeyringError::Read { path: "keyring.toml".into(), source };
+    let from_os = |code| read(std::io::Error::from_raw_os_error(code));
+    assert!(from_os(NO_DESCRIPTOR_LEFT).may_pass());
+    assert!(!from_os(PERMISSION_DENIED).may_pass());
+    assert!(!read(std::io::Error::other("larger than 16 MiB")).may_pass());
+    let problem = "a typing error".to_owned();
+    assert!(!KeyringError::Invalid { path: "keyring.toml".into(), problem }.may_pass());
+}
+
+#[test]
 fn requests_over_the_rate_of_a_key_are_throttled() {
     let world = World::new();
     let key = world.add();
