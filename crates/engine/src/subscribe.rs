@@ -105,15 +105,15 @@ pub struct Subscription {
     is_over: bool,
 }
 
-/// What a look at the shard came to.
+/// What a look at the shard came to. With the reads that have no records, how far they came.
 enum Look {
     Event(SubscriptionEvent),
     /// Nothing here, but there is more to look at.
-    Further,
+    Further(ShardRead),
     /// Nothing more for now.
     Tip(ShardRead),
     /// There are records, and no room for them.
-    NoRoom,
+    NoRoom(ShardRead),
 }
 
 impl Engine {
@@ -195,20 +195,26 @@ impl Subscription {
             if Instant::now() >= self.ends_at {
                 return Ok(None);
             }
-            let mut wants_room = None;
+            let (mut at_tip, mut wants_room) = (false, None);
             let now_us = self.engine.clock.monotonic_us();
             let wake_at = match self.debt_us(now_us) {
                 0 => match self.look().await? {
                     Look::Event(event) => return Ok(Some(event)),
-                    Look::Further => continue,
-                    Look::Tip(reply) if Instant::now() >= self.silent_until => {
-                        return Ok(Some(self.make_event(reply, None)));
+                    // Whatever it waits for: clients take a longer silence for a broken stream.
+                    Look::Tip(read) | Look::Further(read) | Look::NoRoom(read)
+                        if Instant::now() >= self.silent_until =>
+                    {
+                        return Ok(Some(self.make_event(read, None)));
                     }
-                    Look::Tip(_) => self.silent_until,
-                    Look::NoRoom => {
+                    Look::Further(_) => continue,
+                    Look::Tip(_) => {
+                        at_tip = true;
+                        self.silent_until
+                    }
+                    Look::NoRoom(_) => {
                         let room = self.engine.event_room.0.clone();
                         wants_room = Some(room.acquire_many_owned(self.room_units()));
-                        self.ends_at
+                        self.silent_until
                     }
                 },
                 debt_us => Instant::now() + Duration::from_micros(debt_us),
@@ -220,7 +226,8 @@ impl Subscription {
                 }
             };
             tokio::select! {
-                () = self.tip.advanced() => {}
+                // Who waits for room knows of records, and must not lose the place in the queue.
+                () = self.tip.advanced(), if at_tip => {}
                 _ = self.changes.changed() => {}
                 _ = &mut self.seat => {}
                 room = got_room => self.room = room,
@@ -284,7 +291,7 @@ impl Subscription {
         if reply.runs.is_empty() && !is_at_end(&reply, slot) {
             // The next look need not go over the same chapters again.
             self.position = self.position.advanced(reply.next_index);
-            return Ok(if reply.at_tip { Look::Tip(reply) } else { Look::Further });
+            return Ok(if reply.at_tip { Look::Tip(reply) } else { Look::Further(reply) });
         }
         let bytes = wire_bytes(&reply);
         if bytes <= UNCOUNTED_BYTES {
@@ -293,7 +300,11 @@ impl Subscription {
             let excess = room.num_permits().saturating_sub(bytes.div_ceil(ROOM_UNIT));
             drop(room.split(excess));
         } else {
-            return Ok(Look::NoRoom);
+            let first = reply.runs.first();
+            let (next_index, reached_ms) = first.map_or((self.position.from_index, 0), |run| {
+                (run.first_index, run.arrival_ms)
+            });
+            return Ok(Look::NoRoom(ShardRead { next_index, reached_ms, ..ShardRead::default() }));
         }
         Ok(Look::Event(self.make_event(reply, room)))
     }

@@ -340,6 +340,43 @@ async fn a_large_record_waits_for_memory() {
 }
 
 #[tokio::test]
+async fn who_waits_for_memory_hears_of_it_and_loses_nothing() {
+    let world = World::new(ShardRates::OFF).await;
+    world.put(&[7; 700 << 10]).await;
+    world.clock.advance_ms(3000);
+    let consumers: Vec<_> =
+        (0..400).map(|index| consumer(&world.stream, &format!("c{index}"))).collect();
+    for consumer in &consumers {
+        world.register(&consumer.name).await;
+    }
+    pause();
+    let mut stalled = Vec::new();
+    for consumer in &consumers {
+        let position = StartingPosition::TrimHorizon;
+        let mut subscription = world.try_subscribe(consumer, &position).expect("subscribed");
+        let started = Instant::now();
+        let event = next(&mut subscription).await;
+        if event.room.is_some() {
+            stalled.push((subscription, event));
+            continue;
+        }
+        assert_eq!((contents(&event).len(), started.elapsed().as_secs()), (0, 5));
+        assert_eq!(event.millis_behind_latest, 3000);
+        stalled.clear();
+        assert_eq!(take(&mut subscription, 1).await.len(), 1);
+        let number = number(&event).to_string();
+        for position in [
+            StartingPosition::AtSequenceNumber(number.clone()),
+            StartingPosition::AfterSequenceNumber(number),
+        ] {
+            assert_eq!(take(&mut world.subscribe(&position), 1).await.len(), 1);
+        }
+        return;
+    }
+    panic!("memory without end");
+}
+
+#[tokio::test]
 async fn two_mebibytes_a_second_and_no_more() {
     let rates = ShardRates { consumer_bytes: 2 << 20, ..ShardRates::OFF };
     let world = World::new(rates).await;
