@@ -254,6 +254,18 @@ def test_a_consumer_that_is_not_active(start_server):
         subscribe(client, made["ConsumerARN"])
 
 
+def test_a_stream_on_its_way_out_takes_no_subscription(start_server):
+    server = start_server("--transition-ms", "0")
+    name = streams.create(server.client())
+    arn_ = register(server.client(), name)
+    server.terminate()
+    server.flags = ["--transition-ms", "60000"]
+    client = server.start().client()
+    client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+    with refused("ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found."):
+        subscribe(client, arn_)
+
+
 def test_what_is_refused_before_the_stream_starts(client, consumer):
     name, arn_ = consumer
     missing = "shardId-000000000009"

@@ -129,6 +129,9 @@ impl Engine {
         let named = request.consumer;
         let stream = self.stream(&named.stream.scope, &named.stream.name);
         let stream = stream.map_err(|_| named.not_found())?;
+        if stream.status(self.now_ms()) == Some(StreamStatus::Deleting) {
+            return Err(EngineError::StreamNotFound(stream.reference.clone()));
+        }
         let (consumer, status) = named.find(&stream, self.now_ms())?;
         let consumer = consumer.reference(&stream.reference);
         if status != ConsumerStatus::Active {
@@ -301,9 +304,8 @@ impl Subscription {
             drop(room.split(excess));
         } else {
             let first = reply.runs.first();
-            let (next_index, reached_ms) = first.map_or((self.position.from_index, 0), |run| {
-                (run.first_index, run.arrival_ms)
-            });
+            let (next_index, reached_ms) = first
+                .map_or((self.position.from_index, 0), |run| (run.first_index, run.arrival_ms));
             return Ok(Look::NoRoom(ShardRead { next_index, reached_ms, ..ShardRead::default() }));
         }
         Ok(Look::Event(self.make_event(reply, room)))

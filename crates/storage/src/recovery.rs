@@ -129,6 +129,9 @@ pub(crate) struct Opened {
     pub(crate) lock: Option<Box<dyn Send + Sync>>,
 }
 
+/// More indices than a power cut can take with records that were not synced. They are not given out
+/// again: a reader that goes on behind the last number it saw would miss the records.
+const LOST_INDICES_MAX: u64 = 1 << 32;
 /// The first record's index: 0 is the shard's own starting number.
 const FIRST_INDEX: u64 = 1;
 
@@ -292,7 +295,9 @@ fn take_scan(
     let new = scan.commands.into_iter().filter(|command| command.number > known_command);
     opened.recovered.commands.extend(new);
 
-    let goes_on = is_last && !scan.sealed && !scan.has_leftover_frames;
+    let may_have_lost = matches!(options.durability, Durability::Interval(_));
+    let is_whole = !scan.sealed && !scan.has_leftover_frames;
+    let goes_on = is_last && is_whole && !may_have_lost;
     let end_index = (!goes_on).then_some(next_index);
     let state = ChapterState {
         end_index,
@@ -319,9 +324,12 @@ fn take_scan(
         opened.recovered.torn_bytes = scan.leftover_bytes;
         journal.seal(next_index).map_err(io)?;
     }
-    let next = begin_journal(options, layout, disk, number + 1, next_index, last_ms)?;
+    // The header keeps the gap: what comes behind it may be lost, too, and needs another one.
+    opened.next_index += if may_have_lost { LOST_INDICES_MAX } else { 0 };
+    let first_index = opened.next_index;
+    let next = begin_journal(options, layout, disk, number + 1, first_index, last_ms)?;
     opened.journal = Some(next);
-    opened.chapters.push_back(Chapter::active(number + 1, next_index));
+    opened.chapters.push_back(Chapter::active(number + 1, first_index));
     Ok(())
 }
 
