@@ -187,6 +187,19 @@ def test_bench_prints_figures(server, make_stream):
     assert "p99" in json.dumps(json.loads(result.stdout))
 
 
+@pytest.mark.parametrize("flags", [[], ["--http2"]])
+def test_bench_measures_what_is_pushed(server, make_stream, flags):
+    name = make_stream(2)
+    result = run_cli("bench", "--endpoint", server.endpoint, "--stream", name, "--duration", "1s",
+                     "--workload", "fan-out", "--consumers", "3", "--rate", "50", "--json",
+                     *flags, env=ENVIRONMENT)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["end_to_end"]["records_read"] == 3 * report["records"] > 0
+    assert report["end_to_end"]["records_missing"] == 0 and report["end_to_end"]["put_to_read_ms"]
+    server.client().delete_stream(StreamName=name)
+
+
 def test_inspect_describes_a_healthy_directory(start_server):
     server = start_server("--limits", "off", "--transition-ms", "0")
     client = server.client()

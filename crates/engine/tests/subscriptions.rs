@@ -5,9 +5,9 @@
 //! meanwhile, for the runtime does not see the writer thread at work.
 
 use anabranch_engine::{
-    ConsumerName, Engine, EngineError, EngineSettings, NewStream, NoKeys, PutEntry,
-    RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
-    StreamRef, SubscribeRequest, Subscription, SubscriptionEvent,
+    ConsumerName, ConsumerPageRequest, Engine, EngineError, EngineSettings, NewStream, NoKeys,
+    PutEntry, RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions,
+    StreamMode, StreamRef, SubscribeRequest, Subscription, SubscriptionEvent,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::SequenceNumber;
@@ -501,4 +501,25 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     assert_eq!((contents(&event).len(), children(&event)), (0, vec![4]));
     assert_eq!(event.child_shards[0].adjacent_parent.map(|id| id.0), Some(3));
     assert!(end(&mut empty).await.is_none());
+}
+
+#[tokio::test]
+async fn pages_of_consumers_go_on_for_five_minutes() {
+    let world = World::new(ShardRates::OFF).await;
+    for name in ["a", "b"] {
+        world.register(name).await;
+    }
+    let page = |token: Option<&str>| {
+        let stream = &world.stream;
+        let request = ConsumerPageRequest { stream, created_secs: None, token, limit: Some(2) };
+        let page = world.engine.list_consumers(&request)?;
+        let names = page.consumers.iter().map(|(consumer, _)| consumer.name.to_string());
+        Ok::<_, EngineError>((names.collect::<Vec<_>>(), page.next_token))
+    };
+    let (names, token) = page(None).expect("a page");
+    assert_eq!(names, ["a", "b"]);
+    world.clock.advance_ms(300_000);
+    assert_eq!(page(token.as_deref()).expect("a page"), (vec!["c".to_owned()], None));
+    world.clock.advance_ms(1);
+    assert!(matches!(page(token.as_deref()), Err(EngineError::TokenExpired)));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anabranch_testkit::TestServer;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::client::Waiters;
 use aws_sdk_kinesis::config::retry::RetryConfig;
@@ -16,8 +16,8 @@ use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::operation::put_record::PutRecordError;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{
-    PutRecordsRequestEntry, Record, ShardFilter, ShardFilterType, ShardIteratorType, StreamMode,
-    StreamStatus,
+    ConsumerStatus, PutRecordsRequestEntry, Record, ShardFilter, ShardFilterType,
+    ShardIteratorType, StartingPosition, StreamMode, StreamStatus,
 };
 
 fn client(server: &TestServer) -> Client {
@@ -183,13 +183,6 @@ async fn errors_arrive_as_their_types() -> Result<()> {
     let dry = client.put_record().stream_name("s").partition_key("k").data(Blob::new("x"));
     let error = dry.dry_run(true).send().await.err().map(SdkError::into_service_error);
     assert_eq!(error.as_ref().and_then(|error| error.code()), Some("DryRunOperationException"));
-
-    let other = client.enable_enhanced_monitoring().stream_name("s").send().await;
-    let error = other.err().map(SdkError::into_service_error);
-    assert_eq!(
-        error.as_ref().and_then(|error| error.code()),
-        Some("UnsupportedOperationException")
-    );
     Ok(())
 }
 
@@ -234,5 +227,49 @@ async fn many_requests_at_once() -> Result<()> {
         }
     }
     assert_eq!(total, 16 * 20);
+    Ok(())
+}
+
+#[tokio::test]
+async fn records_are_pushed_to_a_consumer_until_its_shard_ends() -> Result<()> {
+    let server = TestServer::start().await?;
+    let client = client(&server);
+    create(&client, "s", 1).await?;
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
+    let made = client.register_stream_consumer().stream_arn(arn).consumer_name("c").send().await?;
+    let consumer = made.consumer().context("no consumer")?.consumer_arn().to_owned();
+    loop {
+        let described = client.describe_stream_consumer().consumer_arn(&consumer).send().await?;
+        let description = described.consumer_description().context("no description")?;
+        if description.consumer_status() == &ConsumerStatus::Active {
+            break;
+        }
+    }
+    let position = StartingPosition::builder().r#type(ShardIteratorType::TrimHorizon).build()?;
+    let mut subscription = client
+        .subscribe_to_shard()
+        .consumer_arn(&consumer)
+        .shard_id("shardId-000000000000")
+        .starting_position(position)
+        .send()
+        .await?;
+    for round in 0..10u8 {
+        let data = Blob::new([round]);
+        client.put_record().stream_name("s").partition_key("k").data(data).send().await?;
+        let event = subscription.event_stream.recv().await?.context("it ended")?;
+        let event = event.as_subscribe_to_shard_event().map_err(|_| anyhow!("no event"))?;
+        let data: Vec<&[u8]> =
+            event.records().iter().map(|record| record.data().as_ref()).collect();
+        assert_eq!(data, [[round]]);
+        assert!(event.continuation_sequence_number() > event.records()[0].sequence_number());
+    }
+    let middle = (1u128 << 127).to_string();
+    let split = client.split_shard().stream_name("s").shard_to_split("shardId-000000000000");
+    split.new_starting_hash_key(middle).send().await?;
+    let event = subscription.event_stream.recv().await?.context("it ended")?;
+    let event = event.as_subscribe_to_shard_event().map_err(|_| anyhow!("no event"))?;
+    let children: Vec<&str> = event.child_shards().iter().map(|child| child.shard_id()).collect();
+    assert_eq!(children, ["shardId-000000000001", "shardId-000000000002"]);
+    assert!(subscription.event_stream.recv().await?.is_none());
     Ok(())
 }

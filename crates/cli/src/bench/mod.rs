@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) mod bodies;
+pub(crate) mod fanout;
 pub(crate) mod load;
 pub(crate) mod pace;
 pub(crate) mod process;
@@ -35,6 +36,8 @@ use wire::{Session, Wire};
 
 /// How long readers wait, after the last put, for records that were acknowledged.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long subscriptions are relied on; they live a minute longer.
+const SUBSCRIPTION_MAX: Duration = Duration::from_secs(240);
 /// How long a new stream may take to become ACTIVE, and an old one to go.
 const TRANSITION_MAX: Duration = Duration::from_secs(300);
 
@@ -49,15 +52,23 @@ pub(crate) enum Workload {
     Get,
     /// Puts at a fixed rate while others read: the time from put to read
     EndToEnd,
+    /// Puts at a fixed rate while fan-out consumers subscribe: the time from put to push
+    FanOut,
 }
 
 impl Workload {
+    /// Whether records are put at a rate and looked for.
+    pub(crate) fn has_readers_and_writers(self) -> bool {
+        matches!(self, Workload::EndToEnd | Workload::FanOut)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Workload::PutRecords => "put-records",
             Workload::PutRecord => "put-record",
             Workload::Get => "get",
             Workload::EndToEnd => "end-to-end",
+            Workload::FanOut => "fan-out",
         }
     }
 }
@@ -88,18 +99,24 @@ pub(crate) struct Plan {
     /// Read again from the start at the tip.
     pub(crate) repeat: bool,
     pub(crate) poll_interval: Duration,
+    /// Fan-out consumers, each of which subscribes to every shard.
+    pub(crate) consumers: usize,
     pub(crate) server_pid: Option<u32>,
 }
 
 impl Plan {
     fn check(&self) -> anyhow::Result<()> {
         ensure!(
-            self.workload != Workload::EndToEnd || self.record_bytes >= STAMP_BYTES,
-            "end-to-end needs records of at least {STAMP_BYTES} bytes"
+            !self.workload.has_readers_and_writers() || self.record_bytes >= STAMP_BYTES,
+            "end-to-end and fan-out need records of at least {STAMP_BYTES} bytes"
         );
         ensure!(
-            self.workload != Workload::EndToEnd || self.rate.is_some(),
-            "end-to-end needs a rate"
+            !self.workload.has_readers_and_writers() || self.rate.is_some(),
+            "end-to-end and fan-out need a rate"
+        );
+        ensure!(
+            self.workload != Workload::FanOut || self.warmup + self.duration < SUBSCRIPTION_MAX,
+            "subscriptions live five minutes: warm-up and duration must be shorter than four"
         );
         ensure!(
             self.streams_per_connection == 1 || self.http2,
@@ -150,6 +167,7 @@ async fn measure(plan: &Plan, wire: &Arc<Wire>, control: &mut Session) -> anyhow
         }
         Workload::Get => read_back(plan, wire, shards.all, &mut report).await?,
         Workload::EndToEnd => end_to_end(plan, wire, shards.all, &mut report).await?,
+        Workload::FanOut => fan_out(plan, wire, control, shards.all, &mut report).await?,
     }
     Ok(report)
 }
@@ -205,8 +223,6 @@ async fn end_to_end(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let run: u32 = rand::random();
-    let template = Template::new(&plan.shape(), plan.seed);
-    let sessions = connect_all(plan, wire).await?;
     let mut followers = Vec::new();
     // The window of the readers' own counters is not used: they count by the puts' window.
     let placeholder = Window::new(Duration::ZERO, Duration::ZERO);
@@ -214,14 +230,53 @@ async fn end_to_end(
         let readers = readers(plan, wire, placeholder);
         followers.push(Follower::at_tip(readers, shards, run, plan.poll_interval).await?);
     }
+    put_while_read(plan, wire, run, 1, report, |reading, window, stopped, seen_now| {
+        for follower in followers {
+            reading.spawn(follower.run(window, stopped.clone(), Arc::clone(seen_now)));
+        }
+    })
+    .await
+}
 
+async fn fan_out(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    control: &mut Session,
+    shards: Vec<String>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let run: u32 = rand::random();
+    let consumers = fanout::register(control, &plan.stream, run, plan.consumers).await?;
+    let subscribers = fanout::subscribe_all(wire, plan.http2, &consumers, &shards, run).await?;
+    let copies = consumers.len() as u64;
+    let measured =
+        put_while_read(plan, wire, run, copies, report, |reading, window, stopped, seen_now| {
+            for subscriber in subscribers {
+                reading.spawn(subscriber.run(window, stopped.clone(), Arc::clone(seen_now)));
+            }
+        });
+    measured.await?;
+    fanout::deregister(control, &consumers).await
+}
+
+type Reading = JoinSet<anyhow::Result<Seen>>;
+
+/// Puts stamped records while readers, which `read` starts, look for `copies` of each.
+async fn put_while_read(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    run: u32,
+    copies: u64,
+    report: &mut Report,
+    read: impl FnOnce(&mut Reading, Window, &watch::Receiver<bool>, &Arc<AtomicU64>),
+) -> anyhow::Result<()> {
+    let template = Template::new(&plan.shape(), plan.seed);
+    let sessions = connect_all(plan, wire).await?;
     let window = Window::new(plan.warmup, plan.duration);
     let (stop, stopped) = watch::channel(false);
     let seen_now = Arc::new(AtomicU64::new(0));
     let mut reading = JoinSet::new();
-    for follower in followers {
-        reading.spawn(follower.run(window, stopped.clone(), Arc::clone(&seen_now)));
-    }
+    read(&mut reading, window, &stopped, &seen_now);
     let pace = plan.pace(window);
     let mut workers = JoinSet::new();
     for session in sessions {
@@ -232,7 +287,8 @@ async fn end_to_end(
     let tally = total(&tallies);
 
     let drained_by = Instant::now() + DRAIN_MAX;
-    while seen_now.load(Ordering::Relaxed) < tally.records && Instant::now() < drained_by {
+    let wanted = tally.records * copies;
+    while seen_now.load(Ordering::Relaxed) < wanted && Instant::now() < drained_by {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.send_replace(true);
@@ -245,7 +301,7 @@ async fn end_to_end(
     usage.fill(plan, report);
     report.end_to_end = Some(EndToEnd {
         records_read: seen.records,
-        records_missing: tally.records.saturating_sub(seen.records),
+        records_missing: wanted.saturating_sub(seen.records),
         reads: seen.reads,
         read_errors: seen.errors.clone().into_iter().collect(),
         put_to_read_ms: Quantiles::of(&seen.put_to_read),

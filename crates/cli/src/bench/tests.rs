@@ -170,6 +170,7 @@ fn plan(workload: Workload) -> Plan {
         read_limit: 7,
         repeat: false,
         poll_interval: Duration::from_millis(1),
+        consumers: 1,
         server_pid: None,
     }
 }

@@ -318,6 +318,17 @@ impl Session {
         }
     }
 
+    /// Sends a request and returns when its reply begins.
+    pub(crate) async fn open_reply(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> anyhow::Result<(StatusCode, Incoming)> {
+        let connection = self.connection.as_mut().context("the session is not open")?;
+        let sending = tokio::time::timeout(self.wire.timeout, connection.send(request));
+        let response = sending.await.context("no reply in time")??;
+        Ok((response.status(), response.into_body()))
+    }
+
     /// Calls an operation outside the measured load. The inner error is the service's.
     pub(crate) async fn call(
         &mut self,

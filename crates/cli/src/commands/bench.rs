@@ -23,6 +23,7 @@ Examples:
   anabranch bench --stream load --shards 4 --workload put-record --connections 64
   anabranch bench --stream load --workload get --connections 4
   anabranch bench --stream load --workload end-to-end --rate 200 --batch 1
+  anabranch bench --stream load --workload fan-out --rate 1000 --consumers 2
   anabranch bench --stream load --rate 50 --server-pid $(pidof anabranch) --json
   anabranch bench --endpoint https://kinesis.eu-west-1.amazonaws.com --region eu-west-1 \\
       --signed --stream load --rate 5
@@ -50,7 +51,7 @@ pub(crate) struct BenchArgs {
     /// Data of a record, e.g. 1KiB
     #[arg(long, value_name = "SIZE", default_value = "1KiB", help_heading = "Load")]
     record_size: ByteSize,
-    /// Records per PutRecords request [default: 500, end-to-end 1]
+    /// Records per PutRecords request [default: 500, end-to-end and fan-out 1]
     #[arg(long, value_name = "N", help_heading = "Load",
           value_parser = clap::value_parser!(u16).range(1..=500))]
     batch: Option<u16>,
@@ -72,7 +73,8 @@ pub(crate) struct BenchArgs {
     /// Run for this long before measuring [default: 1s for puts without --max-requests, else 0s]
     #[arg(long, value_name = "SPAN", value_parser = parse_span, help_heading = "Load")]
     warmup: Option<Duration>,
-    /// Open loop: requests per second in all [default: closed loop; end-to-end 100]
+    /// Open loop: requests per second in all [default: closed loop; end-to-end and
+    /// fan-out 100]
     #[arg(long, value_name = "R", value_parser = parse_rate, help_heading = "Load")]
     rate: Option<f64>,
     /// Stop after so many requests, those of the warm-up included
@@ -96,6 +98,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "SPAN", default_value = "200ms", value_parser = parse_span,
           help_heading = "Reading")]
     poll_interval: Duration,
+
+    /// fan-out: consumers, each of which subscribes to every shard
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Reading",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    consumers: u16,
 
     /// Sign with SigV4: with the given key, else with the credentials of the AWS configuration
     #[arg(long, help_heading = "Connection")]
@@ -207,14 +214,14 @@ impl BenchArgs {
         let puts = self.workload != Workload::Get;
         let default_batch = match self.workload {
             Workload::PutRecords | Workload::Get => 500,
-            Workload::PutRecord | Workload::EndToEnd => 1,
+            Workload::PutRecord | Workload::EndToEnd | Workload::FanOut => 1,
         };
         let batch = match self.workload {
             Workload::PutRecord => 1,
             _ => usize::from(self.batch.unwrap_or(default_batch)),
         };
         let default_warmup = Duration::from_secs(u64::from(puts && self.max_requests.is_none()));
-        let default_rate = (self.workload == Workload::EndToEnd).then_some(100.0);
+        let default_rate = self.workload.has_readers_and_writers().then_some(100.0);
         Plan {
             endpoint: self.endpoint.clone(),
             http2: self.http2,
@@ -234,6 +241,7 @@ impl BenchArgs {
             read_limit: self.read_limit,
             repeat: self.repeat,
             poll_interval: self.poll_interval,
+            consumers: usize::from(self.consumers),
             server_pid: self.server_pid,
         }
     }
