@@ -153,8 +153,13 @@ impl Engine {
         let id = position.shard.shard();
         let now_ms = self.now_ms();
         let stream = self.catalog.read().stream_by_number(position.shard.stream()).cloned();
-        let stream = stream.filter(|stream| stream.reference.scope == *scope);
-        let Some(stream) = stream.filter(|stream| stream.status(now_ms).is_some()) else {
+        // A power cut can take a stream whose creation was not synced, and its number goes to the
+        // next one: the name must be the iterator's, too.
+        let is_meant = |stream: &Arc<Stream>| {
+            let StreamRef { scope: of_stream, name: called } = &stream.reference;
+            of_stream == scope && **called == *name && stream.status(now_ms).is_some()
+        };
+        let Some(stream) = stream.filter(is_meant) else {
             let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
             return Err(EngineError::ShardNotFound { stream, shard: id });
         };
@@ -215,4 +220,55 @@ pub(crate) fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
     let is_child =
         |shard: &&Shard| shard.parent == Some(parent) || shard.adjacent_parent == Some(parent);
     stream.shards.iter().map(|slot| &slot.shard).filter(is_child).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encryption::keyring::NoKeys;
+    use crate::settings::EngineSettings;
+    use crate::stream::{RecordDistribution, StreamMode};
+    use crate::stream_life::NewStream;
+    use anabranch_env::{FakeDisk, ManualClock};
+    use anabranch_model::ShardKey;
+    use anabranch_storage::StoreOptions;
+
+    #[tokio::test]
+    async fn an_iterator_is_good_for_a_stream_of_its_number_and_name() {
+        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
+        let options =
+            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+        let (disk, clock) = (Arc::new(disk), Arc::new(clock));
+        let engine = Engine::start(options, settings, disk, clock, Arc::new(NoKeys)).await;
+        let engine = engine.expect("the engine starts");
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let new = NewStream {
+            name: "s".into(),
+            shard_count: Some(1),
+            mode: Some(StreamMode::Provisioned),
+            tags: std::collections::BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        };
+        engine.create_stream(&scope, new).await.expect("created");
+        let number = engine.stream(&scope, "s").expect("there").number;
+        let shard = ShardKey::new(number, ShardId(0));
+        let position = IteratorPosition { shard, from_index: 0, from_ms: 0, first_from_secs: 0 };
+        for (name, is_good) in [("s", true), ("lost", false)] {
+            let request = GetRequest {
+                scope: &scope,
+                principal: "arn:aws:iam::123456789012:user/alice",
+                iterator: &engine.seal_iterator(&position, name),
+                stream: None,
+                records_max: 1,
+                dry_run: false,
+            };
+            let got = engine.get_records(request).await;
+            let is_missing = matches!(&got, Err(EngineError::ShardNotFound { stream, .. })
+                if *stream.name == *name);
+            assert_eq!((got.is_ok(), is_missing), (is_good, !is_good), "{name}");
+        }
+    }
 }
