@@ -45,9 +45,9 @@ pub struct KeyStore {
     clock: Arc<dyn Clock>,
     /// Second of the last look, by the monotonic clock.
     checked_secs: AtomicU64,
-    /// The file that was last read, with or without success; nothing if it was not there. Locked
-    /// by whoever is reading the file.
-    seen: Mutex<Option<FileVersion>>,
+    /// The file that was last read, with or without success; inside, nothing if it was not there.
+    /// Nothing at all if it is to be read again in any case. Locked by whoever is reading the file.
+    seen: Mutex<Option<Option<FileVersion>>>,
     generation: AtomicU64,
     keys: RwLock<Arc<Keys>>,
 }
@@ -150,7 +150,7 @@ impl KeyStore {
     /// When it is there and cannot be used.
     pub fn open(file: KeyringFile, clock: Arc<dyn Clock>) -> Result<Self, KeyringError> {
         // Taken before reading: a change in between is then noticed at the next look.
-        let seen = FileVersion::of(file.path()).ok();
+        let seen = Some(FileVersion::of(file.path()).ok());
         let keys = Keys::of(file.load()?, clock.monotonic_us());
         Ok(Self {
             file,
@@ -182,7 +182,7 @@ impl KeyStore {
 
     fn reload_if_changed(&self) {
         let path = self.file.path();
-        let version = FileVersion::of(path).ok();
+        let version = Some(FileVersion::of(path).ok());
         let Some(mut seen) = self.seen.try_lock().filter(|seen| **seen != version) else {
             return;
         };
@@ -216,9 +216,8 @@ impl KeyStore {
     fn make_service_key(&self, owner: &Scope) -> Result<(), KeyringError> {
         let now_secs = self.now_unix_secs();
         let (account, region) = (&*owner.account, &*owner.region);
-        // Held, so that nobody installs what was read before. The version stays the old one: what
-        // another process changes right after this is noticed at the next look.
-        let _sole = self.seen.lock();
+        // Held, so that nobody installs what was read before.
+        let mut seen = self.seen.lock();
         let keys = self.file.change(now_secs, |keys| {
             let is_there = keys.iter().any(|key| {
                 let is_service = key.aliases.iter().any(|alias| alias == SERVICE_ALIAS);
@@ -231,6 +230,8 @@ impl KeyStore {
             }
             Ok::<_, KeyringError>(keys.clone())
         })?;
+        // Another process may change the file before its version can be asked for.
+        *seen = None;
         self.install(keys);
         Ok(())
     }

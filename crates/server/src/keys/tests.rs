@@ -172,6 +172,16 @@ fn a_service_key_that_is_gone_makes_way_for_another() {
 }
 
 #[test]
+fn a_file_that_goes_right_after_a_service_key_was_made_takes_the_key_away() {
+    let world = World::new();
+    let store = world.store();
+    let arn = store.resolve(&scope("123456789012", "us-east-1"), SERVICE_ALIAS).expect("made");
+    fs::remove_file(world.file.path()).expect("removed");
+    world.clock.advance_ms(1000);
+    assert_eq!(store.permit(&arn, ALICE), Err(KeyProblem::NotFound));
+}
+
+#[test]
 fn the_file_is_read_again_after_a_service_key_was_made() {
     let world = World::new();
     let store = world.store();
