@@ -54,12 +54,16 @@ input! {
     pub struct Nothing {}
 }
 
-/// Decodes what follows the first byte as the request of the operation that the byte picks.
-/// Every operation must agree with the codec on what is malformed.
+/// Decodes what follows the first line as the request of the operation that the line names; a
+/// line that names none picks one all the same. Every operation must agree with the codec on what
+/// is malformed.
 pub fn decode_as_an_operation(codec: Codec, input: &[u8]) {
-    let Some((first, body)) = input.split_first() else { return };
+    let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return };
+    let (line, body) = (&input[..end], &input[end + 1..]);
     let names = schema::operation_names();
-    let name = names[usize::from(*first) % names.len()];
+    let named = names.iter().find(|name| name.as_bytes() == line);
+    let picked = usize::from(line.first().copied().unwrap_or_default()) % names.len();
+    let name = named.unwrap_or(&names[picked]);
     let outcome = schema::decode(name, codec, body).expect("names come from the same table");
     let is_malformed = matches!(outcome, Err(RequestError::Malformed));
     assert_eq!(is_malformed, !codec.is_well_formed(body), "{name}");
