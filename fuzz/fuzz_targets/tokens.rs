@@ -9,9 +9,8 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::catalog::command::Command;
 use anabranch_engine::{
-    NoKeys,
-    Engine, EngineSettings, GetRequest, NewStream, RecordDistribution, Scope, ShardPageRequest,
-    ShardRates, StoreOptions, StreamPageRequest,
+    Engine, EngineSettings, GetRequest, NewStream, NoKeys, RecordDistribution, Scope,
+    ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::limits;
@@ -38,7 +37,14 @@ fuzz_target!(|input: &[u8]| {
         _ => String::from_utf8_lossy(rest).into_owned(),
     };
     let token = token.as_str();
-    let get = GetRequest { scope, principal: "arn", stream: None, iterator: token, records_max: 10, dry_run: false };
+    let get = GetRequest {
+        scope,
+        principal: "arn",
+        stream: None,
+        iterator: token,
+        records_max: 10,
+        dry_run: false,
+    };
     let _ = runtime.block_on(engine.get_records(get));
     let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
     let _ = engine.list_shards(scope, &next);
@@ -64,13 +70,15 @@ fn fixture() -> Fixture {
         shard_limit: 100,
         transition_ms: 0,
         rates: ShardRates::OFF,
-        limit_creating: false,
+        limit_streams: false,
+        ..EngineSettings::default()
     };
     let options = StoreOptions::new(directory.clone());
     let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
     let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
     let engine = runtime.block_on(async {
-        let engine = Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys));
+        let engine =
+            Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys));
         let engine = engine.await.expect("an empty directory opens");
         for name in ["one", "two"] {
             let new = NewStream {
