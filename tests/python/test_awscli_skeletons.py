@@ -11,10 +11,19 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from support import model
-from support.server import ACCOUNT
+from support.server import ACCOUNT, Server
 
 # The CLI gives event streams no command.
 COMMANDS = [o for o in model.OPERATIONS if o != "SubscribeToShard"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One of its own: skeletons change settings of the account."""
+    server = Server(tmp_path_factory.mktemp("skeletons") / "data", "--limits", "off")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
