@@ -26,7 +26,8 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 
 const SEEDS: u64 = 25;
-const RESHARDS: usize = 40;
+/// With [`SEEDS`] and the share that has one, more than 1,000 reshards with a power cut.
+const RESHARDS: usize = 50;
 const PRODUCERS: usize = 3;
 const KEYS: u64 = 2;
 const OPEN_SHARDS_MAX: u32 = 12;
