@@ -1,8 +1,10 @@
 """One open server for the whole run, and factories for servers with flags of their own."""
 
+import os
+
 import pytest
 
-from support import streams
+from support import seen, streams
 from support.server import Server
 
 
@@ -64,3 +66,9 @@ def make_stream(client):
             client.delete_stream(StreamName=name)
         except client.exceptions.ResourceNotFoundException:
             pass
+
+
+def pytest_sessionfinish(session):
+    """Writes which errors of which operation were met, for those who look for gaps."""
+    if path := os.environ.get("ANABRANCH_SEEN_ERRORS"):
+        seen.write(path)

@@ -15,6 +15,7 @@ import botocore.awsrequest
 import botocore.credentials
 import cbor2
 
+from . import seen
 from .server import ACCOUNT, REGION
 
 JSON = "application/x-amz-json-1.1"
@@ -82,7 +83,10 @@ def send(server, body=b"{}", target=None, content_type=JSON, method="POST", path
     owned = connection is None
     connection = connection or connect(server)
     try:
-        return exchange(connection, method, path, body, all_headers)
+        reply = exchange(connection, method, path, body, all_headers)
+        if target and reply.status in (400, 500) and reply.headers.get("content-type") in (JSON, CBOR):
+            seen.note(target, reply.error[0])
+        return reply
     finally:
         if owned:
             connection.close()

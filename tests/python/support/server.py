@@ -13,6 +13,8 @@ import urllib.request
 import boto3
 import botocore.config
 
+from . import seen
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -150,7 +152,7 @@ class Server:
             max_pool_connections=64,
             **options.pop("config", {}),
         )
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "kinesis",
             endpoint_url=options.pop("endpoint_url", self.endpoint),
             region_name=region,
@@ -160,6 +162,7 @@ class Server:
             config=config,
             **options,
         )
+        return seen.watch(client)
 
 
 def arn(name, account=ACCOUNT, region=REGION):
