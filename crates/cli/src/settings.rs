@@ -27,6 +27,9 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "./anabranch-data";
 /// The account of callers that do not say theirs.
 pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
 
+/// States that pass by themselves shall pass within an hour.
+const TRANSITION_MS_MAX: u64 = 3_600_000;
+
 /// Memory for request bodies under way; beyond it, requests wait.
 const BODY_MEMORY_BYTES: u64 = 256 << 20;
 
@@ -481,6 +484,11 @@ impl ServeSettings {
              journal_file_bytes={}",
             self.journal_file_bytes
         );
+        ensure!(
+            self.transition_ms <= TRANSITION_MS_MAX,
+            "transition-ms must be at most {TRANSITION_MS_MAX}, an hour transition_ms={}",
+            self.transition_ms
+        );
         ensure!(self.max_connections > 0, "max-connections must be at least 1");
         Ok(())
     }
@@ -603,6 +611,7 @@ mod tests {
             ("account-id = '12'", "twelve digits"),
             ("journal-file-bytes = 1", "at least 16MiB"),
             ("max-connections = 0", "at least 1"),
+            ("transition-ms = 18446744073709551615", "an hour"),
             ("durability = 'interval=0'", "positive"),
             ("durability = 'async'", "use sync"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),

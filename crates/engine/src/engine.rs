@@ -14,7 +14,7 @@ use crate::stream::{Stream, StreamStatus};
 use crate::subscribe::EventRoom;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
-use anabranch_storage::{Gate, OpenError, Recovered, Store, StoreOptions};
+use anabranch_storage::{AppendError, Gate, OpenError, Recovered, Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -151,6 +151,10 @@ impl Engine {
                 let command = Command::PurgeStream(PurgeStream { stream: number });
                 match engine.change(move |_, _| Ok((command, ()))).await {
                     Ok(()) => return engine.store.nudge_maintenance(),
+                    // It is done after the restart.
+                    Err(EngineError::Append(AppendError::Failed | AppendError::ShuttingDown)) => {
+                        return;
+                    }
                     // It is hidden already; what it takes is freed when the journal has room.
                     Err(error) => tracing::warn!(%error, "a deleted stream still takes space"),
                 }

@@ -24,7 +24,7 @@ pub(crate) enum CallRate {
 
 /// A bucket that was not touched for this long is full again, whatever its rate.
 const REFILL_US: u64 = 1_000_000;
-/// Buckets from which the full ones are thrown out: a few hundred KiB.
+/// Buckets at which the full ones are first thrown out: a few hundred KiB.
 const SWEEP_BUCKETS: usize = 4096;
 
 /// Who shares a bucket.
@@ -41,10 +41,35 @@ struct Bucket {
     touched_us: u64,
 }
 
+#[derive(Debug)]
+struct Buckets {
+    by_key: HashMap<Key, Bucket>,
+    /// With so many, full ones are thrown out. Twice what was left the last time, so that a new
+    /// bucket costs the same however many there are.
+    sweep_at: usize,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self { by_key: HashMap::new(), sweep_at: SWEEP_BUCKETS }
+    }
+}
+
+impl Buckets {
+    fn bucket(&mut self, key: Key, per_second: u64, now_us: u64) -> &mut Bucket {
+        if self.by_key.len() >= self.sweep_at && !self.by_key.contains_key(&key) {
+            self.by_key.retain(|_, bucket| bucket.touched_us + REFILL_US > now_us);
+            self.sweep_at = (2 * self.by_key.len()).max(SWEEP_BUCKETS);
+        }
+        let full = || Bucket { tokens: TokenBucket::full(per_second, now_us), touched_us: now_us };
+        self.by_key.entry(key).or_insert_with(full)
+    }
+}
+
 /// Counts calls.
 #[derive(Debug)]
 pub(crate) struct CallLimiter {
-    buckets: Option<Mutex<HashMap<Key, Bucket>>>,
+    buckets: Option<Mutex<Buckets>>,
 }
 
 impl CallLimiter {
@@ -73,11 +98,7 @@ impl CallLimiter {
         };
         let key = Key { operation, scope: scope.clone(), stream: shared_by };
         let mut buckets = buckets.lock();
-        if buckets.len() >= SWEEP_BUCKETS && !buckets.contains_key(&key) {
-            buckets.retain(|_, bucket| bucket.touched_us + REFILL_US > now_us);
-        }
-        let fresh = || Bucket { tokens: TokenBucket::full(per_second, now_us), touched_us: now_us };
-        let bucket = buckets.entry(key).or_insert_with(fresh);
+        let bucket = buckets.bucket(key, per_second, now_us);
         bucket.touched_us = now_us;
         match bucket.tokens.try_take(per_second, now_us, 1) {
             true => Ok(()),
@@ -127,7 +148,7 @@ mod tests {
         assert_eq!(passing(&CallLimiter::new(false), CallRate::Account(1), "a", 0), 100);
         let limiter = CallLimiter::new(true);
         assert_eq!(passing(&limiter, CallRate::Unlimited, "a", 0), 100);
-        assert!(limiter.buckets.is_some_and(|buckets| buckets.lock().is_empty()));
+        assert!(limiter.buckets.is_some_and(|buckets| buckets.lock().by_key.is_empty()));
     }
 
     #[test]
@@ -142,7 +163,7 @@ mod tests {
                 assert!(taken.is_ok());
             }
         }
-        let kept = limiter.buckets.map(|buckets| buckets.lock().len());
+        let kept = limiter.buckets.map(|buckets| buckets.lock().by_key.len());
         assert_eq!(kept, Some(SWEEP_BUCKETS));
     }
 }
