@@ -83,13 +83,17 @@ def send(server, body=b"{}", target=None, content_type=JSON, method="POST", path
     owned = connection is None
     connection = connection or connect(server)
     try:
-        reply = exchange(connection, method, path, body, all_headers)
-        if target and reply.status in (400, 500) and reply.headers.get("content-type") in (JSON, CBOR):
-            seen.note(target, reply.error[0])
-        return reply
+        return noted(target, exchange(connection, method, path, body, all_headers))
     finally:
         if owned:
             connection.close()
+
+
+def noted(operation, reply):
+    """The reply, once it is known which error of the operation it is."""
+    if operation and reply.status in (400, 500) and reply.headers.get("content-type") in (JSON, CBOR):
+        seen.note(operation, reply.error[0])
+    return reply
 
 
 def call(server, operation, value, **options):
@@ -222,7 +226,7 @@ def send_signed(server, operation, value, access_key, secret, change=None, **opt
         path, body, headers = change(path, body, dict(headers))
     connection = connect(server)
     try:
-        return exchange(connection, "POST", path, body, headers)
+        return noted(operation, exchange(connection, "POST", path, body, headers))
     finally:
         connection.close()
 
