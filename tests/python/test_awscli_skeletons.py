@@ -10,8 +10,8 @@ from botocore import xform_name
 import pytest
 from awscli.clidriver import create_clidriver
 
-from support import model
-from support.server import ACCOUNT, Server
+from support import model, streams
+from support.server import ACCOUNT, Server, arn
 
 # The CLI gives event streams no command.
 COMMANDS = [o for o in model.OPERATIONS if o != "SubscribeToShard"]
@@ -75,3 +75,40 @@ def test_an_empty_skeleton_is_refused_or_answered_but_never_breaks(aws, operatio
         refused = ["ValidationException", "InvalidArgumentException", "ResourceNotFoundException",
                    "Parameter validation failed", "Invalid ARN", "ParamValidation", "arn"]
         assert any(text in error for text in refused), error
+
+
+def answer(aws, operation, *arguments):
+    status, output, error = aws(operation, *arguments)
+    assert status == 0, error
+    return json.loads(output) if output.strip() else None
+
+
+def test_capacity_and_metrics_of_a_stream(aws, server):
+    """The commands that change how a stream behaves, each to some effect."""
+    name = streams.create(server.client())
+    by_name, by_arn = ["--stream-name", name], ["--stream-arn", arn(name)]
+
+    def active():
+        streams.wait_active(server.client(), name)
+        return answer(aws, "DescribeStreamSummary", *by_name)["StreamDescriptionSummary"]
+
+    answer(aws, "UpdateStreamMode", *by_arn, "--stream-mode-details", "StreamMode=ON_DEMAND")
+    assert active()["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    answer(aws, "UpdateStreamRecordDistributionStrategy", *by_arn,
+           "--record-distribution-strategy", "AUTO")
+    assert active()["RecordDistributionStrategy"] == "AUTO"
+    answer(aws, "UpdateMaxRecordSize", *by_arn, "--max-record-size-in-ki-b", "2048")
+    assert active()["MaxRecordSizeInKiB"] == 2048
+    commitment = "--minimum-throughput-billing-commitment"
+    answer(aws, "UpdateAccountSettings", commitment, "Status=ENABLED")
+    settings = answer(aws, "DescribeAccountSettings")
+    assert settings["MinimumThroughputBillingCommitment"]["Status"] == "ENABLED"
+    warm = answer(aws, "UpdateStreamWarmThroughput", *by_name, "--warm-throughput-mi-bps", "3")
+    assert warm["WarmThroughput"]["TargetMiBps"] == 3
+    active()
+    metrics = ["--shard-level-metrics", "IncomingBytes", "OutgoingBytes"]
+    on = answer(aws, "EnableEnhancedMonitoring", *by_name, *metrics)
+    assert on["DesiredShardLevelMetrics"] == ["IncomingBytes", "OutgoingBytes"]
+    active()
+    off = answer(aws, "DisableEnhancedMonitoring", *by_name, *metrics[:2])
+    assert off["DesiredShardLevelMetrics"] == ["OutgoingBytes"]
