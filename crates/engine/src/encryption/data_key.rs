@@ -259,22 +259,22 @@ mod tests {
             let mut body = seal(&key, shard, &records);
             let bit = at.index(body.len() * 8);
             body[bit / 8] ^= 1 << (bit % 8);
-            // A changed length or flag may end the walk: what comes before it is right.
+            // A changed length or flag may hide a record or end the walk, and a changed number names
+            // another data key: what opens all the same is what was sealed, in its order.
             let mut opener = Opener::default();
-            let walked: Vec<_> = Records::new(&body).filter(|r| r.sealed.is_some()).collect();
-            for (place, record) in walked.iter().enumerate() {
-                // The number tells which data key to use, and is another one if it was changed.
-                if key_number(record) != Ok(3) {
+            let mut opened = 0;
+            let mut sealed = records.iter();
+            for record in Records::new(&body).filter(|record| record.sealed.is_some()) {
+                if key_number(&record) != Ok(3) {
                     continue;
                 }
-                if let Ok((key, data)) = opener.open(&key, shard, record) {
-                    prop_assert_eq!((key.map(str::to_owned), data.to_vec()), records[place].clone());
+                if let Ok((key, data)) = opener.open(&key, shard, &record) {
+                    let plain = (key.map(str::to_owned), data.to_vec());
+                    prop_assert!(sealed.any(|record| *record == plain), "garbage: {plain:?}");
+                    opened += 1;
                 }
             }
-            let opened = walked.iter().filter(|record| {
-                key_number(record) == Ok(3) && opener.open(&key, shard, record).is_ok()
-            });
-            prop_assert!(opened.count() < records.len());
+            prop_assert!(opened < records.len());
         }
 
         #[test]
