@@ -1,15 +1,17 @@
-//! A disk in memory that forgets, tears and refuses as real ones do.
+//! A disk in memory that forgets, tears, reorders, spoils and refuses as real ones do.
 //!
 //! Each file has its durable bytes and the writes since the last `sync_data`; each directory
-//! has its durable names and those since the last `sync_dir`. [`FakeDisk::crash`] keeps the
-//! durable state and a random part of the rest: any subset of the unsynced writes, in 512-byte
-//! sectors, each perhaps. A [`Fault`] at the n-th operation stands for a fail point there.
+//! has its durable names and those since the last `sync_dir`. [`FakeDisk::power_cut`] keeps the
+//! durable state and of the rest what the [`PowerCut`] says; [`FakeDisk::restart`] keeps all of it
+//! as it is, for the next process to find: readable, and still not durable. A [`Fault`] at the n-th
+//! operation stands for a fail point there.
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, write_all};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,29 +23,77 @@ const SECTOR: usize = 512;
 pub enum Fault {
     /// The operation and all later ones fail, as if the process had died before it.
     Dead,
-    /// This operation fails with `StorageFull`.
+    /// This operation fails with `StorageFull`; of a write, a part may be there.
     NoSpace,
-    /// This operation fails with an I/O error; of a write, a part may be there.
+    /// This operation fails with an I/O error; of a write, a part may be there. Of what a sync
+    /// should have made durable, each write may be so, or be gone, or stay readable and never
+    /// become durable, though a later sync succeeds.
     Broken,
+    /// As [`Fault::Broken`]; a sync leaves everything readable and makes nothing durable, neither
+    /// then nor later. That is Linux: pages that could not be written are marked clean.
+    BrokenQuietly,
+    /// A write takes several calls, each of which reports that it took a part. Nothing fails.
+    Short,
 }
 
-#[derive(Debug, Default)]
+/// What a power cut leaves of writes and names that were not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PowerCut {
+    /// Nothing.
+    DropsUnsynced,
+    /// Everything.
+    KeepsAll,
+    /// Any sectors of any writes.
+    Tears,
+    /// Any writes as a whole, later ones perhaps before earlier ones.
+    Reorders,
+    /// Any sectors of any writes, and garbage in some.
+    Spoils,
+}
+
+impl PowerCut {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::DropsUnsynced, Self::KeepsAll, Self::Tears, Self::Reorders, Self::Spoils];
+}
+
+#[derive(Clone, Debug, Default)]
 struct Inode {
     durable: Vec<u8>,
     current: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
 }
 
+type Names = BTreeMap<PathBuf, Arc<Mutex<Inode>>>;
+
 #[derive(Debug, Default)]
 struct State {
-    names: BTreeMap<PathBuf, Arc<Mutex<Inode>>>,
-    durable_names: BTreeMap<PathBuf, Arc<Mutex<Inode>>>,
+    names: Names,
+    durable_names: Names,
+    /// Directories that were made, and those of them whose name is durable.
+    directories: BTreeSet<PathBuf>,
+    durable_directories: BTreeSet<PathBuf>,
     operations: u64,
     faults: HashMap<u64, Fault>,
+    reads: u64,
+    read_faults: HashSet<u64>,
     dead: bool,
     locked: bool,
-    /// Bytes that allocations may still take.
+    /// Bytes that files may still grow by.
     space: Option<u64>,
+    /// What was done, if somebody wants to know.
+    trace: Option<Vec<String>>,
+    hook: Hook,
+}
+
+/// Called before each changing operation.
+#[derive(Clone, Default)]
+struct Hook(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Hook").field(&self.0.is_some()).finish()
+    }
 }
 
 /// A disk in memory. Clones share it.
@@ -62,7 +112,19 @@ impl FakeDisk {
         self.0.lock().faults.insert(operation, fault);
     }
 
-    /// Limits the bytes that can still be allocated; `None` is no limit.
+    /// Reading operations (opening, listing, lengths, reads) so far.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.0.lock().reads
+    }
+
+    /// Lets reading operation number `read`, counted from 0, fail with an I/O error.
+    pub fn fail_read_at(&self, read: u64) {
+        self.0.lock().read_faults.insert(read);
+    }
+
+    /// Limits the bytes that files can still grow by; `None` is no limit. What is removed gives
+    /// its bytes back.
     pub fn set_space(&self, space: Option<u64>) {
         self.0.lock().space = space;
     }
@@ -73,32 +135,91 @@ impl FakeDisk {
         self.0.lock().dead
     }
 
-    /// What the disk holds after a power cut: durable data, and of the rest what `seed` decides.
+    /// Begins to note the changing operations.
+    pub fn record(&self) {
+        self.0.lock().trace = Some(Vec::new());
+    }
+
+    /// The changing operations since [`FakeDisk::record`]: what was done to which file.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<String> {
+        self.0.lock().trace.clone().unwrap_or_default()
+    }
+
+    /// Calls `hook` before every changing operation, from the thread that does it. Not inherited
+    /// by the disks that [`FakeDisk::power_cut`] and [`FakeDisk::restart`] return.
+    pub fn on_operation(&self, hook: impl Fn() + Send + Sync + 'static) {
+        self.0.lock().hook = Hook(Some(Arc::new(hook)));
+    }
+
+    /// What the disk holds after a power cut of a kind that `seed` decides.
     #[must_use]
     pub fn crash(&self, seed: u64) -> Self {
+        let kind = StdRng::seed_from_u64(seed).random_range(0..PowerCut::ALL.len());
+        self.power_cut(PowerCut::ALL[kind], seed)
+    }
+
+    /// What the disk holds after a power cut: durable data, and of the rest what `cut` and `seed`
+    /// decide. Faults are gone and operations are counted anew.
+    #[must_use]
+    pub fn power_cut(&self, cut: PowerCut, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let state = self.0.lock();
-        let mut names = BTreeMap::new();
-        let all = state.names.keys().chain(state.durable_names.keys());
-        let mut paths: Vec<&PathBuf> = all.collect();
-        paths.sort();
-        paths.dedup();
-        for path in paths {
+        let keeps = |rng: &mut StdRng| match cut {
+            PowerCut::DropsUnsynced => false,
+            PowerCut::KeepsAll => true,
+            _ => rng.random(),
+        };
+        let mut lost = state.directories.clone();
+        lost.retain(|path| !state.durable_directories.contains(path) && !keeps(&mut rng));
+        let is_reachable = |path: &Path| !path.ancestors().any(|above| lost.contains(above));
+        let mut names = Names::new();
+        let all: BTreeSet<&PathBuf> =
+            state.names.keys().chain(state.durable_names.keys()).collect();
+        for path in all.into_iter().filter(|path| is_reachable(path)) {
             let (current, durable) = (state.names.get(path), state.durable_names.get(path));
             let same = match (current, durable) {
                 (Some(a), Some(b)) => Arc::ptr_eq(a, b),
                 _ => false,
             };
-            let kept = if same || rng.random() { current } else { durable };
+            let kept = if same || keeps(&mut rng) { current } else { durable };
             if let Some(inode) = kept {
-                let surviving = survive(&inode.lock(), &mut rng);
+                let surviving = survive(&inode.lock(), cut, &mut rng);
                 names.insert(path.clone(), Arc::new(Mutex::new(surviving)));
             }
         }
-        let durable_names = names.clone();
+        let mut directories = state.directories.clone();
+        directories.retain(|path| is_reachable(path));
         Self(Arc::new(Mutex::new(State {
+            durable_names: names.clone(),
             names,
-            durable_names,
+            durable_directories: directories.clone(),
+            directories,
+            space: state.space,
+            ..State::default()
+        })))
+    }
+
+    /// The disk as the next process finds it when this one is killed: everything is as it was,
+    /// nothing more is durable. Faults are gone and operations are counted anew.
+    #[must_use]
+    pub fn restart(&self) -> Self {
+        let state = self.0.lock();
+        // A file may have one name or two, or only a durable one.
+        let mut copies: HashMap<*const Mutex<Inode>, Arc<Mutex<Inode>>> = HashMap::new();
+        let mut copy = |names: &Names| -> Names {
+            let copied = names.iter().map(|(path, inode)| {
+                let copy = copies.entry(Arc::as_ptr(inode));
+                let copy = copy.or_insert_with(|| Arc::new(Mutex::new(inode.lock().clone())));
+                (path.clone(), copy.clone())
+            });
+            copied.collect()
+        };
+        Self(Arc::new(Mutex::new(State {
+            names: copy(&state.names),
+            durable_names: copy(&state.durable_names),
+            directories: state.directories.clone(),
+            durable_directories: state.durable_directories.clone(),
             space: state.space,
             ..State::default()
         })))
@@ -113,6 +234,7 @@ impl FakeDisk {
         let mut inode = state.names[path].lock();
         change(&mut inode.current);
         inode.durable = inode.current.clone();
+        inode.unsynced.clear();
     }
 
     /// Paths of all files.
@@ -121,41 +243,101 @@ impl FakeDisk {
         self.0.lock().names.keys().cloned().collect()
     }
 
-    /// Counts one changing operation and says what goes wrong with it.
-    fn begin(&self) -> io::Result<bool> {
+    /// Counts one changing operation and says what goes wrong with it, if it goes on at all.
+    fn begin(&self, what: &str, path: &Path) -> io::Result<Option<Fault>> {
+        let hook = self.0.lock().hook.clone();
+        if let Some(hook) = hook.0 {
+            hook();
+        }
         let mut state = self.0.lock();
         let number = state.operations;
         state.operations += 1;
+        if let Some(trace) = &mut state.trace {
+            trace.push(format!("{what} {}", path.display()));
+        }
         let fault = state.faults.get(&number).copied();
         state.dead |= fault == Some(Fault::Dead);
-        match fault {
-            _ if state.dead => Err(io::Error::other("the process is dead")),
-            Some(Fault::NoSpace) => Err(ErrorKind::StorageFull.into()),
-            Some(_) => Ok(true),
-            None => Ok(false),
-        }
+        if state.dead { Err(io::Error::other("the process is dead")) } else { Ok(fault) }
     }
 
-    fn step(&self) -> io::Result<()> {
-        if self.begin()? { Err(io::Error::other("injected")) } else { Ok(()) }
+    fn step(&self, what: &str, path: &Path) -> io::Result<()> {
+        self.begin(what, path)?.map_or(Ok(()), Fault::error)
+    }
+
+    /// Counts one reading operation.
+    fn begin_read(&self) -> io::Result<()> {
+        let mut state = self.0.lock();
+        let number = state.reads;
+        state.reads += 1;
+        match state.read_faults.contains(&number) {
+            true => Err(io::Error::other("injected into a read")),
+            false => Ok(()),
+        }
     }
 
     fn find(&self, path: &Path) -> io::Result<Arc<Mutex<Inode>>> {
         let state = self.0.lock();
         state.names.get(path).cloned().ok_or_else(|| ErrorKind::NotFound.into())
     }
+
+    /// Takes up to `bytes` of the space that is left and says how many there were.
+    fn take_space(&self, bytes: u64) -> u64 {
+        let mut state = self.0.lock();
+        let Some(space) = &mut state.space else { return bytes };
+        let taken = bytes.min(*space);
+        *space -= taken;
+        taken
+    }
 }
 
-fn survive(inode: &Inode, rng: &mut StdRng) -> Inode {
+impl State {
+    fn give_back(&mut self, inode: Option<Arc<Mutex<Inode>>>) {
+        if let (Some(space), Some(inode)) = (&mut self.space, inode) {
+            *space = space.saturating_add(inode.lock().current.len() as u64);
+        }
+    }
+}
+
+impl Fault {
+    /// What an operation that does not go on halfway returns.
+    fn error(self) -> io::Result<()> {
+        match self {
+            Self::NoSpace => Err(ErrorKind::StorageFull.into()),
+            Self::Dead | Self::Broken | Self::BrokenQuietly => Err(io::Error::other("injected")),
+            Self::Short => Ok(()),
+        }
+    }
+}
+
+fn survive(inode: &Inode, cut: PowerCut, rng: &mut StdRng) -> Inode {
     let mut bytes = inode.durable.clone();
-    // Some crashes lose everything, some nothing, most a random choice of sectors.
-    let keep_chance = [0.0, 0.5, 0.5, 1.0][rng.random_range(0..4)];
-    for (offset, data) in &inode.unsynced {
-        for (i, sector) in data.chunks(SECTOR).enumerate() {
-            if rng.random_bool(keep_chance) {
-                put(&mut bytes, offset + i * SECTOR, sector);
+    let mut writes: Vec<&(usize, Vec<u8>)> = inode.unsynced.iter().collect();
+    // Some cuts that could take anything take almost nothing or almost everything.
+    let chance = [0.1, 0.5, 0.5, 0.9][rng.random_range(0..4)];
+    match cut {
+        PowerCut::DropsUnsynced => writes.clear(),
+        PowerCut::KeepsAll => {}
+        PowerCut::Reorders => {
+            writes.retain(|_| rng.random_bool(chance));
+            writes.shuffle(rng);
+        }
+        PowerCut::Tears | PowerCut::Spoils => {
+            for (offset, data) in std::mem::take(&mut writes) {
+                for (i, sector) in data.chunks(SECTOR).enumerate() {
+                    let mut sector = sector.to_vec();
+                    if cut == PowerCut::Spoils && rng.random_bool(0.3) {
+                        let from = rng.random_range(0..sector.len());
+                        rng.fill(&mut sector[from..]);
+                    }
+                    if rng.random_bool(chance) {
+                        put(&mut bytes, offset + i * SECTOR, &sector);
+                    }
+                }
             }
         }
+    }
+    for (offset, data) in writes {
+        put(&mut bytes, *offset, data);
     }
     Inode { durable: bytes.clone(), current: bytes, unsynced: Vec::new() }
 }
@@ -169,44 +351,55 @@ fn put(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
 }
 
 impl Disk for FakeDisk {
-    fn create_dir_all(&self, _path: &Path) -> io::Result<()> {
-        self.step()
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.step("create directory", path)?;
+        let all = path.ancestors().filter(|one| one.parent().is_some()).map(Path::to_owned);
+        self.0.lock().directories.extend(all);
+        Ok(())
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.step()?;
+        self.step("create", path)?;
         let inode = Arc::new(Mutex::new(Inode::default()));
-        self.0.lock().names.insert(path.to_owned(), inode.clone());
-        Ok(Arc::new(FakeFile { disk: self.clone(), inode }))
+        let mut state = self.0.lock();
+        let replaced = state.names.insert(path.to_owned(), inode.clone());
+        state.give_back(replaced);
+        Ok(Arc::new(FakeFile { disk: self.clone(), path: path.to_owned(), inode }))
     }
 
     fn open(&self, path: &Path, _writable: bool) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(FakeFile { disk: self.clone(), inode: self.find(path)? }))
+        self.begin_read()?;
+        let inode = self.find(path)?;
+        Ok(Arc::new(FakeFile { disk: self.clone(), path: path.to_owned(), inode }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.begin_read()?;
         let state = self.0.lock();
         let inside = state.names.keys().filter(|path| path.parent() == Some(directory));
         Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step("rename to", to)?;
         let inode = self.find(from)?;
         let mut state = self.0.lock();
         state.names.remove(from);
-        state.names.insert(to.to_owned(), inode);
+        let replaced = state.names.insert(to.to_owned(), inode);
+        state.give_back(replaced);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        let removed = self.0.lock().names.remove(path);
-        removed.map(|_| ()).ok_or_else(|| ErrorKind::NotFound.into())
+        self.step("remove", path)?;
+        let mut state = self.0.lock();
+        let removed = state.names.remove(path).ok_or(ErrorKind::NotFound)?;
+        state.give_back(Some(removed));
+        Ok(())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step("sync directory", path)?;
         let mut state = self.0.lock();
         state.durable_names.retain(|name, _| name.parent() != Some(path));
         let here: Vec<_> = state
@@ -216,6 +409,9 @@ impl Disk for FakeDisk {
             .map(|(name, inode)| (name.clone(), inode.clone()))
             .collect();
         state.durable_names.extend(here);
+        let inside = state.directories.iter().filter(|one| one.parent() == Some(path));
+        let inside: Vec<PathBuf> = inside.cloned().collect();
+        state.durable_directories.extend(inside);
         Ok(())
     }
 
@@ -240,23 +436,50 @@ impl Drop for FakeLock {
 #[derive(Debug)]
 struct FakeFile {
     disk: FakeDisk,
+    path: PathBuf,
     inode: Arc<Mutex<Inode>>,
+}
+
+impl FakeFile {
+    /// Writes what there is space for, and no more than `most`.
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64, most: usize) -> io::Result<usize> {
+        let mut data: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        data.truncate(most);
+        let offset = offset as usize;
+        let len = self.inode.lock().current.len();
+        let growth = (offset + data.len()).saturating_sub(len);
+        let taken = self.disk.take_space(growth as u64) as usize;
+        data.truncate(data.len() - (growth - taken));
+        if data.is_empty() && most > 0 && slices.iter().any(|slice| !slice.is_empty()) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        let written = data.len();
+        let mut inode = self.inode.lock();
+        put(&mut inode.current, offset, &data);
+        inode.unsynced.push((offset, data));
+        Ok(written)
+    }
 }
 
 impl DiskFile for FakeFile {
     fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
-        let mut data: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        let broken = self.disk.begin()?;
-        if broken {
-            data.truncate(data.len() / 2);
+        let fault = self.disk.begin("write", &self.path)?;
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        match fault {
+            None => write_all(slices, offset, |some, at| self.write_at(some, at, bytes)),
+            Some(Fault::Short) => {
+                let most = (bytes / 3).max(1);
+                write_all(slices, offset, |some, at| self.write_at(some, at, most))
+            }
+            Some(fault) => {
+                self.write_at(slices, offset, bytes / 2)?;
+                fault.error()
+            }
         }
-        let mut inode = self.inode.lock();
-        put(&mut inode.current, offset as usize, &data);
-        inode.unsynced.push((offset as usize, data));
-        if broken { Err(io::Error::other("injected")) } else { Ok(()) }
     }
 
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.begin_read()?;
         let inode = self.inode.lock();
         let start = offset as usize;
         let data = inode.current.get(start..start + bytes.len());
@@ -265,33 +488,35 @@ impl DiskFile for FakeFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let broken = self.disk.begin()?;
+        let number = self.disk.operations();
+        let fault = self.disk.begin("sync", &self.path)?;
         let mut inode = self.inode.lock();
-        if broken {
-            // As Linux does: what could not be written is forgotten, and a later sync succeeds.
-            let lost = std::mem::take(&mut inode.unsynced);
-            for (offset, data) in lost.into_iter().step_by(2) {
-                let durable = inode.durable.clone();
-                let end = (offset + data.len()).min(durable.len());
-                if offset < end {
-                    inode.current[offset..end].copy_from_slice(&durable[offset..end]);
-                }
+        let Inode { durable, current, unsynced } = &mut *inode;
+        let mut rng = StdRng::seed_from_u64(number);
+        for (offset, data) in std::mem::take(unsynced) {
+            match fault {
+                None | Some(Fault::Short) => put(durable, offset, &data),
+                Some(Fault::BrokenQuietly) => {}
+                Some(_) => match rng.random_range(0..3) {
+                    0 => put(durable, offset, &data),
+                    1 => revert(current, durable, offset, data.len()),
+                    _ => {}
+                },
             }
-            return Err(io::Error::other("injected"));
         }
-        inode.durable = inode.current.clone();
-        inode.unsynced.clear();
-        Ok(())
+        fault.map_or(Ok(()), Fault::error)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        self.disk.step()?;
-        let mut inode = self.inode.lock();
-        let wanted = len.saturating_sub(inode.current.len() as u64);
-        let mut state = self.disk.0.lock();
-        if let Some(space) = &mut state.space {
-            *space = space.checked_sub(wanted).ok_or(ErrorKind::StorageFull)?;
+        self.disk.step("allocate", &self.path)?;
+        let have = self.inode.lock().current.len() as u64;
+        let wanted = len.saturating_sub(have);
+        let taken = self.disk.take_space(wanted);
+        if taken < wanted {
+            self.disk.0.lock().space.iter_mut().for_each(|space| *space += taken);
+            return Err(ErrorKind::StorageFull.into());
         }
+        let mut inode = self.inode.lock();
         let target = inode.current.len().max(len as usize);
         inode.current.resize(target, 0);
         let durable_target = inode.durable.len().max(len as usize);
@@ -300,7 +525,15 @@ impl DiskFile for FakeFile {
     }
 
     fn len(&self) -> io::Result<u64> {
+        self.disk.begin_read()?;
         Ok(self.inode.lock().current.len() as u64)
+    }
+}
+
+/// What was not written is read as it was before.
+fn revert(current: &mut [u8], durable: &[u8], offset: usize, len: usize) {
+    for (at, byte) in current.iter_mut().enumerate().skip(offset).take(len) {
+        *byte = durable.get(at).copied().unwrap_or(0);
     }
 }
 
@@ -330,7 +563,7 @@ mod tests {
             match bytes.as_slice() {
                 b"durable" => lost += 1,
                 b"durablemaybe" => kept += 1,
-                other => panic!("unexpected {other:?}"),
+                other => assert!(other.starts_with(b"durable"), "{other:?}"),
             }
         }
         assert!(kept > 0 && lost > 0);
@@ -347,5 +580,100 @@ mod tests {
         write(&*file, b"1234", 0).expect("operation 2");
         assert!(file.sync_data().is_err());
         assert!(file.sync_data().is_err(), "dead stays dead");
+    }
+
+    /// A file with `b"durable"` under a durable name, and a write of 2,000 bytes behind it.
+    fn unsynced() -> (FakeDisk, Arc<dyn DiskFile>) {
+        let disk = FakeDisk::default();
+        let file = disk.create(Path::new("/d/f")).expect("created");
+        write(&*file, b"durable", 0).expect("written");
+        file.sync_data().expect("synced");
+        disk.sync_dir(Path::new("/d")).expect("synced");
+        write(&*file, &[7; 2_000], 7).expect("written");
+        (disk, file)
+    }
+
+    fn content(disk: &FakeDisk) -> Vec<u8> {
+        let file = disk.open(Path::new("/d/f"), false).expect("there");
+        let mut bytes = vec![0; file.len().expect("len") as usize];
+        file.read_exact_at(&mut bytes, 0).expect("read");
+        bytes
+    }
+
+    #[test]
+    fn every_kind_of_power_cut_does_what_it_says() {
+        let (disk, _file) = unsynced();
+        let (mut torn, mut spoiled) = (0, 0);
+        for seed in 0..50 {
+            let after = |cut| content(&disk.power_cut(cut, seed));
+            assert_eq!(after(PowerCut::DropsUnsynced), b"durable");
+            assert_eq!(after(PowerCut::KeepsAll).len(), 2_007);
+            assert!([7, 2_007].contains(&after(PowerCut::Reorders).len()));
+            torn += u32::from(after(PowerCut::Tears)[7..].contains(&0));
+            let is_garbage = |byte: &u8| ![0, 7].contains(byte);
+            spoiled += u32::from(after(PowerCut::Spoils)[7..].iter().any(is_garbage));
+        }
+        assert!(torn > 5 && spoiled > 5, "torn={torn} spoiled={spoiled}");
+    }
+
+    #[test]
+    fn a_restart_keeps_what_is_not_durable_and_a_power_cut_still_takes_it() {
+        let (disk, file) = unsynced();
+        let next = disk.restart();
+        assert_eq!(content(&next).len(), 2_007);
+        file.sync_data().expect("of the process before");
+        assert_eq!(content(&next.power_cut(PowerCut::DropsUnsynced, 0)), b"durable");
+    }
+
+    #[test]
+    fn what_a_failed_sync_lost_stays_readable_and_never_becomes_durable() {
+        let (disk, file) = unsynced();
+        disk.fail_at(disk.operations(), Fault::BrokenQuietly);
+        assert!(file.sync_data().is_err());
+        assert_eq!(content(&disk).len(), 2_007);
+        file.sync_data().expect("there is nothing to write");
+        assert_eq!(content(&disk.power_cut(PowerCut::KeepsAll, 0)), b"durable");
+        write(&*file, &[7; 2_000], 7).expect("written");
+        file.sync_data().expect("synced");
+        assert_eq!(content(&disk.power_cut(PowerCut::DropsUnsynced, 0)).len(), 2_007);
+    }
+
+    #[test]
+    fn a_directory_that_was_not_synced_goes_with_all_that_is_in_it() {
+        let disk = FakeDisk::default();
+        disk.create_dir_all(Path::new("/a/d")).expect("made");
+        let file = disk.create(Path::new("/a/d/f")).expect("created");
+        file.sync_data().expect("synced");
+        for directory in ["/a/d", "/a"] {
+            disk.sync_dir(Path::new(directory)).expect("synced");
+            assert_eq!(disk.power_cut(PowerCut::DropsUnsynced, 0).paths().len(), 0);
+        }
+        disk.sync_dir(Path::new("/")).expect("synced");
+        assert_eq!(disk.power_cut(PowerCut::DropsUnsynced, 0).paths().len(), 1);
+    }
+
+    #[test]
+    fn a_full_volume_takes_a_part_of_a_write_and_has_room_after_a_removal() {
+        let disk = FakeDisk::default();
+        disk.set_space(Some(10));
+        let file = disk.create(Path::new("/d/f")).expect("created");
+        let kind = |outcome: io::Result<()>| outcome.expect_err("refused").kind();
+        assert_eq!(kind(write(&*file, b"123456789abc", 0)), ErrorKind::StorageFull);
+        assert_eq!(file.len().expect("len"), 10);
+        write(&*file, b"inside", 0).expect("takes no space");
+        assert_eq!(kind(file.allocate(11)), ErrorKind::StorageFull);
+        disk.remove(Path::new("/d/f")).expect("removed");
+        let file = disk.create(Path::new("/d/g")).expect("created");
+        file.allocate(10).expect("room again");
+    }
+
+    #[test]
+    fn reads_fail_where_they_should_and_short_writes_are_finished() {
+        let (disk, file) = unsynced();
+        disk.fail_read_at(disk.reads());
+        assert!(file.read_exact_at(&mut [0; 3], 0).is_err());
+        disk.fail_at(disk.operations(), Fault::Short);
+        write(&*file, &(0..=255).collect::<Vec<u8>>(), 0).expect("in several calls");
+        assert_eq!(content(&disk)[..256], (0..=255).collect::<Vec<u8>>());
     }
 }

@@ -11,7 +11,7 @@ mod real_disk;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskFile};
-pub use fake_disk::{FakeDisk, Fault};
+pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use real_disk::RealDisk;
 
 /// Raises the number of files and sockets this process may have open to what it is allowed at

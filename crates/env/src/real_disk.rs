@@ -1,9 +1,9 @@
 //! The machine's file system.
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, write_all};
 use rustix::fs::{FallocateFlags, FlockOperation};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -65,20 +65,11 @@ impl Disk for RealDisk {
 struct RealFile(File);
 
 impl DiskFile for RealFile {
-    fn write_all_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        write_all(slices, offset, |slices, offset| {
             let batch = &slices[..slices.len().min(SLICES_MAX)];
-            let written = match rustix::io::pwritev(&self.0, batch, offset) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            offset += written as u64;
-            IoSlice::advance_slices(&mut slices, written);
-        }
-        Ok(())
+            Ok(rustix::io::pwritev(&self.0, batch, offset)?)
+        })
     }
 
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
@@ -105,6 +96,7 @@ impl DiskFile for RealFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
 
     #[test]
     fn writes_more_slices_than_one_call_takes() {
