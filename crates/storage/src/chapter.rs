@@ -42,6 +42,11 @@ impl Chapter {
         };
         Arc::new(Self { number, first_index, state: RwLock::new(state) })
     }
+
+    pub(crate) fn has_segment(&self, name: &SegmentName) -> bool {
+        let state = self.state.read();
+        state.segments.as_ref().is_some_and(|segments| segments.contains(name))
+    }
 }
 
 /// All chapters in order. The last one is active.

@@ -6,7 +6,8 @@
 //! |--:|--:|---|
 //! | 0 | 4 | magic `ABF1` |
 //! | 4 | 1 | kind: 1 run, 2 command, 3 seal |
-//! | 5 | 3 | zero |
+//! | 5 | 1 | 1: the next frame belongs to the same request; else 0 |
+//! | 6 | 2 | zero |
 //! | 8 | 8 | identity of the file it was written to (random, see `journal.rs`); of a segment, the chapter |
 //! | 16 | 8 | shard key of a run; number of a command; 0 |
 //! | 24 | 8 | index of the run's first record; the cell's next index for the others |
@@ -16,6 +17,9 @@
 //! | 48 | 4 | CRC-32 of the body |
 //! | 52 | 8 | bytes of the file that were durable when the frame was written |
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
+//!
+//! The frames of a request count together or not at all: recovery cuts those of one whose last frame
+//! is missing. Older versions wrote 0 at 5, so that each frame counted by itself.
 
 use crate::format::{FRAME_MAGIC, u32_at, u64_at};
 
@@ -46,6 +50,8 @@ pub(crate) struct FrameHeader {
     pub(crate) body_len: u32,
     pub(crate) body_crc: u32,
     pub(crate) durable_bytes: u64,
+    /// Whether the next frame belongs to the same request.
+    pub(crate) continues: bool,
 }
 
 impl FrameHeader {
@@ -57,6 +63,7 @@ impl FrameHeader {
             FrameKind::Command => 2,
             FrameKind::Seal => 3,
         };
+        out[5] = u8::from(self.continues);
         out[8..16].copy_from_slice(&self.file_id.to_le_bytes());
         out[16..24].copy_from_slice(&self.subject.to_le_bytes());
         out[24..32].copy_from_slice(&self.index.to_le_bytes());
@@ -92,6 +99,7 @@ impl FrameHeader {
             body_len: u32_at(bytes, 44),
             body_crc: u32_at(bytes, 48),
             durable_bytes: u64_at(bytes, 52),
+            continues: bytes[5] & 1 == 1,
         })
     }
 
@@ -115,18 +123,18 @@ mod tests {
 
     fn any_header() -> impl Strategy<Value = FrameHeader> {
         let kinds = [FrameKind::Run, FrameKind::Command, FrameKind::Seal];
-        (0..3usize, any::<[u64; 5]>(), any::<[u32; 3]>()).prop_map(move |(kind, long, short)| {
-            FrameHeader {
-                kind: kinds[kind],
-                file_id: long[0],
-                subject: long[1],
-                index: long[2],
-                arrival_ms: long[3],
-                durable_bytes: long[4],
-                count: short[0],
-                body_len: short[1],
-                body_crc: short[2],
-            }
+        let fields = (0..3usize, any::<[u64; 5]>(), any::<[u32; 3]>(), any::<bool>());
+        fields.prop_map(move |(kind, long, short, continues)| FrameHeader {
+            kind: kinds[kind],
+            file_id: long[0],
+            subject: long[1],
+            index: long[2],
+            arrival_ms: long[3],
+            durable_bytes: long[4],
+            count: short[0],
+            body_len: short[1],
+            body_crc: short[2],
+            continues,
         })
     }
 

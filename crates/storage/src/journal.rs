@@ -143,8 +143,14 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Makes durable what an earlier process may have written without a sync.
-    pub(crate) fn make_durable(&self) -> io::Result<()> {
+    /// Makes durable what an earlier process may have written without a sync: `tail`, the last
+    /// bytes, is written again. After a sync that failed the system may show data that it will
+    /// never write by itself, and a sync alone would succeed without writing it.
+    pub(crate) fn make_durable(&self, tail: &[u8]) -> io::Result<()> {
+        let start = self.offset - tail.len() as u64;
+        if !tail.is_empty() {
+            self.file.write_all_at(&mut [IoSlice::new(tail)], start)?;
+        }
         self.file.sync_data()
     }
 
@@ -161,6 +167,7 @@ impl JournalFile {
             body_len: 0,
             body_crc: 0,
             durable_bytes: self.synced,
+            continues: false,
         };
         self.write(&mut [IoSlice::new(&seal.encode())])?;
         self.sync()

@@ -388,6 +388,7 @@ async fn records_that_look_like_frames_are_records() {
             body_len: 0,
             body_crc: 0,
             durable_bytes: u64::MAX,
+            continues: false,
         };
         forged.extend(header.encode());
     }

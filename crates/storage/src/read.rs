@@ -146,8 +146,12 @@ fn visit(
         visit.was_cold = true;
         let segment = match shared.segment_cache.get(&*shared.disk, &directory, name) {
             Ok(segment) => segment,
-            // It expired this moment.
-            Err(ReadError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => continue,
+            // It expired this moment, unless it is still in sight.
+            Err(ReadError::Io { error, .. })
+                if error.kind() == ErrorKind::NotFound && !chapter.has_segment(name) =>
+            {
+                continue;
+            }
             Err(error) => return Err(error),
         };
         if let Some(entry) = segment.entry(request.shard) {

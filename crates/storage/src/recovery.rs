@@ -15,7 +15,11 @@
 //! Every frame tells how much of its file was durable when it was written, which is what tells
 //! E from F: a torn tail was never acknowledged, so no later frame vouches for it. After E the
 //! file is sealed at the cut and a new one begun, so that leftovers behind the cut are never taken
-//! for frames.
+//! for frames. Reading stops before a request whose last frame is not there: its frames count together.
+//!
+//! What is readable need not be durable, not even after a sync: one that failed in the process
+//! before may have left data in the system's memory that are marked as written. So the end of the
+//! last file is written again, from the place on that no frame vouches for.
 
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
@@ -158,7 +162,13 @@ pub(crate) fn open(
         _ => OpenError::io(&layout.lock(), error),
     })?;
     // A name that the last process saw need not have been durable; what follows relies on it.
-    for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
+    for directory in [
+        layout.journal_dir(),
+        layout.segment_dir(),
+        layout.catalog_dir(),
+        layout.root.clone(),
+        parent_of(&layout.root),
+    ] {
         disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
     }
     let mut opened = match read_format(layout, disk)? {
@@ -167,6 +177,14 @@ pub(crate) fn open(
     };
     opened.lock = Some(lock);
     Ok(opened)
+}
+
+fn parent_of(directory: &Path) -> PathBuf {
+    match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) => PathBuf::from("."),
+        None => directory.to_owned(),
+    }
 }
 
 /// Whether the directory is marked as ours. The mark is made last when it is set up.
@@ -178,11 +196,11 @@ pub(crate) fn read_format(layout: &Layout, disk: &dyn Disk) -> Result<bool, Open
         Err(error) => return Err(OpenError::io(&path, error)),
     };
     let mut text = vec![0; FORMAT_TEXT.len()];
-    let read = file.read_exact_at(&mut text, 0);
-    if read.is_err() || text != FORMAT_TEXT.as_bytes() {
-        return Err(OpenError::UnknownFormat(path));
+    match file.read_exact_at(&mut text, 0) {
+        Ok(()) if text == FORMAT_TEXT.as_bytes() => Ok(true),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(OpenError::io(&path, error)),
+        _ => Err(OpenError::UnknownFormat(path)),
     }
-    Ok(true)
 }
 
 fn initialise(
@@ -206,9 +224,9 @@ fn initialise(
     let journal = begin_journal(options, layout, disk, 1, FIRST_INDEX, 0)?;
     disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()])
         .map_err(|e| OpenError::io(&layout.format(), e))?;
-    for directory in [layout.root.parent(), Some(&layout.root)].into_iter().flatten() {
-        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        disk.sync_dir(directory).map_err(|e| OpenError::io(directory, e))?;
+    for directory in layout.root.ancestors().skip(1) {
+        // What stands further up was hardly made now, and may be closed to us.
+        let _ = disk.sync_dir(&parent_of(directory));
     }
     Ok(Opened {
         chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
@@ -315,7 +333,7 @@ fn take_scan(
     let io = |e| OpenError::io(&layout.journal(number), e);
     let resumed = JournalFile::resume(scan.file, &scan.header, scan.valid_bytes);
     let mut journal = resumed.map_err(io)?;
-    journal.make_durable().map_err(io)?;
+    journal.make_durable(&scan.unvouched).map_err(io)?;
     if goes_on {
         opened.journal = Some(journal);
         return Ok(());
@@ -393,6 +411,8 @@ pub(crate) struct Scan {
     pub(crate) sealed: bool,
     /// Whether there are frames of this use of the file behind the valid ones.
     pub(crate) has_leftover_frames: bool,
+    /// The end of the valid bytes, from the place on that no valid frame calls durable.
+    pub(crate) unvouched: Bytes,
     /// Highest durable position that frames behind the valid ones tell of.
     pub(crate) vouched_bytes: u64,
     /// Bytes behind the valid ones up to the last that is not zero.
@@ -420,6 +440,7 @@ pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result
         valid_bytes: FILE_HEADER_BYTES,
         sealed: false,
         has_leftover_frames: false,
+        unvouched: Bytes::new(),
         vouched_bytes: 0,
         leftover_bytes: 0,
         header,
@@ -430,27 +451,38 @@ pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result
 
 impl Scan {
     fn read_frames(&mut self, bytes: &Bytes) {
+        // Frames of a request whose last one has not come yet.
+        let mut request = Vec::new();
+        let (mut at, mut next_index) = (self.valid_bytes, self.next_index);
+        let mut durable_bytes = FILE_HEADER_BYTES;
         while !self.sealed {
-            let rest = &bytes[self.valid_bytes as usize..];
-            let Some(header) = FrameHeader::decode(rest).filter(|header| self.follows(header))
-            else {
+            let rest = &bytes[at as usize..];
+            let header = FrameHeader::decode(rest).filter(|h| self.follows(h, next_index));
+            let Some(header) = header.filter(|header| header.body_in(rest).is_some()) else {
                 break;
             };
-            if header.body_in(rest).is_none() {
-                break;
-            }
-            let body_at = self.valid_bytes as usize + FRAME_HEADER_BYTES;
+            let body_at = at as usize + FRAME_HEADER_BYTES;
             let body = bytes.slice(body_at..body_at + header.body_len as usize);
-            self.take_frame(&header, body);
+            at += header.frame_bytes();
+            next_index = header.index + u64::from(header.count);
+            durable_bytes = durable_bytes.max(header.durable_bytes);
+            request.push((header, body));
+            // A seal ends what an older version has cut and gone on behind.
+            if !header.continues || header.kind == FrameKind::Seal {
+                request.drain(..).for_each(|(header, body)| self.take_frame(&header, body));
+            }
         }
+        let valid_bytes = self.valid_bytes as usize;
+        let durable_bytes = usize::try_from(durable_bytes).unwrap_or(valid_bytes);
+        self.unvouched = bytes.slice(durable_bytes.min(valid_bytes)..valid_bytes);
         if !self.sealed {
-            self.look_behind(&bytes[self.valid_bytes as usize..]);
+            self.look_behind(&bytes[valid_bytes..]);
         }
     }
 
-    fn follows(&self, header: &FrameHeader) -> bool {
+    fn follows(&self, header: &FrameHeader, next_index: u64) -> bool {
         header.file_id == self.header.file_id
-            && header.index >= self.next_index
+            && header.index >= next_index
             && header.index <= INDEX_CLOSED
     }
 

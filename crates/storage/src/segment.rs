@@ -266,6 +266,7 @@ fn frame_header(chapter: u64, shard: ShardKey, run: &MemRun) -> FrameHeader {
         body_len: u32::try_from(run.body.len()).expect("a run is far below 4 GiB"),
         body_crc: run.body_crc,
         durable_bytes: 0,
+        continues: false,
     }
 }
 

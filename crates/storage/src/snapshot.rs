@@ -69,7 +69,8 @@ fn encode_header(place: SnapshotPlace, payload: &[u8]) -> [u8; 64] {
 
 fn remove_older(disk: &dyn Disk, layout: &Layout, command: u64) -> io::Result<()> {
     for name in disk.list(&layout.catalog_dir())? {
-        if number_in(&name, "snapshot").is_some_and(|number| number < command) {
+        let is_older = number_in(&name, "snapshot").is_some_and(|number| number < command);
+        if is_older || name.ends_with(".snapshot.tmp") {
             disk.remove(&layout.catalog_dir().join(name))?;
         }
     }

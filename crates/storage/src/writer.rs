@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// Bytes that one write takes at most, so that early callers do not wait for late ones.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
+/// The end of a journal file that only commands may use, at most a 16th of it: when the volume is
+/// full, streams can still be deleted and retention lowered, which makes room.
+const COMMAND_RESERVE_BYTES: u64 = 256 << 10;
 /// How often a writer that waits for maintenance looks whether it still makes sense to wait.
 const BACKLOG_TICK: Duration = Duration::from_millis(100);
 
@@ -98,12 +101,12 @@ impl Writer<'_> {
                 continue;
             }
             let bytes = submission.frame_bytes;
-            let fits = self.has_room(batch_bytes + bytes);
+            let fits = self.has_room(batch_bytes, &submission);
             if !batch.is_empty() && (!fits || batch_bytes + bytes > BATCH_BYTES_MAX) {
                 self.commit(std::mem::take(&mut batch));
                 batch_bytes = 0;
             }
-            if !self.has_room(batch_bytes + bytes) && !self.make_room(&submission) {
+            if !self.has_room(batch_bytes, &submission) && !self.make_room(&submission) {
                 let failed = self.shared.failed.load(Ordering::Acquire);
                 let error = if failed { AppendError::Failed } else { AppendError::StorageFull };
                 refuse(vec![submission], error);
@@ -122,9 +125,18 @@ impl Writer<'_> {
         }
     }
 
-    fn has_room(&self, bytes: u64) -> bool {
+    /// Whether a submission fits behind `batch_bytes` that are to be written before.
+    fn has_room(&self, batch_bytes: u64, submission: &Submission) -> bool {
+        let bytes = batch_bytes + submission.frame_bytes;
+        let is_command = submission.is_command();
         match &self.journal {
-            Some(journal) => journal.has_room(bytes),
+            Some(journal) if is_command => journal.has_room(bytes),
+            Some(journal) => {
+                let part = self.shared.options.journal_file_bytes / 16;
+                journal.has_room(bytes + part.min(COMMAND_RESERVE_BYTES))
+            }
+            // Commands take no memory.
+            None if is_command => true,
             None => {
                 let state = self.chapter.state.read();
                 let held = state.memtable.as_ref().map_or(0, crate::memtable::Memtable::bytes);
@@ -248,12 +260,13 @@ impl Writer<'_> {
         let frames: Vec<([u8; FRAME_HEADER_BYTES], &Bytes)> = batch
             .iter()
             .flat_map(|submission| {
-                let arrival_ms = submission.arrival_ms;
-                submission.items.iter().map(move |item| (item, arrival_ms))
+                let last = submission.items.len().saturating_sub(1);
+                let items = submission.items.iter().enumerate();
+                items.map(move |(place, item)| (item, submission.arrival_ms, place < last))
             })
-            .map(|(item, arrival_ms)| {
+            .map(|(item, arrival_ms, continues)| {
                 let header = item.header(journal.file_id, arrival_ms, journal.synced());
-                (header.encode(), item.body())
+                (FrameHeader { continues, ..header }.encode(), item.body())
             })
             .collect();
         let mut slices: Vec<IoSlice<'_>> = frames
@@ -326,6 +339,12 @@ impl Writer<'_> {
     }
 }
 
+impl Submission {
+    fn is_command(&self) -> bool {
+        matches!(self.items[..], [Item::Command { .. }])
+    }
+}
+
 /// The shards that a batch has records of.
 fn shards(batch: &[Submission]) -> Vec<ShardKey> {
     let items = batch.iter().flat_map(|submission| &submission.items);
@@ -355,6 +374,7 @@ impl Item {
                 body_len: body_len(&run.body),
                 body_crc: run.body_crc,
                 durable_bytes,
+                continues: false,
             },
             Self::Command { number, index, payload, payload_crc } => FrameHeader {
                 kind: FrameKind::Command,
@@ -366,6 +386,7 @@ impl Item {
                 body_len: body_len(payload),
                 body_crc: *payload_crc,
                 durable_bytes,
+                continues: false,
             },
         }
     }
