@@ -10,6 +10,8 @@ pub(crate) const SEGMENT_MAGIC: [u8; 4] = *b"ABS1";
 pub(crate) const SEGMENT_TRAILER_MAGIC: [u8; 4] = *b"ABT1";
 /// First bytes of a catalog snapshot.
 pub(crate) const SNAPSHOT_MAGIC: [u8; 4] = *b"ABC1";
+/// First bytes of the list of segments.
+pub(crate) const SEGMENT_LIST_MAGIC: [u8; 4] = *b"ABL1";
 /// First bytes of a frame.
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"ABF1";
 /// Content of the file that marks a data directory.
@@ -51,6 +53,10 @@ impl Layout {
 
     pub(crate) fn segment_dir(&self) -> PathBuf {
         self.root.join("segments")
+    }
+
+    pub(crate) fn segment_list(&self) -> PathBuf {
+        self.root.join("SEGMENTS")
     }
 
     pub(crate) fn catalog_dir(&self) -> PathBuf {

@@ -152,6 +152,12 @@ fn inspect_segments(
         .filter_map(|name| SegmentName::parse(name))
         .collect();
     names.sort_by_key(|name| (name.chapter, name.class));
+    let first_journal = recovery::list_journals(layout, disk)?.first().copied().unwrap_or(0);
+    let found = |name: &SegmentName| names.contains(name);
+    match recovery::missing_segment(layout, disk, first_journal, found) {
+        Ok(None) => {}
+        Ok(Some(error)) | Err(error) => report.add_damage(&error),
+    }
     for name in names {
         let path = directory.join(name.file_name());
         match inspect_segment(disk, &path, name.chapter) {

@@ -34,6 +34,7 @@ mod read;
 pub mod record;
 mod recovery;
 mod segment;
+mod segment_list;
 mod snapshot;
 mod store;
 mod tips;

@@ -7,6 +7,7 @@ use crate::journal::prepare_spare;
 use crate::memtable::MemRun;
 use crate::options::Durability;
 use crate::segment::{self, SegmentName};
+use crate::segment_list;
 use crate::snapshot::{self, SnapshotPlace};
 use crate::store::Shared;
 use anabranch_env::{Clock, Disk};
@@ -103,12 +104,21 @@ fn make_spare(shared: &Shared) {
 fn retire(shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()> {
     if chapter.state.read().segments.is_none() {
         let names = write_segments(&*shared.disk, &shared.layout, host, chapter)?;
+        list_segments(shared, &names)?;
         chapter.state.write().segments = Some(names);
     }
     cover_commands(shared, host, chapter.state.read().last_command)?;
     release_journal(shared, chapter.number)?;
     chapter.state.write().has_journal = false;
     Ok(())
+}
+
+/// Writes down which segments must be there: those that readers see, and new ones.
+fn list_segments(shared: &Shared, new: &[SegmentName]) -> io::Result<()> {
+    let names = |chapter: Arc<Chapter>| chapter.state.read().segments.clone().unwrap_or_default();
+    let mut names: Vec<SegmentName> = shared.chapters.all().into_iter().flat_map(names).collect();
+    names.extend(new);
+    segment_list::write(&*shared.disk, &shared.layout, &names)
 }
 
 /// Makes sure that a snapshot holds all commands up to `last_command`, and that there is one:
@@ -214,6 +224,8 @@ fn evict(shared: &Shared) {
 #[derive(Debug, Default)]
 struct ExpiryPlan {
     look_again_ms: HashMap<SegmentName, u64>,
+    /// Out of the readers' sight, still on the disk.
+    expired: Vec<SegmentName>,
     /// [`Host::dropped_shards`] when all segments were last looked at.
     dropped_shards: u64,
 }
@@ -248,10 +260,34 @@ fn expire(shared: &Shared, host: &dyn Host, now_ms: u64, plan: &mut ExpiryPlan) 
             outcome = outcome.and(expired);
         }
     }
+    let removed = remove_expired(shared, plan);
+    outcome = outcome.and(removed);
     if outcome.is_ok() {
         plan.dropped_shards = dropped_shards;
     }
     outcome
+}
+
+/// Off the list first, then off the disk.
+fn remove_expired(shared: &Shared, plan: &mut ExpiryPlan) -> io::Result<()> {
+    if plan.expired.is_empty() {
+        return Ok(());
+    }
+    match list_segments(shared, &[]) {
+        // What makes room must not need any.
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            segment_list::remove(&*shared.disk, &shared.layout)?;
+        }
+        other => other?,
+    }
+    while let Some(name) = plan.expired.last() {
+        shared.segment_cache.forget(name);
+        match shared.disk.remove(&shared.layout.segment_dir().join(name.file_name())) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => plan.expired.pop(),
+        };
+    }
+    Ok(())
 }
 
 fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
@@ -271,7 +307,7 @@ fn expire_segments(
     plan: &mut ExpiryPlan,
 ) -> io::Result<()> {
     let mut kept = Vec::with_capacity(segments.len());
-    let (mut expired, mut outcome) = (Vec::new(), Ok(()));
+    let (mut has_expired, mut outcome) = (false, Ok(()));
     for name in segments {
         let is_due = plan.look_again_ms.get(&name).is_none_or(|again_ms| now_ms >= *again_ms);
         let is_readable = !is_due
@@ -287,21 +323,17 @@ fn expire_segments(
             kept.push(name);
         } else {
             plan.look_again_ms.remove(&name);
-            expired.push(name);
+            plan.expired.push(name);
+            has_expired = true;
         }
     }
-    if expired.is_empty() && !kept.is_empty() {
+    if !has_expired && !kept.is_empty() {
         return outcome;
     }
-    // Out of the readers' sight first, then off the disk.
     let nothing_left = kept.is_empty();
     chapter.state.write().segments = Some(kept);
     if nothing_left && !chapter.state.read().has_journal {
         shared.chapters.remove(chapter.number);
-    }
-    for name in expired {
-        shared.segment_cache.forget(&name);
-        shared.disk.remove(&shared.layout.segment_dir().join(name.file_name()))?;
     }
     outcome
 }

@@ -28,6 +28,7 @@ use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader, prepare_spare
 use crate::memtable::{MemRun, Memtable};
 use crate::options::{Durability, StoreOptions};
 use crate::segment::SegmentName;
+use crate::segment_list;
 use crate::snapshot;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;
@@ -72,6 +73,26 @@ pub enum OpenError {
     /// A file that must be there is not.
     #[error("the data directory is incomplete, missing={}; restore it from a backup", .0.display())]
     Missing(PathBuf),
+    /// A segment that must be there is not.
+    #[error(
+        "a segment is missing path={}; restore it from a backup, or, to start without its records, \
+         remove the list path={}",
+        path.display(),
+        list.display()
+    )]
+    MissingSegment {
+        /// The segment.
+        path: PathBuf,
+        /// The file that says that it must be there.
+        list: PathBuf,
+    },
+    /// The list of segments does not hold.
+    #[error(
+        "the list of segments is damaged path={}; if `anabranch inspect` finds nothing else, remove \
+         it: a new one is made",
+        .0.display()
+    )]
+    DamagedList(PathBuf),
     /// The directory holds something else or was written by another version.
     #[error(
         "this is not a data directory that this version can read path={}; use an empty directory \
@@ -379,7 +400,28 @@ fn segment_chapters(
             None => return Err(OpenError::UnknownFormat(directory.join(name))),
         }
     }
-    Ok(chapters.into_values().map(segment_chapter).collect())
+    let found = |name: &SegmentName| {
+        chapters.get(&name.chapter).is_some_and(|segments| segments.contains(name))
+    };
+    match missing_segment(layout, disk, first_journal, found)? {
+        Some(error) => Err(error),
+        None => Ok(chapters.into_values().map(segment_chapter).collect()),
+    }
+}
+
+/// What to say of the first segment that is listed, not in the journal any more, and not found.
+pub(crate) fn missing_segment(
+    layout: &Layout,
+    disk: &dyn Disk,
+    first_journal: u64,
+    found: impl Fn(&SegmentName) -> bool,
+) -> Result<Option<OpenError>, OpenError> {
+    let listed = segment_list::read(disk, layout)?.unwrap_or_default();
+    let missing = listed.iter().find(|name| name.chapter < first_journal && !found(name));
+    Ok(missing.map(|name| OpenError::MissingSegment {
+        path: layout.segment_dir().join(name.file_name()),
+        list: layout.segment_list(),
+    }))
 }
 
 fn segment_chapter(segments: Vec<SegmentName>) -> Arc<Chapter> {

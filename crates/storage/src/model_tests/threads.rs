@@ -348,6 +348,50 @@ async fn damage_in_acknowledged_journal_is_refused_not_cut() {
 }
 
 #[tokio::test]
+async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_missed() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let open = || Store::open(options(), Arc::new(disk.clone()), clock.clone()).map(|(s, _)| s);
+    let segments = || -> Vec<PathBuf> {
+        let is_segment = |path: &PathBuf| path.extension().is_some_and(|name| name == "segment");
+        disk.paths().into_iter().filter(is_segment).collect()
+    };
+    let store = open().expect("opened");
+    let host = Arc::<TestHost>::default();
+    store.start(host.clone()).expect("threads");
+    for _ in 0..3 {
+        store.append(vec![run_of(6_000)]).await.expect("stored");
+    }
+    while segments().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    *host.horizon_ms.lock() = 500;
+    drop(store);
+    for missing in segments() {
+        let file = disk.open(&missing, false).expect("there");
+        let mut bytes = vec![0; file.len().expect("a length") as usize];
+        file.read_exact_at(&mut bytes, 0).expect("read");
+        disk.remove(&missing).expect("removed");
+        let error = open().expect_err("refused").to_string();
+        assert!(error.contains(&*missing.to_string_lossy()), "{error}");
+        assert!(error.contains("SEGMENTS"), "{error}");
+        let report = crate::inspect::inspect(&disk, &PathBuf::from("/data")).expect("inspected");
+        assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+        let file = disk.create(&missing).expect("created");
+        file.write_all_at(&mut [std::io::IoSlice::new(&bytes)], 0).expect("written");
+        open().expect("all is there");
+    }
+    let store = open().expect("opened");
+    *host.horizon_ms.lock() = 5_000;
+    store.start(host).expect("threads");
+    while !segments().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(store);
+    open().expect("nothing is missed");
+}
+
+#[tokio::test]
 async fn nothing_is_confirmed_after_a_failed_sync() {
     let disk = FakeDisk::default();
     let clock = Arc::new(ManualClock::at_ms(1_000));

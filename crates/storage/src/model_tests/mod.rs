@@ -1,0 +1,3 @@
+//! The store against models of it.
+
+mod threads;
