@@ -12,7 +12,8 @@ from support import streams
 from support.server import ACCOUNT, binary, clean_environment, poll, run_cli
 
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
-COMMANDS = ["serve", "put", "tail", "streams", "shards", "bench", "inspect", "credentials"]
+COMMANDS = ["serve", "put", "tail", "streams", "shards", "bench", "inspect", "backup",
+            "credentials"]
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-//! `anabranch`: the one binary. It serves (`serve`, `inspect`, `credentials`, `keys`), it is the
+//! `anabranch`: the one binary. It serves (`serve`, `inspect`, `backup`, `credentials`,
+//! `keys`), it is the
 //! everyday client of any Kinesis endpoint (`put`, `tail`, `streams`, `shards`), and it measures
 //! one (`bench`).
 //!
@@ -45,6 +46,7 @@ otherwise. `anabranch COMMAND --help` has examples of each command.";
 enum Command {
     Serve(commands::serve::ServeArgs),
     Inspect(commands::inspect::InspectArgs),
+    Backup(commands::backup::BackupArgs),
     Credentials(commands::credentials::CredentialsArgs),
     Keys(commands::keys::KeysArgs),
     Put(commands::put::PutArgs),
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => args.run(),
         Command::Inspect(args) => args.run(),
+        Command::Backup(args) => args.run(),
         Command::Credentials(args) => args.run(),
         Command::Keys(args) => args.run(),
         Command::Put(args) => args.run(),

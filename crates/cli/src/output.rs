@@ -1,6 +1,7 @@
 //! Writing results: tables, JSON, and what a closed pipe means.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -51,6 +52,28 @@ async fn pipe_closed() -> Option<()> {
     let watched = Sender::from_owned_fd_unchecked(stdout).ok()?;
     while !watched.ready(Interest::ERROR).await.ok()?.is_error() {}
     Some(())
+}
+
+/// Says on standard error how far long work has come: on a terminal once a second, else once in ten.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    period: Duration,
+    next: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let period = Duration::from_secs(if io::stderr().is_terminal() { 1 } else { 10 });
+        Progress { period, next: Instant::now() + period }
+    }
+
+    /// Says it, if it is time to.
+    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+        if Instant::now() >= self.next {
+            eprintln!("anabranch: {}", what());
+            self.next = Instant::now() + self.period;
+        }
+    }
 }
 
 /// Which side of a column its cells are flushed to.

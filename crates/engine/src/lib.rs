@@ -36,7 +36,8 @@ mod token;
 
 pub use anabranch_storage::record::{RecordRef, Records};
 pub use anabranch_storage::{
-    AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, inspect,
+    AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, backup,
+    inspect,
 };
 pub use capacity::WarmThroughput;
 pub use consumer::{Consumer, ConsumerName, ConsumerPage, ConsumerPageRequest, ConsumerStatus};

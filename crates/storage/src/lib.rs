@@ -21,6 +21,7 @@
 //! its chapter by binary search and needs no index per shard. Positions of the cell:
 //! `trimmed ≤ readable = durable ≤ written ≤ assigned`.
 
+pub mod backup;
 mod chapter;
 mod format;
 mod frame;
@@ -40,6 +41,8 @@ mod store;
 mod tips;
 mod writer;
 
+#[cfg(test)]
+mod backup_tests;
 #[cfg(test)]
 mod model_tests;
 

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use anyhow::Context;
 
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod credentials;
