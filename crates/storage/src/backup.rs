@@ -21,8 +21,10 @@ use crate::format::{FORMAT_TEXT, Layout};
 use crate::journal::JournalFile;
 use crate::recovery::{self, OpenError, Scan};
 use crate::segment::SegmentName;
+use crate::segment_list;
 use crate::snapshot::{self, Snapshot};
 use anabranch_env::{Disk, DiskFile};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -269,28 +271,43 @@ impl Backup<'_> {
         }
     }
 
+    /// Copies the segments of what is not in the journal, and lists them.
     fn copy_segments(&mut self) -> Result<(), BackupError> {
         let directory = self.from.segment_dir();
-        let names = self.disk.list(&directory).map_err(|e| OpenError::io(&directory, e))?;
-        let mut segments = Vec::new();
-        for name in names {
+        // The list first: what is on it and not found has expired since, or is lost.
+        let listed = segment_list::read(self.disk, &self.from)?.unwrap_or_default();
+        let mut segments: BTreeMap<_, SegmentName> = BTreeMap::new();
+        for name in self.disk.list(&directory).map_err(|e| OpenError::io(&directory, e))? {
             match SegmentName::parse(&name) {
-                Some(segment) if segment.chapter < self.first_journal => segments.push(segment),
-                // Written from the journal that is in the copy, or not finished.
-                Some(_) => {}
+                Some(segment) => drop(segments.insert((segment.chapter, segment.class), segment)),
                 None if name.ends_with(".tmp") => {}
                 None => return Err(OpenError::UnknownFormat(directory.join(name)).into()),
             }
         }
-        segments.sort_by_key(|segment| (segment.chapter, segment.class));
-        for segment in segments {
+        segments.extend(listed.into_iter().map(|name| ((name.chapter, name.class), name)));
+        let mut copied = Vec::new();
+        // The others are written from the journal that is in the copy, or not finished.
+        let is_needed = |segment: &SegmentName| segment.chapter < self.first_journal;
+        let needed: Vec<_> = segments.into_values().filter(is_needed).collect();
+        for segment in needed {
             let name = segment.file_name();
             let (path, target) = (directory.join(&name), self.to.segment_dir().join(&name));
             if self.copy_file(&path, &target)? {
-                self.report.segments += 1;
+                copied.push(segment);
+            } else if self.must_be_there(&segment)? {
+                let list = self.from.segment_list();
+                return Err(OpenError::MissingSegment { path, list }.into());
             }
         }
-        Ok(())
+        self.report.segments = copied.len() as u64;
+        let list = self.to.segment_list();
+        let written = segment_list::write(self.disk, &self.to, &copied);
+        written.map_err(|e| BackupError::io(&list, e))
+    }
+
+    fn must_be_there(&self, segment: &SegmentName) -> Result<bool, OpenError> {
+        let listed = segment_list::read(self.disk, &self.from)?;
+        Ok(listed.is_some_and(|listed| listed.contains(segment)))
     }
 
     fn copy_beside(&mut self, name: &str) -> Result<(), BackupError> {

@@ -388,3 +388,19 @@ fn a_journal_file_that_is_lost_is_not_taken_for_a_retired_one() {
     let refused = refused.expect_err("refused").to_string();
     assert!(refused.contains("0000000000000002.journal"), "{refused}");
 }
+
+#[test]
+fn a_segment_that_is_lost_is_not_taken_for_an_expired_one() {
+    let source = Source::new();
+    source.put_until_retired(2);
+    source.store.shut_down();
+    let names = source.disk.list(Path::new("/data/segments")).expect("listed");
+    let lost = Path::new("/data/segments").join(names.iter().min().expect("one"));
+    source.disk.remove(&lost).expect("removed");
+    let refused = source.backup("/one").expect_err("refused").to_string();
+    assert!(refused.contains(&*lost.to_string_lossy()), "{refused}");
+    // Without the list it has expired, for all that is known.
+    source.disk.remove(Path::new("/data/SEGMENTS")).expect("removed");
+    let report = source.backup("/two").expect("copied");
+    assert_eq!(report.segments + 1, names.len() as u64);
+}
