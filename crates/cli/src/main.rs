@@ -18,10 +18,11 @@ mod output;
 mod settings;
 mod units;
 
-/// The system allocator returns memory slowly under many threads; mimalloc measured better both
-/// for the server and for the load generator.
+/// Bodies and runs come and go by the gigabyte. jemalloc keeps what was freed for the next of them
+/// some ten seconds; the pages that mimalloc gave back at once were a quarter of the server's
+/// processor time under full load, for the kernel has to clear them anew.
 #[global_allocator]
-static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static GLOBAL: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Amazon Kinesis Data Streams that anyone can run.
 #[derive(Debug, Parser)]

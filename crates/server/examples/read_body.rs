@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 // The server's, so that both spend the same on memory.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ANSWERS: [(&str, &str); 5] = [
     ("PutRecords", r#"{"FailedRecordCount":0,"Records":[]}"#),
