@@ -1,5 +1,6 @@
 //! What storage needs of a file system.
 
+use crate::sequential::{Appending, SequentialFile};
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,15 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// # Errors
     /// As the operating system has them.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Creates a file, or empties an existing one, that is written once from end to end and not
+    /// read soon.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn create_sequential(&self, path: &Path) -> io::Result<Box<dyn SequentialFile>> {
+        Ok(Box::new(Appending::new(self.create(path)?)))
+    }
 
     /// Opens an existing file; for writing as well when `writable`.
     ///

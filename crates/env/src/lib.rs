@@ -5,14 +5,17 @@
 //! ones.
 
 mod clock;
+mod direct_file;
 mod disk;
 mod fake_disk;
 mod real_disk;
+mod sequential;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskFile};
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use real_disk::RealDisk;
+pub use sequential::SequentialFile;
 
 /// Raises the number of files and sockets this process may have open to what it is allowed at
 /// most, and returns it. `None`: there is no limit.

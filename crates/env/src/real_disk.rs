@@ -1,6 +1,8 @@
 //! The machine's file system.
 
+use crate::direct_file::DirectFile;
 use crate::disk::{Disk, DiskFile, write_all};
+use crate::sequential::SequentialFile;
 use rustix::fs::{FallocateFlags, FlockOperation};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -27,6 +29,10 @@ impl Disk for RealDisk {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE);
         Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn create_sequential(&self, path: &Path) -> io::Result<Box<dyn SequentialFile>> {
+        Ok(Box::new(DirectFile::create(path, FILE_MODE)?))
     }
 
     fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {

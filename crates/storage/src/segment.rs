@@ -18,7 +18,7 @@
 use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::memtable::MemRun;
-use anabranch_env::{Disk, DiskFile};
+use anabranch_env::{Disk, DiskFile, SequentialFile};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
@@ -145,8 +145,7 @@ pub(crate) fn write(
     shards: &[(ShardKey, &[MemRun])],
 ) -> io::Result<()> {
     let temporary = directory.join(format!("{}.tmp", name.file_name()));
-    let file = disk.create(&temporary)?;
-    let mut writer = SegmentWriter::new(&*file, name.chapter)?;
+    let mut writer = SegmentWriter::new(disk.create_sequential(&temporary)?, name.chapter)?;
     for (shard, runs) in shards {
         writer.shard(*shard, runs)?;
     }
@@ -154,8 +153,8 @@ pub(crate) fn write(
     disk.rename(&temporary, &directory.join(name.file_name()))
 }
 
-struct SegmentWriter<'a> {
-    file: &'a dyn DiskFile,
+struct SegmentWriter {
+    file: Box<dyn SequentialFile>,
     chapter: u64,
     offset: u64,
     directory: Vec<u8>,
@@ -164,9 +163,9 @@ struct SegmentWriter<'a> {
     shard_count: u32,
 }
 
-impl<'a> SegmentWriter<'a> {
-    fn new(file: &'a dyn DiskFile, chapter: u64) -> io::Result<Self> {
-        file.write_all_at(&mut [IoSlice::new(&header(chapter))], 0)?;
+impl SegmentWriter {
+    fn new(mut file: Box<dyn SequentialFile>, chapter: u64) -> io::Result<Self> {
+        file.append(&mut [IoSlice::new(&header(chapter))])?;
         Ok(Self {
             file,
             chapter,
@@ -198,7 +197,7 @@ impl<'a> SegmentWriter<'a> {
                 .zip(batch)
                 .flat_map(|(header, run)| [IoSlice::new(header), IoSlice::new(&run.body)])
                 .collect();
-            self.file.write_all_at(&mut slices, self.offset)?;
+            self.file.append(&mut slices)?;
             self.offset = at;
         }
         let entry = DirectoryEntry {
@@ -224,7 +223,7 @@ impl<'a> SegmentWriter<'a> {
         self.index_count += 1;
     }
 
-    fn finish(self) -> io::Result<()> {
+    fn finish(mut self) -> io::Result<()> {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&self.directory);
         crc.update(&self.index);
@@ -237,8 +236,8 @@ impl<'a> SegmentWriter<'a> {
         close_header(&mut trailer);
         let parts = [&self.directory[..], &self.index, &trailer];
         let mut slices = parts.map(IoSlice::new);
-        self.file.write_all_at(&mut slices, self.offset)?;
-        self.file.sync_data()
+        self.file.append(&mut slices)?;
+        self.file.finish()
     }
 }
 
