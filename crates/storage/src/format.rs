@@ -51,6 +51,10 @@ impl Layout {
         self.journal_dir().join("next.spare")
     }
 
+    pub(crate) fn kept_spare(&self, number: u64) -> PathBuf {
+        self.journal_dir().join(format!("{number:016}.spare"))
+    }
+
     pub(crate) fn segment_dir(&self) -> PathBuf {
         self.root.join("segments")
     }

@@ -26,8 +26,6 @@ use anabranch_env::{Disk, DiskFile};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-/// Bytes of zeros written at once.
-const FILL_BYTES: usize = 1 << 20;
 /// Size of a journal file that is made while somebody waits for the store to open; later ones
 /// are made ahead of time and have the full size. Any request fits into it.
 pub(crate) const FIRST_FILE_BYTES: u64 = 16 << 20;
@@ -91,7 +89,7 @@ impl JournalFile {
     /// Makes the next journal file: a spare one if there is any, else a new one.
     ///
     /// The file has its name durably, so the one before must have been sealed. See
-    /// [`prepare_spare`] for the part that may fail for want of space.
+    /// [`crate::spare::prepare`] for the part that may fail for want of space.
     pub(crate) fn begin(
         disk: &dyn Disk,
         layout: &Layout,
@@ -172,42 +170,6 @@ impl JournalFile {
         self.write(&mut [IoSlice::new(&seal.encode())])?;
         self.sync()
     }
-}
-
-/// Makes sure that a file with reserved space is there for the next journal file.
-///
-/// # Errors
-/// `StorageFull` when the volume has no room: nothing is lost then, and it can be tried again.
-pub(crate) fn prepare_spare(
-    disk: &dyn Disk,
-    layout: &Layout,
-    bytes: u64,
-) -> io::Result<Arc<dyn DiskFile>> {
-    let path = layout.spare();
-    if let Ok(file) = disk.open(&path, true)
-        && file.len()? >= bytes
-    {
-        return Ok(file);
-    }
-    let file = disk.create(&path)?;
-    if let Err(error) = file.allocate(bytes).and_then(|()| fill(&*file, bytes)) {
-        // A file without its space must not be mistaken for a spare.
-        disk.remove(&path)?;
-        return Err(error);
-    }
-    Ok(file)
-}
-
-/// Writes zeros, so that later syncs find the space written.
-fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
-    let zeros = vec![0; FILL_BYTES.min(usize::try_from(bytes).unwrap_or(FILL_BYTES))];
-    let mut offset = 0;
-    while offset < bytes {
-        let len = zeros.len().min(usize::try_from(bytes - offset).unwrap_or(usize::MAX));
-        file.write_all_at(&mut [IoSlice::new(&zeros[..len])], offset)?;
-        offset += len as u64;
-    }
-    file.sync_data()
 }
 
 #[cfg(test)]

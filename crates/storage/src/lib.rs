@@ -37,6 +37,7 @@ mod recovery;
 mod segment;
 mod segment_list;
 mod snapshot;
+mod spare;
 mod store;
 mod tips;
 mod writer;

@@ -3,12 +3,12 @@
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::Layout;
 use crate::host::Host;
-use crate::journal::prepare_spare;
 use crate::memtable::MemRun;
 use crate::options::Durability;
 use crate::segment::{self, SegmentName};
 use crate::segment_list;
 use crate::snapshot::{self, SnapshotPlace};
+use crate::spare;
 use crate::store::Shared;
 use anabranch_env::{Clock, Disk};
 use anabranch_model::ShardKey;
@@ -91,7 +91,7 @@ fn turn(shared: &Shared, host: &dyn Host, now_ms: u64, expiry: &mut ExpiryPlan) 
 fn make_spare(shared: &Shared) {
     let _sole = shared.spare.lock();
     let bytes = shared.options.journal_file_bytes;
-    if let Err(error) = prepare_spare(&*shared.disk, &shared.layout, bytes) {
+    if let Err(error) = spare::prepare(&*shared.disk, &shared.layout, bytes) {
         // The writer tries again when it needs the file, and refuses writes if it must.
         tracing::debug!(%error, "the next journal file could not be made ahead of time");
     }
@@ -176,23 +176,12 @@ fn write_segments(
     Ok(names)
 }
 
-/// Keeps one retired journal file as the next one, and removes the others.
+/// Keeps a retired journal file as a spare one, as many as may be in use at once, or removes it.
 fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
-    let (disk, layout) = (&*shared.disk, &shared.layout);
+    let (disk, layout, options) = (&*shared.disk, &shared.layout, &shared.options);
     let _sole = shared.spare.lock();
-    let retired = disk.open(&layout.journal(number), false).and_then(|file| file.len());
-    let is_full_size = retired.is_ok_and(|len| len >= shared.options.journal_file_bytes);
-    // The first file of a process is smaller than the others: not worth keeping.
-    let has_spare = !is_full_size || disk.open(&layout.spare(), false).is_ok();
-    let released = match has_spare {
-        true => disk.remove(&layout.journal(number)),
-        false => disk.rename(&layout.journal(number), &layout.spare()),
-    };
-    match released {
-        // The call before this one came that far.
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        other => other?,
-    }
+    let kept_max = options.backlog_chapters_max();
+    spare::keep(disk, layout, number, options.journal_file_bytes, kept_max)?;
     let synced = disk.sync_dir(&layout.journal_dir());
     if synced.is_err() {
         // The file may come back under its old name: it must never be written to again.

@@ -24,12 +24,13 @@
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
-use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader, prepare_spare};
+use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader};
 use crate::memtable::{MemRun, Memtable};
 use crate::options::{Durability, StoreOptions};
 use crate::segment::SegmentName;
 use crate::segment_list;
 use crate::snapshot;
+use crate::spare;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;
 use anabranch_model::sequence_number::INDEX_CLOSED;
@@ -268,7 +269,7 @@ fn begin_journal(
 ) -> Result<JournalFile, OpenError> {
     let header = JournalHeader::new(number, next_index, last_ms);
     let bytes = options.journal_file_bytes.min(FIRST_FILE_BYTES);
-    prepare_spare(disk, layout, bytes)
+    spare::prepare(disk, layout, bytes)
         .and_then(|spare| JournalFile::begin(disk, layout, &header, spare))
         .map_err(|e| OpenError::io(&layout.journal(number), e))
 }

@@ -6,9 +6,10 @@
 
 use crate::chapter::Chapter;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
-use crate::journal::{JournalFile, JournalHeader, prepare_spare};
+use crate::journal::{JournalFile, JournalHeader};
 use crate::memtable::MemRun;
 use crate::options::Durability;
+use crate::spare;
 use crate::store::{AppendError, Item, Shared, Submission};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
@@ -186,7 +187,7 @@ impl Writer<'_> {
         let backlog = self.wait_for_backlog();
         let _sole = shared.spare.lock();
         let spare = backlog.and_then(|()| {
-            prepare_spare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
+            spare::prepare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
         });
         let spare = match spare {
             Ok(spare) => spare,

@@ -1,0 +1,147 @@
+//! Spare journal files: reserved and written before, so that one is there when it is needed.
+//!
+//! `journal/next.spare` becomes the next journal file. Beside it some retired files are kept as
+//! `journal/<number>.spare`: when writers are ahead of maintenance, several journal files are in
+//! use at once, and a new one costs as much as writing its content. What a spare file holds is
+//! of no meaning: its old frames have another identity than the next use will have.
+
+use crate::format::{Layout, number_in};
+use anabranch_env::{Disk, DiskFile};
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+
+/// Bytes of zeros written at once.
+const FILL_BYTES: usize = 1 << 20;
+
+/// Makes sure that a file of `bytes` with its space is there for the next journal file.
+///
+/// # Errors
+/// `StorageFull` when the volume has no room: nothing is lost then, and it can be tried again.
+pub(crate) fn prepare(
+    disk: &dyn Disk,
+    layout: &Layout,
+    bytes: u64,
+) -> io::Result<Arc<dyn DiskFile>> {
+    let path = layout.spare();
+    let is_there = |file: io::Result<Arc<dyn DiskFile>>| {
+        file.ok().filter(|file| file.len().is_ok_and(|len| len >= bytes))
+    };
+    if let Some(file) = is_there(disk.open(&path, true)) {
+        return Ok(file);
+    }
+    if let Some(number) = kept(disk, layout)?.first() {
+        // Durable with the name of the journal file that it becomes.
+        disk.rename(&layout.kept_spare(*number), &path)?;
+        if let Some(file) = is_there(disk.open(&path, true)) {
+            return Ok(file);
+        }
+    }
+    let file = disk.create(&path)?;
+    if let Err(error) = file.allocate(bytes).and_then(|()| fill(&*file, bytes)) {
+        // A file without its space must not be mistaken for a spare.
+        disk.remove(&path)?;
+        return Err(error);
+    }
+    Ok(file)
+}
+
+/// Keeps the retired journal file `number` as a spare one of at least `bytes`, unless it is
+/// smaller or there are `kept_max` beside the next one; then it is removed. A file that is gone
+/// already is no error. The directory is not synced.
+///
+/// # Errors
+/// As the operating system has them.
+pub(crate) fn keep(
+    disk: &dyn Disk,
+    layout: &Layout,
+    number: u64,
+    bytes: u64,
+    kept_max: usize,
+) -> io::Result<()> {
+    let retired = layout.journal(number);
+    let len = disk.open(&retired, false).and_then(|file| file.len());
+    let kept_as = if len.is_ok_and(|len| len < bytes) {
+        None
+    } else if disk.open(&layout.spare(), false).is_err() {
+        Some(layout.spare())
+    } else {
+        (kept(disk, layout)?.len() < kept_max).then(|| layout.kept_spare(number))
+    };
+    let outcome = match kept_as {
+        Some(path) => disk.rename(&retired, &path),
+        None => disk.remove(&retired),
+    };
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Numbers of the files that are kept beside the next one.
+fn kept(disk: &dyn Disk, layout: &Layout) -> io::Result<Vec<u64>> {
+    let names = disk.list(&layout.journal_dir())?;
+    Ok(names.iter().filter_map(|name| number_in(name, "spare")).collect())
+}
+
+/// Writes zeros, so that later syncs find the space written.
+fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; FILL_BYTES.min(usize::try_from(bytes).unwrap_or(FILL_BYTES))];
+    let mut offset = 0;
+    while offset < bytes {
+        let len = zeros.len().min(usize::try_from(bytes - offset).unwrap_or(usize::MAX));
+        file.write_all_at(&mut [IoSlice::new(&zeros[..len])], offset)?;
+        offset += len as u64;
+    }
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_env::FakeDisk;
+    use std::path::Path;
+
+    const BYTES: u64 = 4096;
+
+    fn make_journal(disk: &FakeDisk, layout: &Layout, number: u64, bytes: u64) {
+        let file = disk.create(&layout.journal(number)).expect("created");
+        file.allocate(bytes).expect("allocated");
+    }
+
+    fn names(disk: &FakeDisk, layout: &Layout) -> Vec<String> {
+        let mut names = disk.list(&layout.journal_dir()).expect("listed");
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn retired_files_come_back_before_a_new_one_is_made() {
+        let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/d")));
+        for number in 1..=5 {
+            make_journal(&disk, &layout, number, if number == 2 { BYTES - 1 } else { BYTES });
+            keep(&disk, &layout, number, BYTES, 2).expect("kept or removed");
+        }
+        let (third, fourth) = ("0000000000000003.spare", "0000000000000004.spare");
+        assert_eq!(names(&disk, &layout), [third, fourth, "next.spare"]);
+        for left in [vec![third, fourth], vec![fourth], vec![], vec![]] {
+            assert!(prepare(&disk, &layout, BYTES).expect("prepared").len().expect("len") >= BYTES);
+            disk.rename(&layout.spare(), &layout.journal(9)).expect("used");
+            disk.remove(&layout.journal(9)).expect("removed");
+            assert_eq!(names(&disk, &layout).len(), left.len());
+        }
+    }
+
+    #[test]
+    fn a_spare_that_is_too_small_is_made_again() {
+        let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/d")));
+        prepare(&disk, &layout, BYTES).expect("prepared");
+        assert_eq!(prepare(&disk, &layout, 2 * BYTES).expect("prepared").len().expect("len"), 8192);
+        assert_eq!(prepare(&disk, &layout, BYTES).expect("prepared").len().expect("len"), 8192);
+    }
+
+    #[test]
+    fn keeping_what_is_gone_is_no_error() {
+        let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/d")));
+        keep(&disk, &layout, 7, BYTES, 2).expect("nothing to do");
+    }
+}
