@@ -32,6 +32,8 @@ pub enum Fault {
     /// As [`Fault::Broken`]; a sync leaves everything readable and makes nothing durable, neither
     /// then nor later. That is Linux: pages that could not be written are marked clean.
     BrokenQuietly,
+    /// Nothing fails here, but from now on files cannot grow.
+    Full,
     /// A write takes several calls, each of which reports that it took a part. Nothing fails.
     Short,
 }
@@ -78,6 +80,7 @@ struct State {
     reads: u64,
     read_faults: HashSet<u64>,
     dead: bool,
+    writes_in_parts: bool,
     locked: bool,
     /// Bytes that files may still grow by.
     space: Option<u64>,
@@ -112,6 +115,11 @@ impl FakeDisk {
         self.0.lock().faults.insert(operation, fault);
     }
 
+    /// Lets every write from now on take several calls, as with [`Fault::Short`].
+    pub fn write_in_parts(&self) {
+        self.0.lock().writes_in_parts = true;
+    }
+
     /// Reading operations (opening, listing, lengths, reads) so far.
     #[must_use]
     pub fn reads(&self) -> u64 {
@@ -129,6 +137,12 @@ impl FakeDisk {
         self.0.lock().space = space;
     }
 
+    /// Bytes that files can still grow by; `None` is no limit.
+    #[must_use]
+    pub fn free_space(&self) -> Option<u64> {
+        self.0.lock().space
+    }
+
     /// Whether a [`Fault::Dead`] has happened.
     #[must_use]
     pub fn is_dead(&self) -> bool {
@@ -140,10 +154,11 @@ impl FakeDisk {
         self.0.lock().trace = Some(Vec::new());
     }
 
-    /// The changing operations since [`FakeDisk::record`]: what was done to which file.
+    /// The changing operations since [`FakeDisk::record`] and since this was asked before: what
+    /// was done to which file.
     #[must_use]
-    pub fn recorded(&self) -> Vec<String> {
-        self.0.lock().trace.clone().unwrap_or_default()
+    pub fn take_recorded(&self) -> Vec<String> {
+        self.0.lock().trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Calls `hook` before every changing operation, from the thread that does it. Not inherited
@@ -196,6 +211,7 @@ impl FakeDisk {
             durable_directories: directories.clone(),
             directories,
             space: state.space,
+            writes_in_parts: state.writes_in_parts,
             ..State::default()
         })))
     }
@@ -221,6 +237,7 @@ impl FakeDisk {
             directories: state.directories.clone(),
             durable_directories: state.durable_directories.clone(),
             space: state.space,
+            writes_in_parts: state.writes_in_parts,
             ..State::default()
         })))
     }
@@ -257,6 +274,13 @@ impl FakeDisk {
         }
         let fault = state.faults.get(&number).copied();
         state.dead |= fault == Some(Fault::Dead);
+        if fault == Some(Fault::Full) {
+            state.space = Some(0);
+            return Ok(None);
+        }
+        if state.writes_in_parts && fault.is_none() {
+            return Ok(Some(Fault::Short));
+        }
         if state.dead { Err(io::Error::other("the process is dead")) } else { Ok(fault) }
     }
 
@@ -304,7 +328,7 @@ impl Fault {
         match self {
             Self::NoSpace => Err(ErrorKind::StorageFull.into()),
             Self::Dead | Self::Broken | Self::BrokenQuietly => Err(io::Error::other("injected")),
-            Self::Short => Ok(()),
+            Self::Short | Self::Full => Ok(()),
         }
     }
 }
@@ -443,7 +467,8 @@ struct FakeFile {
 impl FakeFile {
     /// Writes what there is space for, and no more than `most`.
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64, most: usize) -> io::Result<usize> {
-        let mut data: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut data = Vec::new();
+        slices.iter().for_each(|slice| data.extend_from_slice(slice));
         data.truncate(most);
         let offset = offset as usize;
         let len = self.inode.lock().current.len();

@@ -12,6 +12,8 @@ pub(crate) const SEGMENT_TRAILER_MAGIC: [u8; 4] = *b"ABT1";
 pub(crate) const SNAPSHOT_MAGIC: [u8; 4] = *b"ABC1";
 /// First bytes of the list of segments.
 pub(crate) const SEGMENT_LIST_MAGIC: [u8; 4] = *b"ABL1";
+/// First bytes of the copy of a journal file's end.
+pub(crate) const TAIL_COPY_MAGIC: [u8; 4] = *b"ABK1";
 /// First bytes of a frame.
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"ABF1";
 /// Content of the file that marks a data directory.
@@ -53,6 +55,10 @@ impl Layout {
 
     pub(crate) fn kept_spare(&self, number: u64) -> PathBuf {
         self.journal_dir().join(format!("{number:016}.spare"))
+    }
+
+    pub(crate) fn tail_copy(&self) -> PathBuf {
+        self.journal_dir().join("tail.copy")
     }
 
     pub(crate) fn segment_dir(&self) -> PathBuf {

@@ -22,8 +22,9 @@
 
 use crate::format::{FILE_HEADER_BYTES, JOURNAL_MAGIC, Layout, u32_at, u64_at};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::tail_copy;
 use anabranch_env::{Disk, DiskFile};
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 
 /// Size of a journal file that is made while somebody waits for the store to open; later ones
@@ -144,12 +145,26 @@ impl JournalFile {
     /// Makes durable what an earlier process may have written without a sync: `tail`, the last
     /// bytes, is written again. After a sync that failed the system may show data that it will
     /// never write by itself, and a sync alone would succeed without writing it.
-    pub(crate) fn make_durable(&self, tail: &[u8]) -> io::Result<()> {
-        let start = self.offset - tail.len() as u64;
-        if !tail.is_empty() {
-            self.file.write_all_at(&mut [IoSlice::new(tail)], start)?;
+    ///
+    /// Of the tail, a part may be durable and acknowledged: there is a copy of it meanwhile, unless
+    /// the volume has no room for one.
+    pub(crate) fn make_durable(
+        &self,
+        disk: &dyn Disk,
+        layout: &Layout,
+        tail: &[u8],
+    ) -> io::Result<()> {
+        if tail.is_empty() {
+            return self.file.sync_data();
         }
-        self.file.sync_data()
+        let start = self.offset - tail.len() as u64;
+        match tail_copy::write(disk, layout, (self.number, self.file_id), start, tail) {
+            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            other => other?,
+        }
+        self.file.write_all_at(&mut [IoSlice::new(tail)], start)?;
+        self.file.sync_data()?;
+        tail_copy::remove(disk, layout)
     }
 
     /// Ends the file. An error is final.

@@ -39,6 +39,7 @@ mod segment_list;
 mod snapshot;
 mod spare;
 mod store;
+mod tail_copy;
 mod tips;
 mod writer;
 

@@ -66,7 +66,12 @@ pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
     }
 }
 
-fn turn(shared: &Shared, host: &dyn Host, now_ms: u64, expiry: &mut ExpiryPlan) -> io::Result<()> {
+pub(crate) fn turn(
+    shared: &Shared,
+    host: &dyn Host,
+    now_ms: u64,
+    expiry: &mut ExpiryPlan,
+) -> io::Result<()> {
     // What cannot be deleted must not keep what is new from being stored.
     if let Err(error) = expire(shared, host, now_ms, expiry) {
         tracing::error!(%error, "expired records could not be deleted; it will be tried again");
@@ -211,7 +216,7 @@ fn evict(shared: &Shared) {
 
 /// When each segment is worth another look: an idle store reads no directories.
 #[derive(Debug, Default)]
-struct ExpiryPlan {
+pub(crate) struct ExpiryPlan {
     look_again_ms: HashMap<SegmentName, u64>,
     /// Out of the readers' sight, still on the disk.
     expired: Vec<SegmentName>,

@@ -19,7 +19,7 @@
 //!
 //! What is readable need not be durable, not even after a sync: one that failed in the process
 //! before may have left data in the system's memory that are marked as written. So the end of the
-//! last file is written again, from the place on that no frame vouches for.
+//! last file is written again, from the place on that no frame vouches for, with a copy of it aside.
 
 use crate::chapter::{Chapter, ChapterState};
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
@@ -31,6 +31,7 @@ use crate::segment::SegmentName;
 use crate::segment_list;
 use crate::snapshot;
 use crate::spare;
+use crate::tail_copy;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;
 use anabranch_model::sequence_number::INDEX_CLOSED;
@@ -184,14 +185,11 @@ pub(crate) fn open(
         _ => OpenError::io(&layout.lock(), error),
     })?;
     // A name that the last process saw need not have been durable; what follows relies on it.
-    for directory in [
-        layout.journal_dir(),
-        layout.segment_dir(),
-        layout.catalog_dir(),
-        layout.root.clone(),
-        parent_of(&layout.root),
-    ] {
+    for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
         disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
+    }
+    for directory in layout.root.ancestors() {
+        sync_ancestor(layout, disk, directory)?;
     }
     let mut opened = match read_format(layout, disk)? {
         true => recover(options, layout, disk)?,
@@ -201,11 +199,21 @@ pub(crate) fn open(
     Ok(opened)
 }
 
-fn parent_of(directory: &Path) -> PathBuf {
-    match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) => PathBuf::from("."),
-        None => directory.to_owned(),
+/// Makes durable the names in a directory that holds the data directory, or is it.
+fn sync_ancestor(layout: &Layout, disk: &dyn Disk, directory: &Path) -> Result<(), OpenError> {
+    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let is_here = directory.as_os_str().is_empty();
+    let directory = if is_here { Path::new(".") } else { directory };
+    let synced = disk.sync_dir(directory);
+    // What stands further up was hardly made by us, and may be closed to us.
+    let is_near = layout.root.ancestors().take(2).any(|near| near == directory) || is_here;
+    match synced {
+        Err(error) if is_near => Err(OpenError::io(directory, error)),
+        Err(error) => match error.kind() {
+            InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported => Ok(()),
+            _ => Err(OpenError::io(directory, error)),
+        },
+        Ok(()) => Ok(()),
     }
 }
 
@@ -246,10 +254,6 @@ fn initialise(
     let journal = begin_journal(options, layout, disk, 1, FIRST_INDEX, 0)?;
     disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()])
         .map_err(|e| OpenError::io(&layout.format(), e))?;
-    for directory in layout.root.ancestors().skip(1) {
-        // What stands further up was hardly made now, and may be closed to us.
-        let _ = disk.sync_dir(&parent_of(directory));
-    }
     Ok(Opened {
         chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
         journal: Some(journal),
@@ -355,7 +359,7 @@ fn take_scan(
     let io = |e| OpenError::io(&layout.journal(number), e);
     let resumed = JournalFile::resume(scan.file, &scan.header, scan.valid_bytes);
     let mut journal = resumed.map_err(io)?;
-    journal.make_durable(&scan.unvouched).map_err(io)?;
+    journal.make_durable(disk, layout, &scan.unvouched).map_err(io)?;
     if goes_on {
         opened.journal = Some(journal);
         return Ok(());
@@ -472,6 +476,7 @@ pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result
     let header = JournalHeader::decode(&bytes)
         .filter(|header| header.number == number)
         .ok_or_else(|| OpenError::damaged(&path, 0))?;
+    tail_copy::overlay(disk, layout, &header, &mut bytes)?;
     let mut scan = Scan {
         file,
         memtable: Memtable::default(),

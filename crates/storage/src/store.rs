@@ -465,6 +465,14 @@ impl Store {
     }
 }
 
+/// For tests that do the threads' work themselves instead of calling [`Store::start`].
+#[cfg(test)]
+impl Store {
+    pub(crate) fn take_apart(&self) -> (Arc<Shared>, Option<crate::journal::JournalFile>) {
+        (self.shared.clone(), self.journal.lock().take())
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         self.shut_down();

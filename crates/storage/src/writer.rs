@@ -40,6 +40,18 @@ pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
     }
 }
 
+/// Writes what is queued, without the thread: for tests that decide who goes when.
+#[cfg(test)]
+pub(crate) fn step(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
+    let submissions = std::mem::take(&mut shared.queue.lock().submissions);
+    let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
+    let mut writer = Writer { shared, journal: journal.take(), chapter, unsynced_since: None };
+    if !submissions.is_empty() {
+        writer.commit_all(submissions);
+    }
+    *journal = writer.journal.take();
+}
+
 /// Why the next chapter could not be begun.
 enum TurnError {
     /// There is no room, or none could be made; everything is as before and it may work later.

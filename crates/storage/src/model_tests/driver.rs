@@ -1,0 +1,93 @@
+//! A store without threads: what the writer and maintenance do happens when the test says so.
+
+use crate::journal::JournalFile;
+use crate::maintenance::{self, ExpiryPlan};
+use crate::store::Shared;
+use crate::{
+    AppendError, Appended, Gate, Host, OpenError, Recovered, Run, Store, StoreOptions, writer,
+};
+use anabranch_env::{Clock, FakeDisk, ManualClock};
+use bytes::Bytes;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// Requests that one batch takes at most: so many chapters may be in memory only.
+pub(super) const BATCH_MAX: usize = 3;
+
+/// Something to append.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Runs(Vec<Run>),
+    Command { payload: Bytes, closing: Vec<Arc<Gate>> },
+}
+
+pub(super) struct Driver {
+    pub(super) store: Store,
+    pub(super) shared: Arc<Shared>,
+    journal: Option<JournalFile>,
+    expiry: ExpiryPlan,
+    clock: Arc<ManualClock>,
+    host: Arc<dyn Host>,
+}
+
+impl Driver {
+    pub(super) fn open(
+        options: StoreOptions,
+        disk: &FakeDisk,
+        clock: &Arc<ManualClock>,
+        host: Arc<dyn Host>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        assert!(options.backlog_chapters_max() >= BATCH_MAX);
+        let (store, recovered) = Store::open(options, Arc::new(disk.clone()), clock.clone())?;
+        let (shared, journal) = store.take_apart();
+        let (expiry, clock) = (ExpiryPlan::default(), clock.clone());
+        Ok((Self { store, shared, journal, expiry, clock, host }, recovered))
+    }
+
+    /// Queues the requests, lets the writer go once, and returns the answers.
+    pub(super) fn submit(&mut self, requests: Vec<Request>) -> Vec<Result<Appended, AppendError>> {
+        self.make_room(requests.len());
+        let store = &self.store;
+        let mut calls: Vec<_> =
+            requests.into_iter().map(|request| Box::pin(call(store, request))).collect();
+        let early: Vec<_> = calls.iter_mut().map(|call| poll(call.as_mut())).collect();
+        writer::step(&self.shared, &mut self.journal);
+        let answers = early.into_iter().zip(&mut calls).map(|(early, call)| {
+            early.or_else(|| poll(call.as_mut())).expect("the writer answers everybody")
+        });
+        answers.collect()
+    }
+
+    /// One turn of the maintenance thread.
+    pub(super) fn maintain(&mut self) -> io::Result<()> {
+        let now_ms = self.clock.now_ms();
+        let outcome = maintenance::turn(&self.shared, &*self.host, now_ms, &mut self.expiry);
+        self.shared.maintenance.lock().is_stuck = outcome.is_err();
+        outcome
+    }
+
+    /// The writer waits for maintenance when that is behind; here nobody would come.
+    fn make_room(&mut self, requests: usize) {
+        let most = self.shared.options.backlog_chapters_max();
+        if self.shared.chapters.backlog() + requests > most && self.maintain().is_ok() {
+            assert_eq!(self.shared.chapters.backlog(), 0, "maintenance leaves nothing behind");
+        }
+    }
+}
+
+async fn call(store: &Store, request: Request) -> Result<Appended, AppendError> {
+    match request {
+        Request::Runs(runs) => store.append(runs).await,
+        Request::Command { payload, closing } => store.append_command(payload, &closing).await,
+    }
+}
+
+fn poll<T>(call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,297 @@
+//! A scenario that takes every step that touches the disk, and one case for each thing that can go
+//! wrong at each of its operations: the process dies or the power is cut, in several ways, and again
+//! in the recovery from that; a write, a sync or an allocation fails; a write takes several calls; the
+//! volume is full from there on; a read fails.
+
+use super::world::{End, Plan, START_MS, World};
+use crate::StoreHealth;
+use anabranch_env::{Fault, PowerCut};
+
+const DAY_MS: u64 = 86_400_000;
+
+/// What the scenario does, one after the other. None of it looks at what came of the one before.
+const STEPS: &[fn(&mut World)] = &[
+    // The first start. The name of a step that opens is in the operations that it does.
+    |world| drop(world.open()),
+    |world| world.put(&[(0, 2, 60), (1, 1, 40)]),
+    |world| {
+        let note = world.note_command(30);
+        world.batch(vec![note]);
+    },
+    // Files fill up: the next ones are begun, segments written, a snapshot made, files used again.
+    fill,
+    World::maintain,
+    |world| {
+        let shard = world.open_shards()[0];
+        world.command(format!("s {shard}"));
+    },
+    fill,
+    World::maintain,
+    |world| {
+        let open = world.open_shards();
+        world.command(format!("m {} {}", open[open.len() - 2], open[open.len() - 1]));
+    },
+    fill,
+    fill,
+    World::maintain,
+    // More than the tail cache holds: memtables go.
+    World::check,
+    // The power is cut between the write and the sync of a request with several runs.
+    |world| torn(world, PowerCut::Tears, 5),
+    fill,
+    World::maintain,
+    |world| torn(world, PowerCut::KeepsAll, 0),
+    |world| {
+        let batch = vec![world.note_command(10), world.note_command(400)];
+        world.batch(batch);
+    },
+    fill,
+    World::maintain,
+    // Old records expire, and a shard is dropped.
+    |world| {
+        world.set_retention(0, DAY_MS);
+        world.clock.set_ms(START_MS + 2 * DAY_MS);
+        world.maintain();
+    },
+    |world| {
+        let shard = world.open_shards()[0];
+        world.command(format!("d {shard}"));
+    },
+    World::maintain,
+    World::check,
+    // It ends well and starts again, with a clock that went back.
+    |world| {
+        world.end(End::ShutDown);
+        world.clock.set_ms(START_MS);
+        drop(world.open());
+    },
+    |world| {
+        let open = world.open_shards();
+        world.put(&[(open[0], 3, 100), (open[open.len() - 1], 1, 20)]);
+    },
+    World::maintain,
+];
+
+/// More than a file's worth of records.
+fn fill(world: &mut World) {
+    for bytes in [900, 850, 900] {
+        let open = world.open_shards();
+        let (first, last) = (open[0], open[open.len() - 1]);
+        world.put(&[(first, 1, bytes), (last, 2, bytes / 4)]);
+    }
+}
+
+fn torn(world: &mut World, cut: PowerCut, seed: u64) {
+    world.doom(1);
+    let open = world.open_shards();
+    let last = open[open.len() - 1];
+    world.put(&[(open[0], 1, 700), (last, 2, 300), (open[0], 1, 100)]);
+    if world.disk.is_dead() {
+        world.end(End::Power(cut, seed));
+        drop(world.open());
+    }
+}
+
+/// Steps after the one in which something went wrong.
+const STEPS_AFTER_FAULT: usize = 5;
+
+/// Goes through the scenario until the process is dead or did not start, or has met its fault and
+/// gone on for a while.
+fn play(world: &mut World) {
+    let mut left = STEPS.len();
+    for step in STEPS {
+        step(world);
+        if world.disk.is_dead() || !world.is_open() || left == 0 {
+            return;
+        }
+        left -= 1;
+        if world.has_met_fault() {
+            left = left.min(STEPS_AFTER_FAULT);
+        }
+    }
+}
+
+fn played(name: &str, plan: Plan) -> World {
+    let mut world = World::new(name.to_owned(), plan);
+    play(&mut world);
+    world
+}
+
+/// Operations and reads of the scenario when nothing goes wrong.
+fn length() -> (u64, u64) {
+    let world = played("nothing goes wrong", Plan::default());
+    (world.all_operations(), world.all_reads())
+}
+
+/// Numbers of the operations that begin with one of these words.
+fn operations(words: &[&str]) -> Vec<u64> {
+    let mut world = World::new("traced".to_owned(), Plan::default());
+    world.record();
+    play(&mut world);
+    let trace = world.recorded();
+    let operations = trace.iter().filter(|line| line.contains(" /"));
+    let numbered = (0..).zip(operations);
+    let chosen = numbered.filter(|(_, line)| words.iter().any(|word| line.starts_with(word)));
+    chosen.map(|(number, _)| number).collect()
+}
+
+/// From here on nothing goes wrong: all is as it was, and it goes on.
+fn goes_on(world: &mut World) {
+    world.open_well();
+    let shard = world.open_shards()[0];
+    world.put(&[(shard, 2, 30)]);
+    world.maintain();
+    assert_eq!(world.health(), Some(StoreHealth::Writable));
+    world.end(End::Power(PowerCut::DropsUnsynced, 0));
+    world.open_well();
+}
+
+/// Operations that may need space.
+const GROWING: &[&str] = &["create /", "allocate", "write"];
+
+fn ends(seed: u64) -> Vec<End> {
+    let cuts = PowerCut::ALL.into_iter().map(|cut| End::Power(cut, seed));
+    cuts.chain([End::Killed]).collect()
+}
+
+#[test]
+fn the_scenario_takes_every_step() {
+    let mut world = World::new("traced".to_owned(), Plan::default());
+    world.record();
+    play(&mut world);
+    let trace = world.recorded();
+    let expected = [
+        "create directory /srv/data/journal",
+        "rename to /srv/data/FORMAT",
+        "allocate /srv/data/journal/next.spare",
+        "rename to /srv/data/journal/0000000000000002.journal",
+        "rename to /srv/data/journal/next.spare",
+        "rename to /srv/data/SEGMENTS",
+        ".segment.tmp",
+        "rename to /srv/data/segments/",
+        "remove /srv/data/segments/",
+        ".snapshot.tmp",
+        "rename to /srv/data/catalog/",
+        "remove /srv/data/catalog/",
+        "rename to /srv/data/journal/tail.copy",
+        "remove /srv/data/journal/tail.copy",
+    ];
+    for step in expected {
+        assert!(trace.iter().any(|line| line.contains(step)), "{step} is not in {trace:#?}");
+    }
+    let is_kept = |line: &String| {
+        line.starts_with("rename to /srv/data/journal/0") && line.ends_with(".spare")
+    };
+    assert!(trace.iter().any(is_kept), "no second spare file in {trace:#?}");
+    let torn = trace.iter().position(|line| line.starts_with("Power(Tears")).expect("a torn end");
+    let sealed = &trace[torn..torn + 30];
+    assert!(sealed.iter().any(|line| line.contains("next.spare")), "no torn tail in {sealed:#?}");
+}
+
+/// Every second operation, so that two cores share them. All ends of the first crash, and at each
+/// operation of one of the recoveries a second.
+fn crash_everywhere(half: u64) {
+    for at in (half..length().0).step_by(2) {
+        let plan = Plan { fault: Some((at, Fault::Dead)), read_fault: None };
+        let world = played(&format!("dead at {at}"), plan);
+        for (kind, end) in ends(at).into_iter().enumerate() {
+            let mut after = world.after(format!("dead at {at}, {end:?}"), end);
+            after.open_well();
+            let is_followed = kind as u64 == at / 2 % ends(0).len() as u64;
+            if !is_followed {
+                continue;
+            }
+            let recovery = after.all_operations();
+            for again in 0..recovery {
+                let second = ends(again)[(at + again) as usize % ends(0).len()];
+                let name = format!("dead at {at}, {end:?}, dead at {again}, {second:?}");
+                let mut after = world.after(name.clone(), end);
+                after.plan_fault(again, Fault::Dead);
+                assert!(after.open().is_err(), "{name}: its recovery has {recovery} operations");
+                after.after(name, second).open_well();
+            }
+            after.end(End::Killed);
+            goes_on(&mut after);
+        }
+    }
+}
+
+#[test]
+fn a_crash_at_any_operation_and_another_in_its_recovery_even() {
+    crash_everywhere(0);
+}
+
+#[test]
+fn a_crash_at_any_operation_and_another_in_its_recovery_odd() {
+    crash_everywhere(1);
+}
+
+/// Plays the scenario with a fault at each of these operations.
+fn fail_at_each(operations: Vec<u64>, fault: Fault, look: impl Fn(&mut World)) {
+    assert!(operations.len() > 20, "{operations:?}");
+    for at in operations {
+        let plan = Plan { fault: Some((at, fault)), read_fault: None };
+        let mut world = played(&format!("{fault:?} at {at}"), plan);
+        if world.is_open() {
+            world.check();
+        }
+        look(&mut world);
+        world.forget_plan();
+        world.disk.set_space(None);
+        // What a sync that failed left is readable, and must be durable once it was seen.
+        world.end(End::Killed);
+        goes_on(&mut world);
+    }
+}
+
+#[test]
+fn an_error_of_any_operation_is_survived() {
+    fail_at_each((0..length().0).collect(), Fault::Broken, |_| {});
+}
+
+#[test]
+fn data_that_a_failed_sync_left_readable_are_not_taken_for_durable() {
+    fail_at_each(operations(&["sync /"]), Fault::BrokenQuietly, |_| {});
+}
+
+#[test]
+fn no_space_at_any_operation_is_survived() {
+    fail_at_each(operations(GROWING), Fault::NoSpace, |_| {});
+}
+
+#[test]
+fn writes_that_take_several_calls_make_no_difference() {
+    let mut world = World::new("short writes".to_owned(), Plan::default());
+    world.disk.write_in_parts();
+    play(&mut world);
+    assert_eq!(world.health(), Some(StoreHealth::Writable));
+    world.end(End::Killed);
+    goes_on(&mut world);
+}
+
+#[test]
+fn a_volume_that_is_full_from_any_operation_on_takes_writes_when_there_is_room_again() {
+    fail_at_each(operations(GROWING), Fault::Full, |world| {
+        if !world.is_open() {
+            return;
+        }
+        assert_ne!(world.health(), Some(StoreHealth::Failed), "full is not broken");
+        world.forget_plan();
+        world.disk.set_space(None);
+        world.maintain();
+        let shard = world.open_shards()[0];
+        world.put(&[(shard, 1, 1_000)]);
+        assert_eq!(world.health(), Some(StoreHealth::Writable), "without a restart");
+    });
+}
+
+#[test]
+fn a_failed_read_is_told_and_never_wrong_data() {
+    for at in 0..length().1 {
+        let plan = Plan { fault: None, read_fault: Some(at) };
+        let mut world = played(&format!("read {at} fails"), plan);
+        world.forget_plan();
+        world.end(End::Killed);
+        world.open_well();
+    }
+}

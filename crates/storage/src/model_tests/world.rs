@@ -1,0 +1,778 @@
+//! A store, a plain model of it, and everything that can happen to them.
+//!
+//! What holds at any time, and is checked after every start:
+//! * Every acknowledged record is where its number says, byte for byte, with its arrival time; none
+//!   is lost before it expires, none is doubled, nothing else is there.
+//! * Of requests that were not acknowledged, the first so many are there as a whole and the others
+//!   not at all, records and commands alike.
+//! * Numbers only rise, arrival times never fall, whatever the clock does.
+//! * What was ever readable stays readable.
+
+use super::driver::{Driver, Request};
+use crate::record::Records;
+use crate::{
+    AppendError, Appended, Gate, Host, OpenError, ReadError, ReadRequest, Recovered, Run,
+    RunBuilder, StoreHealth, StoreOptions,
+};
+use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) const START_MS: u64 = 1_000_000_000;
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    ShutDown,
+    Killed,
+    Power(PowerCut, u64),
+}
+
+/// What goes wrong, by the number of the operation since the world began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Plan {
+    pub(super) fault: Option<(u64, Fault)>,
+    pub(super) read_fault: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Record {
+    arrival_ms: u64,
+    key: Option<String>,
+    data: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ShardModel {
+    records: BTreeMap<u64, Record>,
+    /// Index of the command that opened it, and of the one that closed it.
+    start: u64,
+    end: Option<u64>,
+    is_dropped: bool,
+}
+
+/// Partition key and data.
+type SentRecord = (Option<String>, Vec<u8>);
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+enum Sent {
+    /// Shard and records of each run.
+    Runs(Vec<(u64, Vec<SentRecord>)>),
+    Command(String),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    shards: Vec<ShardModel>,
+    /// All commands in order; what they did to the shards is above.
+    commands: Vec<String>,
+    last_command: u64,
+    /// Requests whose fate is not known: they failed.
+    uncertain: Vec<Sent>,
+    next_index: u64,
+    last_ms: u64,
+}
+
+/// The catalog, as the store asks for it.
+#[derive(Debug)]
+struct TestHost {
+    clock: Arc<ManualClock>,
+    state: Mutex<HostState>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct HostState {
+    applied: (u64, Vec<u8>),
+    dropped: BTreeSet<u64>,
+    retention_ms: [u64; 2],
+    /// The highest horizon that was ever told: what is before may be gone.
+    told_ms: [u64; 2],
+}
+
+fn class_of(shard: u64) -> usize {
+    (shard % 2) as usize
+}
+
+impl Host for TestHost {
+    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
+        let is_dropped = self.state.lock().dropped.contains(&shard.0);
+        let class = [RetentionClass::Day, RetentionClass::Week][class_of(shard.0)];
+        (!is_dropped).then_some(class)
+    }
+
+    fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
+        let mut state = self.state.lock();
+        let class = class_of(shard.0);
+        let horizon_ms = self.clock.now_ms().saturating_sub(state.retention_ms[class]);
+        state.told_ms[class] = state.told_ms[class].max(horizon_ms);
+        (!state.dropped.contains(&shard.0)).then_some(state.told_ms[class])
+    }
+
+    fn dropped_shards(&self) -> u64 {
+        self.state.lock().dropped.len() as u64
+    }
+
+    fn snapshot(&self) -> (u64, Vec<u8>) {
+        self.state.lock().applied.clone()
+    }
+}
+
+pub(super) struct World {
+    /// For messages: how to get here again.
+    name: String,
+    pub(super) disk: FakeDisk,
+    pub(super) clock: Arc<ManualClock>,
+    host: Arc<TestHost>,
+    model: Model,
+    gates: Vec<Arc<Gate>>,
+    driver: Option<Driver>,
+    plan: Plan,
+    /// Operations and reads of the disks before this one.
+    operations: u64,
+    reads: u64,
+    pages: StdRng,
+    next_datum: u64,
+    trace: Option<Vec<String>>,
+    /// Whether this process meets a power cut that is part of the case.
+    is_doomed: bool,
+    /// Whether every operation of the disk is used to look for what must not be visible yet.
+    is_watched: bool,
+    /// Where readers must stop at this moment.
+    visible_to: Arc<AtomicU64>,
+}
+
+/// Small files, so that a few records fill them.
+fn options() -> StoreOptions {
+    StoreOptions {
+        journal_file_bytes: 4 << 10,
+        tail_cache_bytes: 12 << 10,
+        ..StoreOptions::new(PathBuf::from("/srv/data"))
+    }
+}
+
+impl World {
+    /// A world before its first start.
+    pub(super) fn new(name: String, plan: Plan) -> Self {
+        let clock = Arc::new(ManualClock::at_ms(START_MS));
+        let state = HostState { retention_ms: [u64::MAX; 2], ..HostState::default() };
+        let host = TestHost { clock: clock.clone(), state: Mutex::new(state) };
+        let model = Model { shards: vec![ShardModel::default(); 3], ..Model::default() };
+        let mut world = Self {
+            name,
+            disk: FakeDisk::default(),
+            clock,
+            host: Arc::new(host),
+            model,
+            gates: Vec::new(),
+            driver: None,
+            plan,
+            operations: 0,
+            reads: 0,
+            pages: StdRng::seed_from_u64(1),
+            next_datum: 0,
+            trace: None,
+            is_doomed: false,
+            is_watched: false,
+            visible_to: Arc::default(),
+        };
+        world.set_faults();
+        world
+    }
+
+    /// This world after another end of its process. What it knows is copied, nothing is shared.
+    pub(super) fn after(&self, name: String, end: End) -> Self {
+        let clock = Arc::new(ManualClock::at_ms(self.clock.now_ms()));
+        let state = Mutex::new(self.host.state.lock().clone());
+        Self {
+            name,
+            disk: end.leaves(&self.disk),
+            clock: clock.clone(),
+            host: Arc::new(TestHost { clock, state }),
+            model: self.model.clone(),
+            gates: Vec::new(),
+            driver: None,
+            plan: Plan::default(),
+            operations: 0,
+            reads: 0,
+            pages: self.pages.clone(),
+            next_datum: self.next_datum,
+            trace: None,
+            is_doomed: false,
+            is_watched: false,
+            visible_to: Arc::default(),
+        }
+    }
+
+    /// Notes what happens, for comparing.
+    pub(super) fn record(&mut self) {
+        self.trace = Some(Vec::new());
+        self.disk.record();
+    }
+
+    /// What happened.
+    pub(super) fn recorded(&mut self) -> Vec<String> {
+        self.note(|| "the end".to_owned());
+        self.trace.clone().unwrap_or_default()
+    }
+
+    pub(super) fn watch(&mut self) {
+        self.is_watched = true;
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.extend(self.disk.take_recorded());
+            trace.push(what());
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    pub(super) fn health(&self) -> Option<StoreHealth> {
+        self.driver.as_ref().map(|driver| driver.store.health())
+    }
+
+    /// Whether something has gone wrong for this process.
+    pub(super) fn has_met_fault(&self) -> bool {
+        let met = |at: u64, from: u64, to: u64| (from..to).contains(&at);
+        let Plan { fault, read_fault } = self.plan;
+        fault.is_some_and(|(at, _)| met(at, self.operations, self.all_operations()))
+            || read_fault.is_some_and(|at| met(at, self.reads, self.all_reads()))
+            || self.is_doomed
+    }
+
+    /// Whether the volume is full, or may be.
+    fn is_short_of_space(&self) -> bool {
+        self.disk.free_space().is_some()
+    }
+
+    pub(super) fn forget_plan(&mut self) {
+        self.plan = Plan::default();
+    }
+
+    /// Cuts the power at the next operation but `after`.
+    pub(super) fn doom(&mut self, after: u64) {
+        self.disk.fail_at(self.disk.operations() + after, Fault::Dead);
+        self.is_doomed = true;
+    }
+
+    /// Changing operations since the world began.
+    pub(super) fn all_operations(&self) -> u64 {
+        self.operations + self.disk.operations()
+    }
+
+    pub(super) fn all_reads(&self) -> u64 {
+        self.reads + self.disk.reads()
+    }
+
+    /// Lets something go wrong, counted from now on.
+    pub(super) fn plan_fault(&mut self, after: u64, fault: Fault) {
+        self.plan.fault = Some((self.all_operations() + after, fault));
+        self.set_faults();
+    }
+
+    pub(super) fn plan_read_fault(&mut self, after: u64) {
+        self.plan.read_fault = Some(self.all_reads() + after);
+        self.set_faults();
+    }
+
+    fn set_faults(&mut self) {
+        let Plan { fault, read_fault } = self.plan;
+        if let Some((at, fault)) = fault
+            && let Some(at) = at.checked_sub(self.operations)
+        {
+            self.disk.fail_at(at, fault);
+        }
+        if let Some(at) = read_fault.and_then(|at| at.checked_sub(self.reads)) {
+            self.disk.fail_read_at(at);
+        }
+    }
+
+    /// Ends the process and leaves the disk for the next one.
+    pub(super) fn end(&mut self, end: End) {
+        if let Some(driver) = self.driver.take() {
+            if matches!(end, End::ShutDown) {
+                driver.store.shut_down();
+            }
+            drop(driver);
+        }
+        self.note(|| format!("{end:?}"));
+        let (operations, reads) = (self.all_operations(), self.all_reads());
+        self.disk = end.leaves(&self.disk);
+        if self.trace.is_some() {
+            self.disk.record();
+        }
+        (self.operations, self.reads) = (operations, reads);
+        self.is_doomed = false;
+        self.set_faults();
+    }
+
+    /// Starts a process and compares everything. An error has been looked at: it was to be expected.
+    pub(super) fn open(&mut self) -> Result<(), OpenError> {
+        let opened = Driver::open(options(), &self.disk, &self.clock, self.host.clone());
+        let (driver, recovered) = opened.inspect_err(|error| self.check_open_error(error))?;
+        self.driver = Some(driver);
+        self.gates = self.model.shards.iter().map(|shard| gate(shard.end.is_some())).collect();
+        self.resolve(recovered);
+        self.check();
+        if self.is_watched {
+            self.hook();
+        }
+        Ok(())
+    }
+
+    /// As [`World::open`] where nothing stands in the way.
+    pub(super) fn open_well(&mut self) {
+        if let Err(error) = self.open() {
+            panic!("{}: {error}", self.name);
+        }
+    }
+
+    /// Only what the disk refused may keep a store from opening, and the error says where.
+    fn check_open_error(&self, error: &OpenError) {
+        let may_fail = self.has_met_fault() || self.is_short_of_space();
+        assert!(may_fail, "{}: {error}", self.name);
+        assert!(matches!(error, OpenError::Io { .. }), "{}: {error}", self.name);
+        assert!(error.to_string().contains("path=/"), "{}: {error}", self.name);
+    }
+
+    /// At every operation of the disk, nothing is visible that was not acknowledged.
+    fn hook(&self) {
+        let driver = self.driver.as_ref().expect("open");
+        let (shared, visible_to) = (driver.shared.clone(), self.visible_to.clone());
+        let (name, shards) = (self.name.clone(), self.model.shards.len() as u64);
+        visible_to.store(driver.store.durable_index(), Ordering::SeqCst);
+        let weak = Arc::downgrade(&shared);
+        self.disk.on_operation(move || {
+            let Some(shared) = weak.upgrade() else { return };
+            let limit = visible_to.load(Ordering::SeqCst);
+            assert_eq!(shared.durable_index.load(Ordering::SeqCst), limit, "{name}");
+            for shard in 0..shards {
+                let request = request(shard, limit.saturating_sub(1), 100, 1 << 20);
+                let reply = crate::read::read(&shared, &request).expect("memory");
+                let ends = reply.runs.iter().map(|run| run.first_index + u64::from(run.count));
+                assert!(ends.max().unwrap_or(0) <= limit, "{name}: {reply:?}");
+            }
+        });
+    }
+
+    /// Appends requests in one batch and holds the answers against the model.
+    fn submit(&mut self, sent: Vec<Sent>) {
+        let was_failed = self.health() == Some(StoreHealth::Failed);
+        let requests = sent.iter().map(|sent| self.request_of(sent)).collect();
+        let closing: BTreeSet<u64> = sent.iter().flat_map(Sent::closes).collect();
+        let Some(driver) = &mut self.driver else { return };
+        let answers = driver.submit(requests);
+        for (sent, answer) in sent.into_iter().zip(answers) {
+            self.note(|| format!("{answer:?}"));
+            match answer {
+                Ok(appended) => {
+                    assert!(!was_failed, "{}: acknowledged after a failure", self.name);
+                    self.acknowledged(sent, &appended);
+                }
+                Err(AppendError::StorageFull) => {
+                    let may_be = self.has_met_fault() || self.is_short_of_space();
+                    assert!(may_be, "{}: full for no reason", self.name);
+                }
+                Err(AppendError::Failed) => {
+                    let harmless = [Some(Fault::Full), Some(Fault::Short)];
+                    let is_harmless = harmless.contains(&self.plan.fault.map(|(_, fault)| fault));
+                    let may_fail = self.has_met_fault() && (self.is_doomed || !is_harmless);
+                    assert!(may_fail, "{}: failed for no reason", self.name);
+                    self.model.uncertain.push(sent);
+                }
+                Err(AppendError::Closed(shard)) => {
+                    let Sent::Runs(runs) = sent else { panic!("{}: {sent:?}", self.name) };
+                    assert!(runs.iter().any(|(one, _)| *one == shard.0), "{}", self.name);
+                    let is_closing = closing.contains(&shard.0);
+                    let is_closed = self.gates[shard.0 as usize].is_closed();
+                    assert!(is_closing || is_closed, "{}: shard {shard:?}", self.name);
+                }
+                Err(error) => panic!("{}: {error}", self.name),
+            }
+        }
+        let durable = self.driver.as_ref().map_or(0, |driver| driver.store.durable_index());
+        self.visible_to.store(durable, Ordering::SeqCst);
+        assert!(durable >= self.model.next_index, "{}: acknowledged, not durable", self.name);
+    }
+
+    fn request_of(&self, sent: &Sent) -> Request {
+        match sent {
+            Sent::Runs(runs) => Request::Runs(
+                runs.iter()
+                    .map(|(shard, records)| {
+                        let mut builder = RunBuilder::default();
+                        for (key, data) in records {
+                            builder.push(key.as_deref(), data);
+                        }
+                        let gate = self.gates[*shard as usize].clone();
+                        Run::new(ShardKey(*shard), builder.finish(), gate)
+                    })
+                    .collect(),
+            ),
+            Sent::Command(text) => {
+                let closing = closed_by(text).map(|shard| self.gates[shard as usize].clone());
+                let payload = Bytes::from(text.clone().into_bytes());
+                Request::Command { payload, closing: closing.collect() }
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, sent: Sent, appended: &Appended) {
+        let name = &self.name;
+        let Model { next_index, last_ms, .. } = self.model;
+        assert!(appended.arrival_ms >= last_ms, "{name}: arrival falls from {last_ms}");
+        assert!(appended.first_indices[0] >= next_index, "{name}: index falls from {next_index}");
+        match sent {
+            Sent::Runs(runs) => {
+                let mut at = appended.first_indices[0];
+                assert_eq!(runs.len(), appended.first_indices.len(), "{name}");
+                for ((shard, records), first) in runs.into_iter().zip(&appended.first_indices) {
+                    assert_eq!(at, *first, "{name}: the runs of a request are consecutive");
+                    at += records.len() as u64;
+                    self.model.store(shard, records, *first, appended.arrival_ms);
+                }
+            }
+            Sent::Command(text) => {
+                assert!(appended.command > self.model.last_command, "{name}");
+                self.apply(text, appended.command, appended.first_indices[0]);
+            }
+        }
+        self.model.last_ms = appended.arrival_ms;
+    }
+
+    /// What a command does once it is durable.
+    fn apply(&mut self, text: String, number: u64, index: u64) {
+        for shard in closed_by(&text) {
+            let model = &mut self.model.shards[shard as usize];
+            let last = model.records.last_key_value().map_or(0, |(last, _)| *last);
+            assert!(index > last, "{}: shard {shard} closed at {index} before {last}", self.name);
+            model.end = Some(index);
+            self.gates[shard as usize] = gate(true);
+        }
+        for _ in 0..opened_by(&text) {
+            self.model.shards.push(ShardModel { start: index, ..ShardModel::default() });
+            self.gates.push(gate(false));
+        }
+        self.model.next_index = self.model.next_index.max(index);
+        self.model.last_command = number;
+        self.model.commands.push(text.clone());
+        let mut state = self.host.state.lock();
+        if let Some(shard) = dropped_by(&text) {
+            self.model.shards[shard as usize].is_dropped = true;
+            state.dropped.insert(shard);
+        }
+        state.applied = (number, self.model.commands.join("\n").into_bytes());
+    }
+
+    /// Open shards, in order.
+    pub(super) fn open_shards(&self) -> Vec<u64> {
+        let shards = self.model.shards.iter().enumerate();
+        let open = shards.filter(|(_, shard)| shard.end.is_none() && !shard.is_dropped);
+        open.map(|(number, _)| number as u64).collect()
+    }
+
+    /// A request with runs of as many records of such a length.
+    pub(super) fn runs(&mut self, runs: &[(u64, usize, usize)]) -> Option<Put> {
+        let mut sent = Vec::new();
+        for (shard, count, bytes) in runs {
+            let mut records = Vec::new();
+            for place in 0..*count {
+                let mut data = self.next_datum.to_le_bytes().to_vec();
+                data.resize(8.max(*bytes), self.next_datum as u8);
+                let key = (place % 3 > 0).then(|| format!("key {}", self.next_datum));
+                self.next_datum += 1;
+                records.push((key, data));
+            }
+            sent.push((*shard, records));
+        }
+        (!sent.is_empty()).then_some(Put(Sent::Runs(sent)))
+    }
+
+    pub(super) fn put(&mut self, runs: &[(u64, usize, usize)]) {
+        let put = self.runs(runs);
+        self.batch(put.into_iter().collect());
+    }
+
+    pub(super) fn batch(&mut self, requests: Vec<Put>) {
+        self.submit(requests.into_iter().map(|put| put.0).collect());
+    }
+
+    pub(super) fn note_command(&mut self, bytes: usize) -> Put {
+        self.next_datum += 1;
+        Put(Sent::Command(format!("n {} {}", self.next_datum, "x".repeat(bytes))))
+    }
+
+    /// `s` closes a shard and opens two, `m` closes two and opens one, `d` drops one.
+    pub(super) fn command(&mut self, text: String) {
+        self.batch(vec![Put(Sent::Command(text))]);
+    }
+
+    pub(super) fn maintain(&mut self) {
+        let Some(driver) = &mut self.driver else { return };
+        let outcome = driver.maintain();
+        self.note(|| format!("{:?}", outcome.as_ref().map_err(std::io::Error::kind)));
+        if let Err(error) = outcome {
+            let is_full = error.kind() == ErrorKind::StorageFull && self.is_short_of_space();
+            assert!(self.has_met_fault() || is_full, "{}: {error}", self.name);
+        }
+    }
+
+    pub(super) fn set_retention(&mut self, class: usize, retention_ms: u64) {
+        self.host.state.lock().retention_ms[class] = retention_ms;
+    }
+
+    /// Compares everything that can be read with the model.
+    pub(super) fn check(&mut self) {
+        for shard in 0..self.model.shards.len() as u64 {
+            let found = self.read_all(shard, 0);
+            self.compare(shard, &found, 0);
+            let told_ms = self.host.state.lock().told_ms[class_of(shard)];
+            if told_ms > 0 && !self.model.shards[shard as usize].is_dropped {
+                let found = self.read_all(shard, told_ms);
+                self.compare(shard, &found, told_ms);
+            }
+        }
+    }
+
+    fn compare(&self, shard: u64, found: &BTreeMap<u64, Record>, from_ms: u64) {
+        let name = &self.name;
+        let model = &self.model.shards[shard as usize];
+        let told_ms = self.host.state.lock().told_ms[class_of(shard)];
+        for (index, record) in found {
+            let known = model.records.get(index);
+            assert_eq!(known, Some(record), "{name}: shard {shard} index {index} is not known");
+            assert!(record.arrival_ms >= from_ms, "{name}: older than asked for");
+        }
+        for (index, record) in &model.records {
+            let may_be_gone = record.arrival_ms < told_ms || model.is_dropped;
+            let is_found = may_be_gone || found.contains_key(index);
+            assert!(is_found, "{name}: shard {shard} lost index {index}");
+            assert!(*index >= model.start, "{name}: a child's record before its parent's end");
+            assert!(model.end.is_none_or(|end| *index < end), "{name}: behind the shard's end");
+        }
+    }
+
+    /// Reads a shard from the start in pages.
+    fn read_all(&mut self, shard: u64, from_ms: u64) -> BTreeMap<u64, Record> {
+        let mut found = BTreeMap::new();
+        let (mut from_index, mut last_ms, mut failures) = (0, 0, 0);
+        loop {
+            let driver = self.driver.as_ref().expect("open");
+            let (records_max, bytes_max) =
+                (self.pages.random_range(1..20), self.pages.random_range(1..3000));
+            let mut request = request(shard, from_index, records_max, bytes_max);
+            request.from_ms = from_ms;
+            if from_ms > 0 {
+                request.end_index = self.model.shards[shard as usize].end;
+            }
+            let reply = match driver.store.read(&request) {
+                Ok(reply) => reply,
+                Err(error) => {
+                    failures += 1;
+                    let is_planned = self.plan.read_fault.is_some() && failures == 1;
+                    let is_io = matches!(error, ReadError::Io { .. });
+                    assert!(is_planned && is_io, "{}: {error}", self.name);
+                    continue;
+                }
+            };
+            let durable = driver.store.durable_index();
+            for run in &reply.runs {
+                assert!(run.arrival_ms >= last_ms, "{}: arrival times fall", self.name);
+                last_ms = run.arrival_ms;
+                let end = run.first_index + u64::from(run.count);
+                assert!(end <= durable, "{}: {end} is read before it is durable", self.name);
+                for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
+                    assert!(index >= from_index, "{}: before the asked index", self.name);
+                    let key = record.partition_key.map(str::to_owned);
+                    let data = record.data.to_vec();
+                    let record = Record { arrival_ms: run.arrival_ms, key, data };
+                    assert!(found.insert(index, record).is_none(), "{}: twice", self.name);
+                }
+            }
+            assert!(reply.next_index > from_index || reply.at_tip, "{}: no progress", self.name);
+            from_index = reply.next_index;
+            if reply.at_tip {
+                return found;
+            }
+        }
+    }
+
+    /// After a start: finds out what became of the requests that had failed.
+    fn resolve(&mut self, recovered: Recovered) {
+        let mut commands: Vec<(u64, u64, String)> = Vec::new();
+        let snapshot = recovered.snapshot.map(|bytes| bytes.to_vec()).unwrap_or_default();
+        let snapshot = String::from_utf8(snapshot).expect("text");
+        let covered = snapshot.lines().count();
+        assert!(snapshot.lines().eq(self.model.commands.iter().take(covered)), "{}", self.name);
+        for command in recovered.commands {
+            let text = String::from_utf8(command.payload.to_vec()).expect("text");
+            commands.push((command.number, command.index, text));
+        }
+        let known = self.model.commands.len() - covered;
+        assert!(commands.len() >= known, "{}: commands are lost", self.name);
+        let extra = commands.split_off(known);
+        let texts = commands.iter().map(|(_, _, text)| text);
+        assert!(texts.eq(&self.model.commands[covered..]), "{}: commands changed", self.name);
+        let unknown = self.unknown_records();
+        self.adopt(unknown, extra);
+        let driver = self.driver.as_ref().expect("open");
+        let (durable, now_ms) = (driver.store.durable_index(), driver.store.now_ms());
+        assert!(durable >= self.model.next_index, "{}: the end went back", self.name);
+        assert!(now_ms >= self.model.last_ms, "{}: time went back", self.name);
+    }
+
+    /// Records that are readable and not in the model, by data: shard, index and the record.
+    fn unknown_records(&mut self) -> BTreeMap<Vec<u8>, (u64, u64, Record)> {
+        let mut unknown = BTreeMap::new();
+        // Shards that commands without an answer may have opened are read as well.
+        for shard in 0..self.model.shards.len() as u64 {
+            for (index, record) in self.read_all(shard, 0) {
+                if !self.model.shards[shard as usize].records.contains_key(&index) {
+                    unknown.insert(record.data.clone(), (shard, index, record));
+                }
+            }
+        }
+        unknown
+    }
+
+    /// A prefix of what had failed is there, each request as a whole.
+    fn adopt(
+        &mut self,
+        mut unknown: BTreeMap<Vec<u8>, (u64, u64, Record)>,
+        extra: Vec<(u64, u64, String)>,
+    ) {
+        let (mut extra, mut is_over) = (extra.into_iter(), false);
+        for sent in std::mem::take(&mut self.model.uncertain) {
+            match sent {
+                Sent::Command(text) if !is_over => match extra.next() {
+                    Some((number, index, found)) => {
+                        assert_eq!(found, text, "{}: another command", self.name);
+                        self.apply(text, number, index);
+                    }
+                    None => is_over = true,
+                },
+                Sent::Command(_) => {}
+                Sent::Runs(runs) => {
+                    let records = || runs.iter().flat_map(|(_, records)| records);
+                    let places: Vec<_> =
+                        records().filter_map(|(_, data)| unknown.remove(data)).collect();
+                    is_over |= places.is_empty();
+                    if places.is_empty() {
+                        continue;
+                    }
+                    assert!(!is_over, "{}: a later request without an earlier", self.name);
+                    assert_eq!(places.len(), records().count(), "{}: half a request", self.name);
+                    let (first, arrival_ms) = (places[0].1, places[0].2.arrival_ms);
+                    assert!(arrival_ms >= self.model.last_ms, "{}: arrival falls", self.name);
+                    assert!(first >= self.model.next_index, "{}: index falls", self.name);
+                    self.model.last_ms = arrival_ms;
+                    let mut at = first;
+                    for (shard, records) in runs {
+                        let count = records.len() as u64;
+                        self.model.store(shard, records, at, arrival_ms);
+                        at += count;
+                    }
+                }
+            }
+        }
+        assert!(unknown.is_empty(), "{}: never sent: {unknown:?}", self.name);
+        assert_eq!(extra.next(), None, "{}: a command that was never sent", self.name);
+    }
+}
+
+/// Failures say where they are, also those of other code.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.recorded().iter().for_each(|line| eprintln!("{line}"));
+            eprintln!("it happened in: {}", self.name);
+        }
+    }
+}
+
+/// A request to put.
+#[derive(Clone, Debug)]
+pub(super) struct Put(Sent);
+
+impl Put {
+    pub(super) fn command(text: String) -> Self {
+        Self(Sent::Command(text))
+    }
+}
+
+impl Sent {
+    fn closes(&self) -> Vec<u64> {
+        match self {
+            Self::Command(text) => closed_by(text).collect(),
+            Self::Runs(_) => Vec::new(),
+        }
+    }
+}
+
+impl Model {
+    fn store(&mut self, shard: u64, records: Vec<SentRecord>, first: u64, arrival_ms: u64) {
+        for (index, (key, data)) in (first..).zip(records) {
+            let record = Record { arrival_ms, key, data };
+            let before = self.shards[shard as usize].records.insert(index, record);
+            assert!(before.is_none(), "index {index} was given out twice");
+            self.next_index = self.next_index.max(index + 1);
+        }
+    }
+}
+
+impl End {
+    fn leaves(self, disk: &FakeDisk) -> FakeDisk {
+        match self {
+            Self::ShutDown | Self::Killed => disk.restart(),
+            Self::Power(cut, seed) => disk.power_cut(cut, seed),
+        }
+    }
+}
+
+fn request(shard: u64, from_index: u64, records_max: usize, bytes_max: usize) -> ReadRequest {
+    ReadRequest {
+        shard: ShardKey(shard),
+        from_index,
+        from_ms: 0,
+        end_index: None,
+        records_max,
+        bytes_max,
+    }
+}
+
+fn gate(is_closed: bool) -> Arc<Gate> {
+    Arc::new(if is_closed { Gate::closed() } else { Gate::default() })
+}
+
+fn numbers(text: &str) -> impl Iterator<Item = u64> {
+    text.split(' ').skip(1).map_while(|number| number.parse().ok())
+}
+
+fn closed_by(text: &str) -> impl Iterator<Item = u64> {
+    numbers(text).take(if text.starts_with(['s', 'm']) { usize::MAX } else { 0 })
+}
+
+fn opened_by(text: &str) -> usize {
+    match text.as_bytes()[0] {
+        b's' => 2,
+        b'm' => 1,
+        _ => 0,
+    }
+}
+
+fn dropped_by(text: &str) -> Option<u64> {
+    text.strip_prefix("d ").and_then(|number| number.parse().ok())
+}
