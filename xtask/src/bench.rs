@@ -1,14 +1,19 @@
-//! How fast the server is and what it needs, beside a peer and beside what machine and disk can do.
+//! How fast the server is and what it needs, beside peers and beside what machine and disk can do.
 //!
-//! Every comparison is *paired*: the servers take turns within each round, so that whatever else
-//! the machine is doing hits all of them, and medians over the rounds are what is compared. Each
-//! measurement has a new process on a new directory. The load comes from `anabranch bench`, the
-//! same for all. A busy machine and a generator at its limit are found and said, not hidden.
+//! Every comparison is *paired*: the contenders take turns within each round, so that whatever else
+//! the machine is doing hits all of them, and ratios are of what was measured in the same round.
+//! Each measurement has a new process on a new directory. The load comes from `anabranch bench`, or
+//! from an equal generator where the protocol is another. A busy machine and a generator at its
+//! limit are found and said, not hidden.
 
+mod contest;
+mod fanout;
+mod flat;
 mod footprint;
-mod load;
 mod machine;
 mod programs;
+mod put;
+mod read;
 mod report;
 mod server;
 
@@ -20,11 +25,9 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::bench::programs::Programs;
-use crate::bench::report::Report;
+use crate::bench::report::{Outcome, Report};
+use crate::bench::server::Kind;
 use crate::tools::Project;
-
-/// Enough to know the disk.
-const DISK_SPAN_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -34,13 +37,16 @@ pub(crate) struct Options {
     /// Also write the Markdown tables here, and the raw figures beside it as .json
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Measure only these parts (may be repeated or separated by commas)
-    #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Part>,
+    /// Measure only these sections (may be repeated or separated by commas)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION")]
+    only: Vec<Section>,
     /// Where the servers keep their data: it decides which disk is measured [default: the target
     /// directory]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Take the release build that is there, server and examples
+    #[arg(long)]
+    no_build: bool,
     /// Rounds of each comparison [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
@@ -50,13 +56,51 @@ pub(crate) struct Options {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Writing, ours and the peer's, beside a server that only reads the body
-    Throughput,
+enum Section {
     /// Sequential writes with fdatasync
     Disk,
-    /// Memory, start-up time, recovery
+    /// PutRecords: ours, Kinesis peers, and a server that only reads bodies and syncs them
+    PutRecords,
+    /// PutRecord with many callers and with one: ours, Redis Streams, JetStream, the disk
+    PutRecord,
+    /// The store and the engine without HTTP
+    Engine,
+    /// GetRecords from memory and from segments, beside nginx
+    Read,
+    /// Bytes pushed to 20 consumers, and how soon
+    FanOut,
+    /// Throughput by shards, idle shards, recovery by data
+    Flat,
+    /// Memory over ten minutes at full speed
+    Memory,
+    /// Memory, start-up time and recovery beside a peer
     Footprint,
+}
+
+impl Section {
+    fn kinds(self) -> Vec<Kind> {
+        match self {
+            Self::PutRecords => put::kinds(),
+            Self::PutRecord => put::single_kinds(),
+            Self::Read => vec![Kind::Nginx],
+            Self::Footprint => footprint::SERVERS.to_vec(),
+            Self::Disk | Self::Engine | Self::FanOut | Self::Flat | Self::Memory => Vec::new(),
+        }
+    }
+
+    fn measure(self, bench: &Bench<'_>) -> Result<Outcome> {
+        match self {
+            Self::Disk => put::disk(bench),
+            Self::PutRecords => put::put_records(bench),
+            Self::PutRecord => put::put_record(bench),
+            Self::Engine => put::engine_alone(bench),
+            Self::Read => read::measure(bench),
+            Self::FanOut => fanout::measure(bench),
+            Self::Flat => flat::measure(bench),
+            Self::Memory => flat::long_run(bench),
+            Self::Footprint => footprint::measure(bench),
+        }
+    }
 }
 
 /// How much of everything.
@@ -66,8 +110,10 @@ struct Scale {
     span: Duration,
     starts: usize,
     recovery_bytes: u64,
+    few_idle_shards: u32,
     idle_shards: u32,
     idle_connections: usize,
+    long_run: Duration,
 }
 
 impl Scale {
@@ -78,57 +124,90 @@ impl Scale {
             span: Duration::from_secs(options.seconds.unwrap_or(if quick { 1 } else { 5 }).into()),
             starts: if quick { 3 } else { 20 },
             recovery_bytes: if quick { 64 << 20 } else { 1 << 30 },
-            idle_shards: if quick { 1_000 } else { 10_000 },
+            few_idle_shards: if quick { 1_000 } else { 10_000 },
+            idle_shards: if quick { 10_000 } else { 100_000 },
             idle_connections: if quick { 500 } else { 10_000 },
+            long_run: Duration::from_secs(if quick { 4 } else { 600 }),
         }
+    }
+}
+
+/// What a section needs to measure.
+struct Bench<'a> {
+    programs: &'a Programs,
+    data_dir: &'a Path,
+    scale: Scale,
+    /// Peers that could not be had.
+    missing: Vec<Kind>,
+}
+
+impl Bench<'_> {
+    fn takes_part(&self, kind: Kind) -> bool {
+        !self.missing.contains(&kind)
     }
 }
 
 /// Measures, prints, and writes the files that were asked for.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
-    let programs = Programs::prepare(project)?;
+    let sections = match options.only.as_slice() {
+        [] => Section::value_variants(),
+        only => only,
+    };
+    if !options.no_build {
+        Programs::build(project)?;
+    }
+    let programs = Programs::locate(project);
     let data_dir = options.data_dir.clone().unwrap_or_else(|| project.target.join("bench"));
     fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot create {}", data_dir.display()))?;
     let data_dir = data_dir.canonicalize()?;
 
-    let mut report =
-        Report::begin(machine::describe(&data_dir), programs.versions()?, options.quick);
-    // What was measured before something failed took long and is not thrown away.
-    let outcome = measure(&mut report, &programs, &data_dir, options);
-    report.load_average_after = machine::load_average();
-
-    let markdown = report.to_markdown();
-    println!("{markdown}");
-    if let Some(path) = &options.output {
-        fs::write(path, &markdown).with_context(|| format!("cannot write {}", path.display()))?;
-        let raw = path.with_extension("json");
-        fs::write(&raw, serde_json::to_vec_pretty(&report)?)
-            .with_context(|| format!("cannot write {}", raw.display()))?;
-    } else {
-        println!("{}", serde_json::to_string(&report)?);
+    let mut kinds: Vec<Kind> = sections.iter().flat_map(|section| section.kinds()).collect();
+    kinds.dedup();
+    let mut left_out = Vec::new();
+    let mut missing = Vec::new();
+    for kind in kinds.iter().copied() {
+        if !missing.contains(&kind)
+            && let Err(error) = programs.install(kind)
+        {
+            left_out.push(format!("{}: {error:#}", kind.name()));
+            missing.push(kind);
+        }
     }
-    outcome
+    kinds.retain(|kind| !missing.contains(kind));
+    let mut report =
+        Report::begin(machine::describe(&data_dir), programs.versions(&kinds)?, options.quick);
+    report.left_out = left_out;
+    let bench =
+        Bench { programs: &programs, data_dir: &data_dir, scale: Scale::of(options), missing };
+    // What was measured before something failed took long and is not thrown away.
+    let mut failed = Vec::new();
+    for section in sections {
+        match section.measure(&bench) {
+            Ok(outcome) => report.sections.push(outcome),
+            Err(error) => {
+                eprintln!("{section:?}: {error:#}");
+                failed.push(format!("{section:?}: {error:#}"));
+            }
+        }
+    }
+    report.load_average_after = machine::load_average();
+    write(&report, options)?;
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("; "));
+    Ok(())
 }
 
-fn measure(
-    report: &mut Report,
-    programs: &Programs,
-    data_dir: &Path,
-    options: &Options,
-) -> Result<()> {
-    let wants = |part| options.only.is_empty() || options.only.contains(&part);
-    let scale = Scale::of(options);
-    if wants(Part::Disk) {
-        report.disk = load::sync_bandwidth(programs, data_dir, scale.span.min(DISK_SPAN_MAX))?;
-    }
-    if wants(Part::Throughput) {
-        report.throughput = load::compare_all(programs, data_dir, &scale)?;
-    }
-    if wants(Part::Footprint) {
-        report.footprint = footprint::measure_all(programs, data_dir, &scale)?;
-    }
-    Ok(())
+fn write(report: &Report, options: &Options) -> Result<()> {
+    let markdown = report.to_markdown();
+    println!("{markdown}");
+    let Some(path) = &options.output else {
+        println!("{}", serde_json::to_string(report)?);
+        return Ok(());
+    };
+    fs::write(path, &markdown).with_context(|| format!("cannot write {}", path.display()))?;
+    let raw = path.with_extension("json");
+    fs::write(&raw, serde_json::to_vec_pretty(report)?)
+        .with_context(|| format!("cannot write {}", raw.display()))
 }
 
 /// The middle one; the mean of the two middle ones of an even number.

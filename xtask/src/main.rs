@@ -29,7 +29,7 @@ enum Task {
     Test(test::Options),
     /// Compares our operations with the newest botocore model
     Drift,
-    /// Measures the server beside a peer and beside the limits of machine and disk
+    /// Measures the server beside peers and beside the limits of machine and disk
     Bench(bench::Options),
     /// Checks crate edges, file sizes and words that must not be committed
     Tidy,

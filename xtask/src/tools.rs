@@ -176,7 +176,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-fn apt_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     let is_root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim_ascii() == b"0");
     if !is_root || !is_installed("apt-get") {
         bail!("please install these packages first: {}", packages.join(" "));

@@ -1,9 +1,10 @@
 //! What the disk can do at most for a journal: sequential writes of one size into a preallocated
 //! file, each followed by `fdatasync`, through the same calls as the journal's.
 //!
-//! `sync_bandwidth DIRECTORY [SECONDS]` prints one JSON line per block size. The file is measured
-//! twice: freshly preallocated, where a sync also records that blocks are in use now, and written
-//! over, as a recycled journal file is.
+//! `sync_bandwidth DIRECTORY [SECONDS [BLOCK_BYTES ...]]` prints one JSON line per block size and
+//! state of the file: freshly preallocated, where a sync also records that blocks are in use now,
+//! and written over, as a recycled journal file is. Block sizes that are given are measured in the
+//! second state alone.
 
 use std::error::Error;
 use std::io::IoSlice;
@@ -14,30 +15,38 @@ use anabranch_env::{Disk, DiskFile, RealDisk};
 
 const BLOCK_SIZES: [usize; 3] = [64 << 10, 1 << 20, 8 << 20];
 const FILE_BYTES: u64 = 256 << 20;
+/// For small blocks, which would not get through more in the time.
+const SMALL_FILE_BYTES: u64 = 64 << 20;
+const FILL_BYTES: usize = 1 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let directory = arguments.next().ok_or("usage: sync_bandwidth DIRECTORY [SECONDS]")?;
+    let directory = arguments.next().ok_or("usage: sync_bandwidth DIRECTORY [SECONDS [BYTES]]")?;
     let seconds: f64 = arguments.next().map_or(Ok(2.0), |text| text.parse())?;
+    let blocks = arguments.map(|text| text.parse()).collect::<Result<Vec<usize>, _>>()?;
     let path = Path::new(&directory).join("sync-bandwidth");
-    let outcome = measure_all(&path, Duration::from_secs_f64(seconds));
+    let outcome = measure_all(&path, Duration::from_secs_f64(seconds), &blocks);
     // Also after an error: it is large.
     let removed = RealDisk.remove(&path);
     outcome?;
     Ok(removed?)
 }
 
-fn measure_all(path: &Path, span: Duration) -> Result<(), Box<dyn Error>> {
-    for block_bytes in BLOCK_SIZES {
+fn measure_all(path: &Path, span: Duration, blocks: &[usize]) -> Result<(), Box<dyn Error>> {
+    let sizes = if blocks.is_empty() { &BLOCK_SIZES } else { blocks };
+    for &block_bytes in sizes {
         // Not compressible, should the disk try.
         let mut block = vec![0; block_bytes];
         anabranch_env::fill_random(&mut block);
+        let file_bytes = if block_bytes < FILL_BYTES { SMALL_FILE_BYTES } else { FILE_BYTES };
         let file = RealDisk.create(path)?;
-        file.allocate(FILE_BYTES)?;
+        file.allocate(file_bytes)?;
         file.sync_data()?;
-        measure(&*file, &block, span, "fresh")?;
-        fill(&*file, &block)?;
-        measure(&*file, &block, span, "rewritten")?;
+        if blocks.is_empty() {
+            measure(&*file, file_bytes, &block, span, "fresh")?;
+        }
+        fill(&*file, file_bytes)?;
+        measure(&*file, file_bytes, &block, span, "rewritten")?;
     }
     Ok(())
 }
@@ -45,15 +54,16 @@ fn measure_all(path: &Path, span: Duration) -> Result<(), Box<dyn Error>> {
 /// Writes blocks for `span`, or until the file is full if it is fresh.
 fn measure(
     file: &dyn DiskFile,
+    file_bytes: u64,
     block: &[u8],
     span: Duration,
     state: &str,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut offset, mut syncs) = (0, 0u64);
-    let mut slowest = Duration::ZERO;
+    let mut offset = 0;
+    let mut took = Vec::new();
     let begun = Instant::now();
     while begun.elapsed() < span {
-        if offset + block.len() as u64 > FILE_BYTES {
+        if offset + block.len() as u64 > file_bytes {
             if state == "fresh" {
                 break;
             }
@@ -62,25 +72,32 @@ fn measure(
         let written = Instant::now();
         file.write_all_at(&mut [IoSlice::new(block)], offset)?;
         file.sync_data()?;
-        slowest = slowest.max(written.elapsed());
+        took.push(written.elapsed().as_secs_f64() * 1e3);
         offset += block.len() as u64;
-        syncs += 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(0.0);
     println!(
-        "{{\"block_bytes\":{},\"file\":\"{state}\",\"seconds\":{seconds:.3},\"syncs\":{syncs},\
-         \"syncs_per_s\":{:.1},\"mib_per_s\":{:.1},\"slowest_ms\":{:.3}}}",
+        "{{\"block_bytes\":{},\"file\":\"{state}\",\"seconds\":{seconds:.3},\"syncs\":{},\
+         \"syncs_per_s\":{:.1},\"mib_per_s\":{:.1},\"p50_ms\":{:.4},\"p99_ms\":{:.4},\
+         \"slowest_ms\":{:.3}}}",
         block.len(),
-        syncs as f64 / seconds,
-        syncs as f64 * block.len() as f64 / f64::from(1 << 20) / seconds,
-        slowest.as_secs_f64() * 1e3
+        took.len(),
+        took.len() as f64 / seconds,
+        took.len() as f64 * block.len() as f64 / f64::from(1 << 20) / seconds,
+        at(0.5),
+        at(0.99),
+        took.last().copied().unwrap_or(0.0)
     );
     Ok(())
 }
 
-fn fill(file: &dyn DiskFile, block: &[u8]) -> Result<(), Box<dyn Error>> {
-    for offset in (0..FILE_BYTES).step_by(block.len()) {
-        file.write_all_at(&mut [IoSlice::new(block)], offset)?;
+fn fill(file: &dyn DiskFile, file_bytes: u64) -> Result<(), Box<dyn Error>> {
+    let mut block = vec![0; FILL_BYTES];
+    anabranch_env::fill_random(&mut block);
+    for offset in (0..file_bytes).step_by(block.len()) {
+        file.write_all_at(&mut [IoSlice::new(&block)], offset)?;
     }
     Ok(file.sync_data()?)
 }

@@ -4,61 +4,63 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
+use crate::bench::flat::{REQUEST_BYTES, fill, inspect};
 use crate::bench::machine::{Memory, open_files_max};
 use crate::bench::programs::Programs;
-use crate::bench::server::{Kind, ScratchDirectory, Server, request};
-use crate::bench::{Scale, median};
-use crate::tools::{capture, run};
+use crate::bench::report::{Outcome, Table, mib};
+use crate::bench::server::{Kind, ScratchDirectory, Server, create_stream, request};
+use crate::bench::{Bench, Scale, median};
+use crate::tools::run;
 
-const SERVERS: [Kind; 2] = [Kind::Anabranch, Kind::Ferrokinesis];
+pub(crate) const SERVERS: [Kind; 2] = [Kind::Anabranch, Kind::Ferrokinesis];
 /// Shards of one stream.
 const SHARDS_PER_STREAM: u32 = 1_000;
 /// How long memory may settle before it is read.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Bytes of frames that a PutRecords of 500 × 1 KiB puts into the journal, a little less.
-const REQUEST_BYTES: u64 = 500 * 1024;
 /// Everything stays in one journal file with these, so that all of it has to be read.
 const RECOVERY_FLAGS: [&str; 4] = ["--journal-file-bytes", "1280MiB", "--tail-cache-bytes", "4GiB"];
 
 /// Everything about one server that is not throughput.
 #[derive(Debug, Serialize)]
-pub(crate) struct Footprint {
-    pub(crate) name: &'static str,
-    pub(crate) starts_ms: Vec<f64>,
-    pub(crate) start_ms: f64,
-    pub(crate) idle: Memory,
-    pub(crate) shards: u32,
-    pub(crate) with_shards: Memory,
-    pub(crate) connections: usize,
+struct Footprint {
+    name: &'static str,
+    starts_ms: Vec<f64>,
+    start_ms: f64,
+    idle: Memory,
+    shards: u32,
+    with_shards: Memory,
+    connections: usize,
     /// Open, and nothing sent.
-    pub(crate) with_connections: Memory,
+    with_connections: Memory,
     /// After one request on each.
-    pub(crate) with_used_connections: Memory,
-    pub(crate) recovery: Option<Recovery>,
+    with_used_connections: Memory,
+    recovery: Option<Recovery>,
 }
 
 /// A restart after `kill -9` with a full journal.
 #[derive(Debug, Serialize)]
-pub(crate) struct Recovery {
-    pub(crate) journal_bytes: u64,
-    pub(crate) records: u64,
+struct Recovery {
+    journal_bytes: u64,
+    records: u64,
     /// The files were in the page cache.
-    pub(crate) warm_ms: f64,
+    warm_ms: f64,
     /// They were not.
-    pub(crate) cold_ms: f64,
-    pub(crate) resident: u64,
+    cold_ms: f64,
+    resident: u64,
 }
 
-pub(crate) fn measure_all(
-    programs: &Programs,
-    data_dir: &Path,
-    scale: &Scale,
-) -> Result<Vec<Footprint>> {
+pub(crate) fn measure(bench: &Bench<'_>) -> Result<Outcome> {
+    let all = measure_all(bench.programs, bench.data_dir, &bench.scale)?;
+    let raw = serde_json::to_value(&all)?;
+    Ok(Outcome::new("footprint", tables(&all), Vec::new(), raw))
+}
+
+fn measure_all(programs: &Programs, data_dir: &Path, scale: &Scale) -> Result<Vec<Footprint>> {
     let mut starts = [Vec::new(), Vec::new()];
     eprintln!("{} starts each", scale.starts);
     for _ in 0..scale.starts {
@@ -85,7 +87,7 @@ pub(crate) fn measure_all(
                 start_ms: median(starts_ms.iter().copied()),
                 starts_ms,
                 idle,
-                shards: scale.idle_shards,
+                shards: scale.few_idle_shards,
                 with_shards,
                 connections,
                 with_connections,
@@ -109,31 +111,13 @@ fn memory_of_shards(
     std::thread::sleep(SETTLE);
     let idle = server.memory()?;
     let mut connection = server.connect()?;
-    let shards = SHARDS_PER_STREAM.min(scale.idle_shards);
-    for number in 0..scale.idle_shards / shards {
+    let shards = SHARDS_PER_STREAM.min(scale.few_idle_shards);
+    for number in 0..scale.few_idle_shards / shards {
         create_stream(&mut connection, &format!("idle-{number}"), shards)?;
     }
     drop(connection);
     std::thread::sleep(SETTLE);
     Ok((idle, server.memory()?))
-}
-
-fn create_stream(connection: &mut TcpStream, name: &str, shards: u32) -> Result<()> {
-    let body = format!("{{\"StreamName\":\"{name}\",\"ShardCount\":{shards}}}");
-    let (status, reply) = request(connection, "CreateStream", &body)?;
-    ensure!(status == 200, "CreateStream: {status} {}", String::from_utf8_lossy(&reply));
-    let body = format!("{{\"StreamName\":\"{name}\"}}");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let (status, reply) = request(connection, "DescribeStreamSummary", &body)?;
-        let text = String::from_utf8_lossy(&reply);
-        ensure!(status == 200, "DescribeStreamSummary: {status} {text}");
-        if text.contains("\"ACTIVE\"") {
-            return Ok(());
-        }
-        ensure!(Instant::now() < deadline, "the stream does not become ACTIVE");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Memory with connections open, and with one request made on each; and how many they are.
@@ -170,11 +154,7 @@ fn recovery(programs: &Programs, data_dir: &Path, scale: &Scale) -> Result<Recov
     let mut server = start()?;
     server.wait_until_ready()?;
     let requests = scale.recovery_bytes.div_ceil(REQUEST_BYTES);
-    let mut fill = Command::new(&programs.anabranch);
-    fill.args(["bench", "--endpoint", &format!("http://127.0.0.1:{}", server.port)]);
-    fill.args(["--stream", "bench", "--shards", "4", "--warmup", "0s", "--duration", "600s"]);
-    fill.args(["--max-requests", &requests.to_string(), "--json"]);
-    capture(&mut fill)?;
+    fill(programs, server.port, requests)?;
     server.kill();
 
     let start_again = || -> Result<(f64, u64)> {
@@ -201,12 +181,53 @@ fn drop_from_page_cache(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bytes and records in the journal, as `anabranch inspect` counts them.
-fn inspect(programs: &Programs, directory: &Path) -> Result<(u64, u64)> {
-    let mut command = Command::new(&programs.anabranch);
-    let report = capture(command.args(["inspect", "--json"]).arg(directory))?;
-    let report: serde_json::Value = serde_json::from_slice(&report)?;
-    let journals = report["journal"].as_array().context("inspect names no journal")?;
-    let sum = |field: &str| journals.iter().filter_map(|journal| journal[field].as_u64()).sum();
-    Ok((sum("valid_bytes"), sum("records")))
+fn tables(all: &[Footprint]) -> Vec<Table> {
+    let names: Vec<&str> = all.iter().map(|one| one.name).collect();
+    let mut table = Table::new("", &[&[""], names.as_slice()].concat());
+    let mut row = |name: String, value: &dyn Fn(&Footprint) -> String| {
+        table.row(std::iter::once(name).chain(all.iter().map(value)));
+    };
+    let first = &all[0];
+    row(format!("exec to first answer, median of {}", first.starts_ms.len()), &|one| {
+        format!("{:.1} ms", one.start_ms)
+    });
+    row("slowest of them".to_owned(), &|one| {
+        format!("{:.1} ms", one.starts_ms.iter().copied().fold(0.0, f64::max))
+    });
+    row("idle: resident (anonymous)".to_owned(), &|one| memory(one.idle));
+    row(format!("with {} idle shards", first.shards), &|one| memory(one.with_shards));
+    row("for each shard".to_owned(), &|one| each(one.idle, one.with_shards, f64::from(one.shards)));
+    row(format!("with {} idle connections", first.connections), &|one| {
+        memory(one.with_connections)
+    });
+    row("after one request on each".to_owned(), &|one| memory(one.with_used_connections));
+    row("for each used connection".to_owned(), &|one| {
+        each(one.idle, one.with_used_connections, one.connections as f64)
+    });
+    let mut tables = vec![table];
+    for recovery in all.iter().filter_map(|one| one.recovery.as_ref()) {
+        let columns = ["recovery after kill -9", "in the page cache", "not in it", "then resident"];
+        let mut table = Table::new("", &columns);
+        table.row([
+            format!(
+                "{:.2} GiB of journal, {} records",
+                mib(recovery.journal_bytes) / 1024.0,
+                recovery.records
+            ),
+            format!("{:.0} ms", recovery.warm_ms),
+            format!("{:.0} ms", recovery.cold_ms),
+            format!("{:.0} MiB", mib(recovery.resident)),
+        ]);
+        tables.push(table);
+    }
+    tables
+}
+
+fn memory(memory: Memory) -> String {
+    format!("{:.1} MiB ({:.1})", mib(memory.resident), mib(memory.anonymous))
+}
+
+fn each(without: Memory, with: Memory, count: f64) -> String {
+    let more = with.resident.saturating_sub(without.resident);
+    format!("{:.2} KiB", more as f64 / 1024.0 / count)
 }

@@ -22,17 +22,35 @@ const ATTEMPT_PAUSE: Duration = Duration::from_micros(200);
 pub(crate) const ACCESS_KEY: &str = "AKIABENCHMARKONLY000";
 pub(crate) const SECRET_KEY: &str = "a-secret-that-only-this-benchmark-knows0";
 
-/// What is measured.
+/// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Ours: every acknowledged record is synced to the disk. No limits.
     Anabranch,
     /// Ours, and callers have to sign.
     AnabranchSigned,
-    /// The peer, all in memory, limits off.
+    /// All in memory, limits off.
     Ferrokinesis,
+    /// The same with its state directory.
+    FerrokinesisDurable,
+    /// kinesis-mock for Node.js, in memory.
+    KinesisLocal,
+    /// In memory.
+    Kinesalite,
+    /// In memory.
+    Fakecloud,
+    /// Redis Streams; every write is synced before it is acknowledged.
+    Redis,
+    /// NATS JetStream; every write is synced before it is acknowledged.
+    JetStream,
+    /// Files over HTTP.
+    Nginx,
     /// Reads the body and answers something fixed.
     ReadBody,
+    /// Reads the body, writes and syncs it, and answers something fixed.
+    ReadAndSync,
+    /// Sends bytes without end.
+    Blast,
 }
 
 impl Kind {
@@ -40,8 +58,17 @@ impl Kind {
         match self {
             Self::Anabranch => "anabranch",
             Self::AnabranchSigned => "anabranch, signed",
-            Self::Ferrokinesis => "ferrokinesis",
+            Self::Ferrokinesis => "ferrokinesis (memory)",
+            Self::FerrokinesisDurable => "ferrokinesis (state directory)",
+            Self::KinesisLocal => "kinesis-local (memory)",
+            Self::Kinesalite => "kinesalite (memory)",
+            Self::Fakecloud => "fakecloud (memory)",
+            Self::Redis => "Redis Streams (synced)",
+            Self::JetStream => "NATS JetStream (synced)",
+            Self::Nginx => "nginx",
             Self::ReadBody => "read_body",
+            Self::ReadAndSync => "read_and_sync",
+            Self::Blast => "blast",
         }
     }
 
@@ -54,32 +81,98 @@ impl Kind {
         flags: &[&str],
     ) -> Command {
         let address = format!("127.0.0.1:{port}");
+        let port = port.to_string();
+        let mut command = match self {
+            Self::KinesisLocal | Self::Kinesalite => programs.node(self),
+            _ => Command::new(programs.peer(self)),
+        };
         match self {
             Self::Anabranch | Self::AnabranchSigned => {
-                let mut command = Command::new(&programs.anabranch);
                 command.args(["serve", "--listen", &address, "--data-dir"]).arg(directory);
                 command.args(["--durability", "sync", "--limits", "off"]);
-                command.args(["--shard-limit", "100000"]).args(flags);
+                command.args(["--shard-limit", "200000"]).args(flags);
                 if self == Self::AnabranchSigned {
                     command.arg("--credentials").arg(credentials_file(directory));
                 }
-                command
             }
-            Self::Ferrokinesis => {
-                let mut command = Command::new(&programs.ferrokinesis);
-                command.args(["--port", &port.to_string(), "--enforce-limits", "false"]);
+            Self::Ferrokinesis | Self::FerrokinesisDurable => {
+                command.args(["--port", &port, "--enforce-limits", "false"]);
                 command.args(["--shard-limit", "100000", "--create-stream-ms", "20"]);
                 command.args(["--access-log", "false", "--log-level", "warn"]);
                 command.args(["--max-request-body-mb", "16"]);
-                command
+                if self == Self::FerrokinesisDurable {
+                    command.arg("--state-dir").arg(directory);
+                }
+            }
+            Self::KinesisLocal => {
+                // It wants a second port, for TLS, which nobody uses here.
+                let tls_port = free_port().unwrap_or_default().to_string();
+                command.env("KINESIS_MOCK_PLAIN_PORT", port);
+                command.env("KINESIS_MOCK_TLS_PORT", tls_port);
+                command.env("SHARD_LIMIT", "100000").env("LOG_LEVEL", "ERROR");
+                command.env("CREATE_STREAM_DURATION", "20ms");
+            }
+            Self::Kinesalite => {
+                command.args(["--port", &port, "--createStreamMs", "20"]);
+                command.args(["--shardLimit", "100000"]);
+            }
+            Self::Fakecloud => {
+                command.args(["--addr", &address]);
+            }
+            Self::Redis => {
+                command.args(["--port", &port, "--bind", "127.0.0.1", "--dir"]).arg(directory);
+                command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
+                command.args(["--auto-aof-rewrite-percentage", "0"]);
+            }
+            Self::JetStream | Self::Nginx => {
+                let flag = if self == Self::Nginx { "-c" } else { "--config" };
+                command.arg(flag).arg(configuration_file(directory));
             }
             Self::ReadBody => {
-                let mut command = Command::new(&programs.read_body);
                 command.arg(&address);
-                command
+            }
+            Self::ReadAndSync => {
+                command.arg(&address).arg(directory);
+            }
+            Self::Blast => {
+                command.args(["blast", "--listen", &address]);
             }
         }
+        command
     }
+
+    /// What a server reads from a file.
+    pub(crate) fn configuration(self, directory: &Path, port: u16) -> Option<String> {
+        let directory = directory.display();
+        match self {
+            Self::JetStream => Some(format!(
+                "listen: 127.0.0.1:{port}\n\
+                 jetstream {{ store_dir: \"{directory}/js\", sync_interval: always, \
+                 max_file_store: 64GB }}\n"
+            )),
+            // One process: the client has the other core, and one process can be killed.
+            Self::Nginx => Some(format!(
+                "daemon off;\nmaster_process off;\npid {directory}/pid;\n\
+                 error_log {directory}/error.log;\n\
+                 events {{ worker_connections 1024; }}\n\
+                 http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  \
+                 keepalive_requests 100000000;\n  client_body_temp_path {directory}/body;\n  \
+                 proxy_temp_path {directory}/proxy;\n  fastcgi_temp_path {directory}/fastcgi;\n  \
+                 uwsgi_temp_path {directory}/uwsgi;\n  scgi_temp_path {directory}/scgi;\n  \
+                 server {{ listen 127.0.0.1:{port}; root {directory}/files; }}\n}}\n"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether it answers Kinesis requests.
+    fn is_kinesis(self) -> bool {
+        !matches!(self, Self::Redis | Self::JetStream | Self::Nginx | Self::Blast)
+    }
+}
+
+fn configuration_file(directory: &Path) -> PathBuf {
+    directory.join("server.conf")
 }
 
 fn credentials_file(directory: &Path) -> PathBuf {
@@ -88,6 +181,7 @@ fn credentials_file(directory: &Path) -> PathBuf {
 
 /// A running server. It ends, hard, when this is dropped.
 pub(crate) struct Server {
+    kind: Kind,
     child: Child,
     pub(crate) port: u16,
     begun: Instant,
@@ -105,13 +199,16 @@ impl Server {
         if kind == Kind::AnabranchSigned {
             add_credentials(programs, &credentials_file(directory))?;
         }
+        if let Some(text) = kind.configuration(directory, port) {
+            fs::write(configuration_file(directory), text)?;
+        }
         let mut command = kind.command(programs, directory, port, flags);
         // Their logs would be in the way, and a pipe that nobody reads would stop them.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let line = command_line(&command);
         let begun = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {line}"))?;
-        Ok(Self { child, port, begun })
+        Ok(Self { kind, child, port, begun })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -126,12 +223,16 @@ impl Server {
     /// answered); tells how long that took since the process was started.
     pub(crate) fn wait_until_ready(&mut self) -> Result<Duration> {
         loop {
-            if let Ok(mut connection) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
-                && let Ok((status, _)) = request(&mut connection, "ListStreams", "{}")
-            {
-                let took = self.begun.elapsed();
-                ensure!(status == 200 || status == 400, "ListStreams was answered with {status}");
-                return Ok(took);
+            if let Ok(mut connection) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
+                if !self.kind.is_kinesis() {
+                    return Ok(self.begun.elapsed());
+                }
+                if let Ok((status, _)) = request(&mut connection, "ListStreams", "{}") {
+                    let took = self.begun.elapsed();
+                    let is_ready = status == 200 || status == 400;
+                    ensure!(is_ready, "ListStreams was answered with {status}");
+                    return Ok(took);
+                }
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended by itself: {status}");
@@ -198,36 +299,72 @@ fn add_credentials(programs: &Programs, file: &Path) -> Result<()> {
     capture(&mut command).map(drop)
 }
 
-/// Sends a request and reads the reply: its status and body. The signature is made up, for
-/// servers that do not look at it.
+/// A request as it goes over the wire. The signature is made up, for servers that do not look.
+pub(crate) fn wire_request(operation: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {content_type}\r\n\
+         x-amz-target: Kinesis_20131202.{operation}\r\nx-amz-date: 20260101T000000Z\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/kinesis/\
+         aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={:064}\
+         \r\ncontent-length: {}\r\n\r\n",
+        0,
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+pub(crate) const JSON: &str = "application/x-amz-json-1.1";
+
+/// Sends a request and reads the reply: its status and body.
 pub(crate) fn request(
     connection: &mut TcpStream,
     operation: &str,
     body: &str,
 ) -> Result<(u16, Vec<u8>)> {
-    let text = format!(
-        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-amz-json-1.1\r\n\
-         x-amz-target: Kinesis_20131202.{operation}\r\nx-amz-date: 20260101T000000Z\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/kinesis/\
-         aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={:064}\
-         \r\ncontent-length: {}\r\n\r\n{body}",
-        0,
-        body.len()
-    );
+    exchange(connection, &wire_request(operation, JSON, body.as_bytes()))
+}
+
+/// As [`request`], and anything but success is an error.
+pub(crate) fn call(connection: &mut TcpStream, operation: &str, body: &str) -> Result<String> {
+    let (status, reply) = request(connection, operation, body)?;
+    let text = String::from_utf8_lossy(&reply).into_owned();
+    ensure!(status == 200, "{operation}: {status} {text}");
+    Ok(text)
+}
+
+/// Sends bytes and reads the reply to them: its status and body.
+pub(crate) fn exchange(connection: &mut TcpStream, bytes: &[u8]) -> Result<(u16, Vec<u8>)> {
     connection.set_read_timeout(Some(Duration::from_secs(30)))?;
-    connection.write_all(text.as_bytes())?;
+    connection.write_all(bytes)?;
     let mut reply = Vec::new();
-    let mut buffer = [0; 16 << 10];
+    let mut buffer = vec![0; 256 << 10];
+    let mut head = None;
     loop {
         let read = connection.read(&mut buffer)?;
         ensure!(read > 0, "the connection ended within a reply");
         reply.extend_from_slice(&buffer[..read]);
-        if let Some((status, length, start)) = head_of(&reply)?
+        if head.is_none() {
+            head = head_of(&reply)?;
+        }
+        if let Some((status, length, start)) = head
             && reply.len() >= start + length
         {
             return Ok((status, reply.split_off(start)));
         }
     }
+}
+
+/// Makes a stream and waits until it is there.
+pub(crate) fn create_stream(connection: &mut TcpStream, name: &str, shards: u32) -> Result<()> {
+    let body = format!("{{\"StreamName\":\"{name}\",\"ShardCount\":{shards}}}");
+    call(connection, "CreateStream", &body)?;
+    let body = format!("{{\"StreamName\":\"{name}\"}}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !call(connection, "DescribeStreamSummary", &body)?.contains("\"ACTIVE\"") {
+        ensure!(Instant::now() < deadline, "the stream does not become ACTIVE");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 /// Status, length of the body and where it starts; `None` while the head is not whole.

@@ -147,10 +147,6 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         }
     }
 
-    fn remaining_bytes(&self) -> usize {
-        self.input.len() - self.position
-    }
-
     fn finish(mut self) -> Result<(), DecodeError> {
         match self.token() {
             Err(_) => Ok(()),

@@ -98,9 +98,9 @@ impl PutRecordsOutput {
         let (code, message) = match outcome {
             EntryOutcome::Put(PutOutcome::Stored { shard, sequence_number }) => {
                 writer.key("SequenceNumber");
-                writer.raw_ascii_string(&sequence_number.digits());
+                writer.raw_ascii_string(sequence_number);
                 writer.key("ShardId");
-                writer.raw_ascii_string(&shard.name());
+                writer.raw_ascii_string(shard.to_string().as_bytes());
                 return;
             }
             EntryOutcome::Put(PutOutcome::Throttled { shard }) => (
