@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::scope::Scope;
 use crate::stream::{RecordDistribution, ShardSlot, Stream};
-use anabranch_model::sequence_number::{DIGITS, SequenceNumber};
+use anabranch_model::sequence_number::{Decimal, SequenceNumber};
 use anabranch_model::{HashKey, ShardId, hash_key, limits};
 use anabranch_storage::record::{SEAL_BYTES, record_bytes};
 use anabranch_storage::{AppendError, Run, RunBuilder};
@@ -79,8 +79,8 @@ pub enum PutOutcome {
     Stored {
         /// Where.
         shard: ShardId,
-        /// Its sequence number's digits.
-        sequence_number: [u8; DIGITS],
+        /// Its sequence number.
+        sequence_number: Decimal,
     },
     /// The shard's rate is used up.
     Throttled {
@@ -289,7 +289,7 @@ impl Engine {
             let shard = &slot.shard;
             let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {
-                let sequence_number = number.digits();
+                let sequence_number = number;
                 outcomes[place as usize] = PutOutcome::Stored { shard: shard.id, sequence_number };
                 number = number.next_index();
             }

@@ -256,7 +256,7 @@ async fn numbers_of_children_are_higher_and_may_be_used_for_ordering() {
     for generation in 1..20u32 {
         let outcome = world.put(u128::MAX, b"x").await;
         let PutOutcome::Stored { shard, sequence_number } = outcome else { panic!("throttled") };
-        let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
+        let number = sequence_number.to_string();
         assert!(number > last, "generation {generation}");
         let ordered = entry(u128::MAX, b"x");
         let prepared =

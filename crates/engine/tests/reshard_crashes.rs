@@ -328,7 +328,7 @@ async fn put(
     let mut producer = producer.lock().expect("no panic");
     for ((key, counter, _), outcome) in records.into_iter().zip(outcomes) {
         let PutOutcome::Stored { sequence_number, .. } = outcome else { panic!("throttled") };
-        let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
+        let number = sequence_number.to_string();
         producer.acknowledged.entry(key).or_default().push((counter, number));
     }
     Ok(())

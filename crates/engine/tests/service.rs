@@ -132,9 +132,7 @@ fn contents(reply: &GetReply) -> Vec<Vec<u8>> {
 
 fn sequence_number(outcome: &PutOutcome) -> String {
     match outcome {
-        PutOutcome::Stored { sequence_number, .. } => {
-            String::from_utf8(sequence_number.to_vec()).expect("digits")
-        }
+        PutOutcome::Stored { sequence_number, .. } => sequence_number.to_string(),
         PutOutcome::Throttled { .. } => panic!("throttled"),
     }
 }

@@ -153,25 +153,39 @@ fn add(left: u64, right: u64, carry: u64) -> (u64, u64) {
     if sum >= u128::from(TEN_19) { ((sum - u128::from(TEN_19)) as u64, 1) } else { (sum as u64, 0) }
 }
 
-fn write_limb(digits: &mut [u8], mut limb: u64) {
-    for pair in digits.rchunks_mut(2) {
-        let two = (limb % 100) as u8;
-        limb /= 100;
-        if let [tens, ones] = pair {
-            *tens = b'0' + two / 10;
-            *ones = b'0' + two % 10;
-        } else {
-            pair[0] = b'0' + two % 10;
+/// The digits of 0 to 99, two for each.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
+
+fn write_limb(digits: &mut [u8], limb: u64) {
+    // Eight digits at a time: divisions of 32 bits are cheaper, and do not wait for each other.
+    const CHUNK: u64 = 100_000_000;
+    let mut rest = limb;
+    for chunk in digits.rchunks_mut(8) {
+        let mut part = (rest % CHUNK) as u32;
+        rest /= CHUNK;
+        for pair in chunk.rchunks_mut(2) {
+            let two = PAIRS[(part % 100) as usize];
+            part /= 100;
+            match pair {
+                [tens, ones] => [*tens, *ones] = two,
+                [ones] => *ones = two[1],
+                _ => unreachable!("chunks of one or two"),
+            }
         }
     }
 }
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for digit in self.digits() {
-            fmt::Write::write_char(f, char::from(digit))?;
-        }
-        Ok(())
+        f.write_str(std::str::from_utf8(&self.digits()).expect("ASCII"))
     }
 }
 

@@ -20,11 +20,29 @@ impl ShardId {
         let number: u32 = plain.then(|| digits.parse().ok()).flatten()?;
         i32::try_from(number).ok().map(|_| Self(number))
     }
+
+    /// The name in ASCII: `shardId-` and twelve digits. Every stored record is answered with one.
+    #[must_use]
+    pub fn name(self) -> [u8; SHARD_NAME_BYTES] {
+        let mut name = *b"shardId-000000000000";
+        let mut rest = self.0;
+        for digit in name.iter_mut().rev() {
+            if rest == 0 {
+                break;
+            }
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        name
+    }
 }
+
+/// Length of a shard's name.
+pub const SHARD_NAME_BYTES: usize = 20;
 
 impl fmt::Display for ShardId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "shardId-{:012}", self.0)
+        f.write_str(std::str::from_utf8(&self.name()).expect("ASCII"))
     }
 }
 

@@ -104,6 +104,9 @@ pub trait Reader<'a>: Sized {
     /// Reads over the next value, checking it as strictly as if it had been wanted.
     fn skip_value(&mut self) -> Result<(), DecodeError>;
 
+    /// Bytes that are not read yet.
+    fn remaining_bytes(&self) -> usize;
+
     /// Checks that nothing follows the value.
     fn finish(self) -> Result<(), DecodeError>;
 }

@@ -144,6 +144,10 @@ impl<'a> Reader<'a> for CborReader<'a> {
         }
     }
 
+    fn remaining_bytes(&self) -> usize {
+        self.input.len() - self.position
+    }
+
     fn finish(self) -> Result<(), DecodeError> {
         if self.position == self.input.len() { Ok(()) } else { Err(DecodeError::Malformed) }
     }

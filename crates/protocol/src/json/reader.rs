@@ -147,6 +147,10 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         }
     }
 
+    fn remaining_bytes(&self) -> usize {
+        self.input.len() - self.position
+    }
+
     fn finish(mut self) -> Result<(), DecodeError> {
         match self.token() {
             Err(_) => Ok(()),

@@ -387,6 +387,9 @@ impl<T: Shape> Shape for Vec<T> {
     const KIND: Kind = Kind::List(&T::KIND);
 }
 
+/// Items that a list gets room for when its first one tells how long they are.
+const LIKELY_ITEMS_MAX: usize = 512;
+
 impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     fn decode<R: Reader<'a>>(
         reader: &mut R,
@@ -406,6 +409,7 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
         let mut is_rejected = false;
         let mut number = 0;
         reader.begin_list()?;
+        let list_bytes = reader.remaining_bytes();
         while reader.next_item()? {
             number += 1;
             let item_path = path.item(number);
@@ -421,6 +425,11 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
                     if let Some(texts) = &mut unlisted {
                         texts.extend(item.printed());
                     } else if items.len() < kept_max {
+                        if items.is_empty() {
+                            let item_bytes = list_bytes - reader.remaining_bytes();
+                            let likely = list_bytes / item_bytes.max(1);
+                            items.reserve(likely.min(kept_max).min(LIKELY_ITEMS_MAX));
+                        }
                         items.push(item);
                     }
                 }

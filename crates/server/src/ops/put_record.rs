@@ -85,7 +85,7 @@ impl Operation for PutRecord {
         match outcomes[0] {
             PutOutcome::Stored { shard, sequence_number } => Ok(PutRecordOutput {
                 shard_id: shard.to_string(),
-                sequence_number: sequence_number.iter().map(|digit| char::from(*digit)).collect(),
+                sequence_number: sequence_number.to_string(),
                 encryption_type: is_encrypted.then_some(EncryptionType::Kms),
             }),
             // The engine reports a throttled single put as an error.

@@ -98,9 +98,9 @@ impl PutRecordsOutput {
         let (code, message) = match outcome {
             EntryOutcome::Put(PutOutcome::Stored { shard, sequence_number }) => {
                 writer.key("SequenceNumber");
-                writer.raw_ascii_string(sequence_number);
+                writer.raw_ascii_string(&sequence_number.digits());
                 writer.key("ShardId");
-                writer.raw_ascii_string(shard.to_string().as_bytes());
+                writer.raw_ascii_string(&shard.name());
                 return;
             }
             EntryOutcome::Put(PutOutcome::Throttled { shard }) => (
