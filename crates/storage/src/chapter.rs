@@ -27,6 +27,8 @@ pub(crate) struct ChapterState {
     pub(crate) memtable: Option<Memtable>,
     /// Its records in segments. `None` until they are written.
     pub(crate) segments: Option<Vec<SegmentName>>,
+    /// Whether writing them was begun before.
+    pub(crate) was_tried: bool,
     /// Whether its journal file is still there.
     pub(crate) has_journal: bool,
     /// Number of the last command in its journal file; 0 for none.

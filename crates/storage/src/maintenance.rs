@@ -108,6 +108,9 @@ fn make_spare(shared: &Shared) {
 /// those that are left are consecutive.
 fn retire(shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()> {
     if chapter.state.read().segments.is_none() {
+        if std::mem::replace(&mut chapter.state.write().was_tried, true) {
+            remove_segments(shared, chapter.number)?;
+        }
         let names = write_segments(&*shared.disk, &shared.layout, host, chapter)?;
         list_segments(shared, &names)?;
         chapter.state.write().segments = Some(names);
@@ -115,6 +118,18 @@ fn retire(shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()>
     cover_commands(shared, host, chapter.state.read().last_command)?;
     release_journal(shared, chapter.number)?;
     chapter.state.write().has_journal = false;
+    Ok(())
+}
+
+/// Removes what an attempt that failed has left: a stream's retention may be another by now, and
+/// its records would be in segments of two classes.
+fn remove_segments(shared: &Shared, chapter: u64) -> io::Result<()> {
+    let directory = shared.layout.segment_dir();
+    for name in shared.disk.list(&directory)? {
+        if SegmentName::parse(&name).is_some_and(|segment| segment.chapter == chapter) {
+            shared.disk.remove(&directory.join(name))?;
+        }
+    }
     Ok(())
 }
 

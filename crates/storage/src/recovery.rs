@@ -348,6 +348,7 @@ fn take_scan(
         last_ms: scan.last_ms,
         memtable: Some(scan.memtable),
         segments: None,
+        was_tried: false,
         has_journal: true,
         last_command,
     };
@@ -437,6 +438,7 @@ fn segment_chapter(segments: Vec<SegmentName>) -> Arc<Chapter> {
         last_ms,
         memtable: None,
         segments: Some(segments),
+        was_tried: true,
         has_journal: false,
         last_command: 0,
     };

@@ -3,11 +3,9 @@
 //! in the recovery from that; a write, a sync or an allocation fails; a write takes several calls; the
 //! volume is full from there on; a read fails.
 
-use super::world::{End, Plan, START_MS, World};
+use super::world::{DAY_MS, End, Plan, START_MS, World};
 use crate::StoreHealth;
 use anabranch_env::{Fault, PowerCut};
-
-const DAY_MS: u64 = 86_400_000;
 
 /// What the scenario does, one after the other. None of it looks at what came of the one before.
 const STEPS: &[fn(&mut World)] = &[
@@ -49,7 +47,6 @@ const STEPS: &[fn(&mut World)] = &[
     World::maintain,
     // Old records expire, and a shard is dropped.
     |world| {
-        world.set_retention(0, DAY_MS);
         world.clock.set_ms(START_MS + 2 * DAY_MS);
         world.maintain();
     },
@@ -283,6 +280,23 @@ fn a_volume_that_is_full_from_any_operation_on_takes_writes_when_there_is_room_a
         world.put(&[(shard, 1, 1_000)]);
         assert_eq!(world.health(), Some(StoreHealth::Writable), "without a restart");
     });
+}
+
+/// Found by the engine's model test.
+#[test]
+fn segments_of_an_attempt_that_failed_are_not_read_beside_those_of_the_next() {
+    for after in 0..20 {
+        let mut world = World::new(format!("fault after {after}"), Plan::default());
+        world.open_well();
+        fill(&mut world);
+        world.plan_fault(after, Fault::Broken);
+        world.maintain();
+        world.set_retention(0, 7 * DAY_MS);
+        world.maintain();
+        world.forget_plan();
+        world.end(End::ShutDown);
+        world.open_well();
+    }
 }
 
 #[test]

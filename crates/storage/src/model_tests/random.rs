@@ -5,12 +5,12 @@ use super::driver::BATCH_MAX;
 use super::world::{End, Plan, Put, START_MS, World};
 use crate::StoreHealth;
 use anabranch_env::{Clock, Fault, PowerCut};
+use anabranch_model::retention::HOUR_MS;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-const CASES: u64 = 3_000;
+const CASES: u64 = 2_000;
 const OPEN_SHARDS_MAX: usize = 8;
-const HOUR_MS: u64 = 3_600_000;
 
 struct Case {
     rng: StdRng,
@@ -115,7 +115,7 @@ impl Case {
                 let retention_ms = match self.rng.random_range(0..4) {
                     0 => self.rng.random_range(0..HOUR_MS),
                     1 => u64::MAX,
-                    _ => self.rng.random_range(0..48) * HOUR_MS,
+                    _ => self.rng.random_range(0..300) * HOUR_MS,
                 };
                 self.world.set_retention(self.rng.random_range(0..2), retention_ms);
             }

@@ -16,7 +16,7 @@ use crate::{
 };
 use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
 use anabranch_model::ShardKey;
-use anabranch_model::retention::RetentionClass;
+use anabranch_model::retention::{HOUR_MS, RetentionClass};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -27,7 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(super) const START_MS: u64 = 1_000_000_000;
+pub(super) const START_MS: u64 = 10_000_000_000;
+pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug)]
@@ -99,23 +100,25 @@ struct HostState {
     told_ms: [u64; 2],
 }
 
-fn class_of(shard: u64) -> usize {
+/// Shards of even numbers are of one stream, those of odd numbers of another.
+fn group_of(shard: u64) -> usize {
     (shard % 2) as usize
 }
 
 impl Host for TestHost {
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        let is_dropped = self.state.lock().dropped.contains(&shard.0);
-        let class = [RetentionClass::Day, RetentionClass::Week][class_of(shard.0)];
-        (!is_dropped).then_some(class)
+        let state = self.state.lock();
+        let hours = state.retention_ms[group_of(shard.0)].div_ceil(HOUR_MS);
+        let class = RetentionClass::of_hours(u32::try_from(hours).unwrap_or(u32::MAX));
+        (!state.dropped.contains(&shard.0)).then_some(class)
     }
 
     fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
         let mut state = self.state.lock();
-        let class = class_of(shard.0);
-        let horizon_ms = self.clock.now_ms().saturating_sub(state.retention_ms[class]);
-        state.told_ms[class] = state.told_ms[class].max(horizon_ms);
-        (!state.dropped.contains(&shard.0)).then_some(state.told_ms[class])
+        let group = group_of(shard.0);
+        let horizon_ms = self.clock.now_ms().saturating_sub(state.retention_ms[group]);
+        state.told_ms[group] = state.told_ms[group].max(horizon_ms);
+        (!state.dropped.contains(&shard.0)).then_some(state.told_ms[group])
     }
 
     fn dropped_shards(&self) -> u64 {
@@ -164,7 +167,8 @@ impl World {
     /// A world before its first start.
     pub(super) fn new(name: String, plan: Plan) -> Self {
         let clock = Arc::new(ManualClock::at_ms(START_MS));
-        let state = HostState { retention_ms: [u64::MAX; 2], ..HostState::default() };
+        let retention_ms = [DAY_MS, 7 * DAY_MS];
+        let state = HostState { retention_ms, ..HostState::default() };
         let host = TestHost { clock: clock.clone(), state: Mutex::new(state) };
         let model = Model { shards: vec![ShardModel::default(); 3], ..Model::default() };
         let mut world = Self {
@@ -530,8 +534,8 @@ impl World {
         }
     }
 
-    pub(super) fn set_retention(&mut self, class: usize, retention_ms: u64) {
-        self.host.state.lock().retention_ms[class] = retention_ms;
+    pub(super) fn set_retention(&mut self, group: usize, retention_ms: u64) {
+        self.host.state.lock().retention_ms[group] = retention_ms;
     }
 
     /// Compares everything that can be read with the model.
@@ -539,7 +543,7 @@ impl World {
         for shard in 0..self.model.shards.len() as u64 {
             let found = self.read_all(shard, 0);
             self.compare(shard, &found, 0);
-            let told_ms = self.host.state.lock().told_ms[class_of(shard)];
+            let told_ms = self.host.state.lock().told_ms[group_of(shard)];
             if told_ms > 0 && !self.model.shards[shard as usize].is_dropped {
                 let found = self.read_all(shard, told_ms);
                 self.compare(shard, &found, told_ms);
@@ -550,7 +554,7 @@ impl World {
     fn compare(&self, shard: u64, found: &BTreeMap<u64, Record>, from_ms: u64) {
         let name = &self.name;
         let model = &self.model.shards[shard as usize];
-        let told_ms = self.host.state.lock().told_ms[class_of(shard)];
+        let told_ms = self.host.state.lock().told_ms[group_of(shard)];
         for (index, record) in found {
             let known = model.records.get(index);
             assert_eq!(known, Some(record), "{name}: shard {shard} index {index} is not known");

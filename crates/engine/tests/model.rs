@@ -1,0 +1,479 @@
+//! The engine against a plain model of it: random puts, splits, merges, retention, streams that come
+//! and go, clock jumps, faults of the disk, crashes and restarts.
+//!
+//! What is done depends on the seed alone; where a fault meets it, on the threads' timing as well.
+//! A failure names its seed; `ANABRANCH_SEED=n` runs that one alone.
+
+mod ring;
+
+use anabranch_engine::{
+    Engine, EngineError, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
+    RecordDistribution, Records, Scope, ShardRates, StartError, StartingPosition, StoreHealth,
+    StoreOptions, StreamMode,
+};
+use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
+use anabranch_model::ShardId;
+use anabranch_model::retention::HOUR_MS;
+use anabranch_model::shard_filter::ShardFilter;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use ring::{assert_covers_ring, list};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const CASES: u64 = 1_000;
+const START_MS: u64 = 1_700_000_000_000;
+const OPEN_SHARDS_MAX: usize = 8;
+const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Record {
+    key: String,
+    data: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct StreamModel {
+    /// By shard and sequence number, with arrival times.
+    records: BTreeMap<(ShardId, String), (u64, Record)>,
+    /// Puts that failed: they are there as a whole, or not at all.
+    uncertain: Vec<Vec<Record>>,
+    /// Records that arrived before may be gone.
+    floor_ms: u64,
+}
+
+struct Case {
+    seed: u64,
+    rng: StdRng,
+    disk: FakeDisk,
+    clock: Arc<ManualClock>,
+    scope: Scope,
+    streams: BTreeMap<String, StreamModel>,
+    /// Streams whose creation or deletion failed.
+    doubtful: Vec<String>,
+    engine: Option<Arc<Engine>>,
+    next_datum: u64,
+    /// Whether this process may meet a fault or a full volume.
+    is_faulty: bool,
+    /// Whether what was found is compared for the first time.
+    is_starting: bool,
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            disk: FakeDisk::default(),
+            clock: Arc::new(ManualClock::at_ms(START_MS)),
+            scope: Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") },
+            streams: BTreeMap::new(),
+            doubtful: Vec::new(),
+            engine: None,
+            next_datum: 0,
+            is_faulty: false,
+            is_starting: false,
+        }
+    }
+
+    async fn run(mut self) {
+        for _ in 0..self.rng.random_range(1..4) {
+            self.live().await;
+            self.end();
+        }
+        self.disk.set_space(None);
+        self.is_faulty = false;
+        self.open_well().await;
+        self.check().await;
+    }
+
+    fn engine(&self) -> Arc<Engine> {
+        self.engine.clone().expect("started")
+    }
+
+    async fn live(&mut self) {
+        let faults = [Fault::Dead, Fault::Broken, Fault::BrokenQuietly, Fault::NoSpace];
+        match self.rng.random_range(0..10) {
+            0..=5 => {
+                let fault = faults[self.rng.random_range(0..faults.len())];
+                self.disk.fail_at(self.rng.random_range(0..90), fault);
+                self.is_faulty = true;
+            }
+            6 => {
+                self.disk.set_space(Some(self.rng.random_range(0..60_000)));
+                self.is_faulty = true;
+            }
+            _ => {}
+        }
+        if self.open().await.is_err() {
+            assert!(self.is_faulty, "seed {}: it does not start", self.seed);
+            self.disk.set_space(None);
+            self.end();
+            self.open_well().await;
+        }
+        for _ in 0..self.rng.random_range(5..35) {
+            self.act().await;
+        }
+    }
+
+    /// Ends the process in one way or another.
+    fn end(&mut self) {
+        // A process that is killed does not get this far; what it does here it has begun before.
+        if let Some(engine) = self.engine.take() {
+            engine.store().shut_down();
+        }
+        let cut = PowerCut::ALL[self.rng.random_range(0..PowerCut::ALL.len())];
+        self.disk = match self.rng.random_range(0..4) {
+            0 => self.disk.restart(),
+            _ => self.disk.power_cut(cut, self.rng.random()),
+        };
+        self.is_faulty = self.disk.free_space().is_some();
+    }
+
+    async fn open(&mut self) -> Result<(), StartError> {
+        let options = StoreOptions {
+            journal_file_bytes: 8 << 10,
+            tail_cache_bytes: 24 << 10,
+            ..StoreOptions::new(PathBuf::from("/srv/data"))
+        };
+        let settings = EngineSettings {
+            rates: ShardRates::OFF,
+            transition_ms: 0,
+            limit_streams: false,
+            ..EngineSettings::default()
+        };
+        let (disk, keys) = (Arc::new(self.disk.clone()), Arc::new(NoKeys));
+        let engine = Engine::start(options, settings, disk, self.clock.clone(), keys).await?;
+        self.engine = Some(engine.clone());
+        for name in std::mem::take(&mut self.doubtful) {
+            if engine.stream(&self.scope, &name).is_err() {
+                self.streams.remove(&name);
+            } else {
+                self.streams.entry(name).or_default();
+            }
+        }
+        self.is_starting = true;
+        self.check().await;
+        self.is_starting = false;
+        for stream in self.streams.values_mut() {
+            stream.uncertain.clear();
+        }
+        Ok(())
+    }
+
+    async fn open_well(&mut self) {
+        if let Err(error) = self.open().await {
+            panic!("seed {}: {error}", self.seed);
+        }
+    }
+
+    async fn act(&mut self) {
+        self.raise_floors();
+        let names: Vec<String> = self.streams.keys().cloned().collect();
+        let action = self.rng.random_range(0..24);
+        let Some(name) = names.get(self.rng.random_range(0..names.len().max(1))).cloned() else {
+            return self.create().await;
+        };
+        match action {
+            0 => self.create().await,
+            1 if self.rng.random_bool(0.3) => self.delete(name).await,
+            2..=4 => self.reshard(&name).await,
+            5 => self.set_retention(&name).await,
+            6 | 7 => self.move_clock(),
+            8 | 9 => self.check().await,
+            10 => self.engine().store().nudge_maintenance(),
+            _ => self.put(&name).await,
+        }
+        self.raise_floors();
+    }
+
+    /// What is before the horizon now may be gone for good.
+    fn raise_floors(&mut self) {
+        let engine = self.engine();
+        let now_ms = engine.now_ms().max(self.clock.now_ms());
+        for (name, model) in &mut self.streams {
+            let Ok(stream) = engine.stream(&self.scope, name) else { continue };
+            model.floor_ms = model.floor_ms.max(stream.retention.trim_horizon_ms(now_ms));
+        }
+    }
+
+    /// An error of an operation: only what was planned may be its cause.
+    fn expect_fault(&self, error: &EngineError) {
+        assert!(self.is_faulty, "seed {}: {error}", self.seed);
+        assert!(matches!(error, EngineError::Append(_)), "seed {}: {error}", self.seed);
+    }
+
+    async fn create(&mut self) {
+        let name = ["one", "two"][self.rng.random_range(0..2)].to_owned();
+        if self.streams.contains_key(&name) || self.doubtful.contains(&name) {
+            return;
+        }
+        let new = NewStream {
+            name: name.clone(),
+            shard_count: Some(self.rng.random_range(1..4)),
+            mode: Some(StreamMode::Provisioned),
+            tags: BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        };
+        match self.engine().create_stream(&self.scope, new).await {
+            Ok(()) => drop(self.streams.insert(name, StreamModel::default())),
+            // Its deletion goes on.
+            Err(EngineError::StreamExists(_)) => {}
+            Err(error) => {
+                self.expect_fault(&error);
+                self.doubtful.push(name);
+            }
+        }
+    }
+
+    async fn delete(&mut self, name: String) {
+        match self.engine().delete_stream(&self.scope, &name, true).await {
+            Ok(()) => drop(self.streams.remove(&name)),
+            Err(error) => {
+                self.expect_fault(&error);
+                self.doubtful.push(name);
+            }
+        }
+    }
+
+    async fn reshard(&mut self, name: &str) {
+        let (engine, scope) = (self.engine(), self.scope.clone());
+        let mut open = list(&engine, &scope, name, ShardFilter::AtLatest);
+        open.sort_by_key(|shard| shard.range.start);
+        let place = self.rng.random_range(0..open.len());
+        let range = open[place].range;
+        let outcome = match self.rng.random_range(0..3) {
+            0 if place > 0 => {
+                let [lower, upper] = [place - 1, place].map(|at| open[at].id.to_string());
+                engine.merge_shards(&scope, name, &lower, &upper).await
+            }
+            1 if open.len() < OPEN_SHARDS_MAX => {
+                let target = self.rng.random_range(open.len().div_ceil(2)..=open.len() * 2) as u32;
+                engine.update_shard_count(&scope, name, target).await.map(drop)
+            }
+            _ if open.len() < OPEN_SHARDS_MAX && range.end_inclusive - range.start > 10 => {
+                let at = self.rng.random_range(range.start + 2..=range.end_inclusive - 1);
+                let shard = open[place].id.to_string();
+                engine.split_shard(&scope, name, &shard, &at.to_string()).await
+            }
+            _ => return,
+        };
+        match outcome {
+            // A change of the shard count goes on meanwhile.
+            Ok(()) | Err(EngineError::StreamNotActive { .. }) => {}
+            Err(error) => self.expect_fault(&error),
+        }
+    }
+
+    async fn set_retention(&mut self, name: &str) {
+        let engine = self.engine();
+        let current = engine.stream(&self.scope, name).expect("there").retention.hours;
+        let hours = [24, 25, 100, 168, 500][self.rng.random_range(0..5)];
+        let outcome = match hours > i64::from(current) {
+            true => engine.increase_retention(&self.scope, name, hours).await,
+            false => engine.decrease_retention(&self.scope, name, hours).await,
+        };
+        match outcome {
+            Ok(()) | Err(EngineError::StreamNotActive { .. }) => {}
+            Err(error) => {
+                self.expect_fault(&error);
+                // It may have been done: what it would hide may be hidden.
+                let horizon_ms = engine.now_ms().saturating_sub(24 * HOUR_MS);
+                let model = self.streams.get_mut(name).expect("there");
+                model.floor_ms = model.floor_ms.max(horizon_ms);
+            }
+        }
+    }
+
+    fn move_clock(&mut self) {
+        let now_ms = self.clock.now_ms();
+        let by_ms = match self.rng.random_range(0..3) {
+            0 => self.rng.random_range(0..5_000),
+            _ => self.rng.random_range(0..40 * HOUR_MS),
+        };
+        let moved_ms = if self.rng.random() { now_ms + by_ms } else { now_ms - by_ms };
+        self.clock.set_ms(moved_ms);
+    }
+
+    async fn put(&mut self, name: &str) {
+        let bytes_max = [20, 300, 2_000][self.rng.random_range(0..3)];
+        let records: Vec<Record> = (0..self.rng.random_range(1..5))
+            .map(|_| {
+                let mut data = self.next_datum.to_le_bytes().to_vec();
+                self.next_datum += 1;
+                data.resize(self.rng.random_range(8..=bytes_max), 7);
+                Record { key: format!("key {}", self.rng.random_range(0..30)), data }
+            })
+            .collect();
+        let (engine, was_failed) = (self.engine(), self.health() == StoreHealth::Failed);
+        match put(&engine, &self.scope, name, &records).await {
+            Ok(outcomes) => {
+                assert!(!was_failed, "seed {}: acknowledged after a failure", self.seed);
+                let now_ms = engine.now_ms();
+                let model = self.streams.get_mut(name).expect("there");
+                for (record, outcome) in records.into_iter().zip(outcomes) {
+                    let PutOutcome::Stored { shard, sequence_number } = outcome else {
+                        panic!("there are no limits");
+                    };
+                    let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
+                    let own = model.records.range(..(ShardId(shard.0 + 1), String::new()));
+                    let last = own.last().filter(|((one, _), _)| *one == shard);
+                    let rises = last.is_none_or(|((_, last), _)| *last < number);
+                    assert!(rises, "seed {}: {number} after {last:?}", self.seed);
+                    model.records.insert((shard, number), (now_ms, record));
+                }
+            }
+            Err(error) => {
+                self.expect_fault(&error);
+                self.streams.get_mut(name).expect("there").uncertain.push(records);
+            }
+        }
+    }
+
+    fn health(&self) -> StoreHealth {
+        self.engine().store().health()
+    }
+
+    /// Reads every stream and compares it with the model.
+    async fn check(&mut self) {
+        self.raise_floors();
+        let engine = self.engine();
+        let mut names: Vec<String> = self.streams.keys().cloned().collect();
+        names.retain(|name| !self.doubtful.contains(name));
+        for name in &names {
+            assert_covers_ring(&list(&engine, &self.scope, name, ShardFilter::AtLatest));
+            let mut found = BTreeMap::new();
+            for shard in list(&engine, &self.scope, name, ShardFilter::FromTrimHorizon) {
+                self.read_shard(&engine, name, shard.id, &mut found).await;
+            }
+            self.compare(name, found);
+        }
+    }
+
+    fn compare(&mut self, name: &str, mut found: BTreeMap<(ShardId, String), (u64, Record)>) {
+        let seed = self.seed;
+        let model = self.streams.get_mut(name).expect("there");
+        for (place, (arrival_ms, record)) in &model.records {
+            let is_found = found.remove(place).map(|(_, found)| found);
+            if let Some(found) = is_found {
+                assert_eq!(found, *record, "seed {seed}: {name} {place:?}");
+            } else {
+                assert!(*arrival_ms < model.floor_ms, "seed {seed}: {name} lost {place:?}");
+            }
+        }
+        // What failed shows after a start, if at all: as a whole or not, and once and for all.
+        let failed =
+            if self.is_starting { std::mem::take(&mut model.uncertain) } else { Vec::new() };
+        for sent in failed {
+            let is_sent = |(_, record): &(u64, Record)| sent.contains(record);
+            let there: Vec<_> = found
+                .iter()
+                .filter(|(_, record)| is_sent(record))
+                .map(|(p, _)| p.clone())
+                .collect();
+            let is_whole = there.is_empty() || there.len() == sent.len();
+            assert!(is_whole, "seed {seed}: {name}: half of {sent:?}");
+            for place in there {
+                let record = found.remove(&place).expect("there");
+                model.records.insert(place, record);
+            }
+        }
+        assert!(found.is_empty(), "seed {seed}: {name}: never sent: {found:?}");
+    }
+
+    async fn read_shard(
+        &mut self,
+        engine: &Arc<Engine>,
+        name: &str,
+        shard: ShardId,
+        found: &mut BTreeMap<(ShardId, String), (u64, Record)>,
+    ) {
+        let (scope, text) = (self.scope.clone(), shard.to_string());
+        let start = engine.shard_iterator(&scope, name, &text, &StartingPosition::TrimHorizon);
+        let mut iterator = start.expect("an iterator");
+        let mut last = (String::new(), 0);
+        loop {
+            let request = GetRequest {
+                scope: &scope,
+                principal: PRINCIPAL,
+                iterator: &iterator,
+                stream: None,
+                records_max: self.rng.random_range(1..40),
+                dry_run: false,
+            };
+            let reply = match engine.get_records(request).await {
+                Ok(reply) => reply,
+                Err(error) => panic!("seed {}: {error}", self.seed),
+            };
+            let durable = engine.store().durable_index();
+            for run in &reply.runs {
+                for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
+                    assert!(index < durable, "seed {}: read before it is durable", self.seed);
+                    let number = reply.slot.shard.sequence_number(index, run.arrival_ms);
+                    let place = (number.to_string(), run.arrival_ms);
+                    let rises = place.0 > last.0 && place.1 >= last.1;
+                    assert!(rises, "seed {}: {place:?} after {last:?}", self.seed);
+                    let key = record.partition_key.expect("a key").to_owned();
+                    let record = Record { key, data: record.data.to_vec() };
+                    found.insert((shard, place.0.clone()), (run.arrival_ms, record));
+                    last = place;
+                }
+            }
+            match reply.next_iterator {
+                Some(next) if reply.millis_behind_latest > 0 => iterator = next,
+                _ => return,
+            }
+        }
+    }
+}
+
+async fn put(
+    engine: &Arc<Engine>,
+    scope: &Scope,
+    name: &str,
+    records: &[Record],
+) -> Result<Vec<PutOutcome>, EngineError> {
+    let entries: Vec<PutEntry<'_, &[u8]>> = records
+        .iter()
+        .map(|record| PutEntry {
+            partition_key: Some(Cow::Borrowed(record.key.as_str())),
+            explicit_hash_key: None,
+            data: record.data.as_slice(),
+        })
+        .collect();
+    loop {
+        let prepared = engine.prepare_put_records(scope, name, PRINCIPAL, &entries)?;
+        if let Some(outcomes) = engine.commit_put(prepared).await? {
+            return Ok(outcomes);
+        }
+    }
+}
+
+/// In halves, so that two cores share them.
+fn run_all(half: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    let only = std::env::var("ANABRANCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    match only {
+        Some(seed) => runtime.block_on(Case::new(seed).run()),
+        None => {
+            for seed in (half..CASES).step_by(2) {
+                runtime.block_on(Case::new(seed).run());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_service_keeps_what_it_acknowledged_even_seeds() {
+    run_all(0);
+}
+
+#[test]
+fn the_service_keeps_what_it_acknowledged_odd_seeds() {
+    run_all(1);
+}
