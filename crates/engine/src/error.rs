@@ -286,6 +286,13 @@ pub enum EngineError {
         /// The number as it was given.
         number: String,
     },
+    /// A starting sequence number in the first layout of the service, which cannot be of a stream
+    /// that is there.
+    #[error("starting sequence number of version 0 number={number}")]
+    StartingNumberOfOldStream {
+        /// The number as it was given.
+        number: String,
+    },
     /// A name beside a token that is another stream's.
     #[error("the token is of another stream")]
     TokenOfAnotherStream,

@@ -5,7 +5,7 @@ use crate::error::EngineError;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
 use crate::token::Purpose;
-use anabranch_model::{SequenceNumber, ShardId, ShardKey, limits};
+use anabranch_model::{OlderNumber, SequenceNumber, ShardId, ShardKey, limits};
 use std::sync::Arc;
 
 /// Where to start reading a shard.
@@ -210,8 +210,7 @@ fn starting_number(
 ) -> Result<SequenceNumber, EngineError> {
     let (reference, shard) = (stream.reference.clone(), slot.shard.id);
     let Some(parsed) = SequenceNumber::parse(number) else {
-        let number = number.to_owned();
-        return Err(EngineError::StartingNumberInvalid { stream: reference, shard, number });
+        return Err(starting_number_refused(reference, shard, number));
     };
     if parsed.shard_index != shard.0 {
         let encoded = ShardId(parsed.shard_index);
@@ -222,4 +221,19 @@ fn starting_number(
         return Err(EngineError::StartingNumberOfStream { stream: reference, shard, number });
     }
     Ok(parsed)
+}
+
+/// Why a number cannot be a starting position that is none of the layout in use. No number of an
+/// older layout is of a shard here.
+fn starting_number_refused(stream: StreamRef, shard: ShardId, number: &str) -> EngineError {
+    match OlderNumber::parse(number) {
+        Some(older) if older.shard_index != shard.0 => {
+            EngineError::StartingNumberOfShard { encoded: ShardId(older.shard_index), shard }
+        }
+        Some(OlderNumber { version: 0, .. }) => {
+            EngineError::StartingNumberOfOldStream { number: number.to_owned() }
+        }
+        Some(_) => EngineError::StartingNumberOfStream { stream, shard, number: number.to_owned() },
+        None => EngineError::StartingNumberInvalid { stream, shard, number: number.to_owned() },
+    }
 }

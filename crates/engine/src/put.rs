@@ -6,7 +6,7 @@ use crate::error::EngineError;
 use crate::scope::Scope;
 use crate::stream::{RecordDistribution, ShardSlot, Stream};
 use anabranch_model::sequence_number::{Decimal, SequenceNumber};
-use anabranch_model::{HashKey, ShardId, hash_key, limits};
+use anabranch_model::{HashKey, OlderNumber, ShardId, hash_key, limits};
 use anabranch_storage::record::{SEAL_BYTES, record_bytes};
 use anabranch_storage::{AppendError, Run, RunBuilder};
 use std::borrow::Cow;
@@ -191,14 +191,19 @@ impl Engine {
 
     fn check_ordering(&self, stream: &Stream, ordering: Option<&str>) -> Result<(), EngineError> {
         let Some(number) = ordering else { return Ok(()) };
+        let times = match SequenceNumber::parse(number) {
+            Some(number) => Some((number.created_secs, number.time_secs)),
+            None => OlderNumber::parse(number)
+                .filter(|older| older.version == 1)
+                .map(|older| (older.created_secs, older.time_secs)),
+        };
         // Indices only rise, so that any number handed out so far is below the next one.
-        let valid = SequenceNumber::parse(number).is_some_and(|parsed| {
+        let valid = times.is_some_and(|(created_secs, time_secs)| {
             let now_secs = self.now_ms() / 1000;
             // Children of young parents are dated a little ahead.
             let newest = || stream.open.iter().map(|slot| slot.shard.created_secs).max();
-            let is_created =
-                parsed.created_secs <= now_secs || Some(parsed.created_secs) <= newest();
-            parsed.time_secs <= now_secs && is_created
+            let is_created = created_secs <= now_secs || Some(created_secs) <= newest();
+            time_secs <= now_secs && is_created
         });
         if valid {
             return Ok(());

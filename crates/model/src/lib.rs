@@ -20,5 +20,5 @@ pub mod write_budget;
 pub use arn::{ConsumerArn, Partition, StreamArn};
 pub use commitment::{Commitment, CommitmentStatus};
 pub use hash_key::{HashKey, HashKeyRange};
-pub use sequence_number::SequenceNumber;
+pub use sequence_number::{OlderNumber, SequenceNumber};
 pub use shard::{Shard, ShardId, ShardKey};

@@ -16,6 +16,14 @@
 //!
 //! Numbers of one shard order by index, then by arrival time. Children are created after their
 //! parents were closed, so their numbers are higher.
+//!
+//! The service also reads two older layouts, which are never handed out here; [`OlderNumber`] has
+//! what can be told from them:
+//!
+//! | version | nibbles |
+//! |--:|---|
+//! | 0 | `1`, 9 creation time of the shard, 2, 16 random, 4 index of the shard; below 2^124 the `1` is left out |
+//! | 1 | as version 2, but with 14 random and 2 for the index of the record, and `1` at the end |
 
 use std::fmt;
 
@@ -59,22 +67,7 @@ impl SequenceNumber {
     /// Parses decimal digits. `None` for anything that is not a version 2 number.
     #[must_use]
     pub fn parse(decimal: &str) -> Option<Self> {
-        let mut words = [0u64; 3];
-        if decimal.is_empty() || decimal.len() > 129 {
-            return None;
-        }
-        for digit in decimal.bytes() {
-            let mut carry = u128::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?);
-            for word in &mut words {
-                let product = u128::from(*word) * 10 + carry;
-                *word = product as u64;
-                carry = product >> 64;
-            }
-            if carry != 0 {
-                return None;
-            }
-        }
-        Self::from_words(words)
+        Self::from_words(parse_words(decimal)?)
     }
 
     fn from_words([low, middle, high]: [u64; 3]) -> Option<Self> {
@@ -98,6 +91,65 @@ impl SequenceNumber {
         let mut words = self.words();
         Decimal { limbs: [divide(&mut words), divide(&mut words), divide(&mut words)] }
     }
+}
+
+/// A sequence number of a layout that the service has given up, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OlderNumber {
+    /// 0 or 1.
+    pub version: u8,
+    /// Creation time of the shard in epoch seconds.
+    pub created_secs: u64,
+    /// Index of the shard within its stream.
+    pub shard_index: u32,
+    /// Arrival time of the record in epoch seconds; version 0 has none and gives that of the
+    /// shard's creation.
+    pub time_secs: u64,
+}
+
+impl OlderNumber {
+    /// Parses decimal digits. `None` for anything that is not a version 0 or 1 number.
+    #[must_use]
+    pub fn parse(decimal: &str) -> Option<Self> {
+        let [low, middle, high] = parse_words(decimal)?;
+        let number = if high == 0 && middle < 1 << 61 {
+            let created_secs = middle >> 24 & SECONDS_BITS_MASK;
+            let shard_index = (low & 0xffff) as u32;
+            Self { version: 0, created_secs, shard_index, time_secs: created_secs }
+        } else if high >> 56 == 2 && low & 0xf == 1 {
+            Self {
+                version: 1,
+                created_secs: high >> 20 & SECONDS_BITS_MASK,
+                shard_index: (low >> 4) as u32,
+                time_secs: (low >> 36 | middle << 28) & SECONDS_BITS_MASK,
+            }
+        } else {
+            return None;
+        };
+        let in_range =
+            number.created_secs < CREATED_SECS_END && i32::try_from(number.shard_index).is_ok();
+        in_range.then_some(number)
+    }
+}
+
+/// The words of a number, least significant first. `None` if it is none, or has more than 192 bits.
+fn parse_words(decimal: &str) -> Option<[u64; 3]> {
+    let mut words = [0u64; 3];
+    if decimal.is_empty() || decimal.len() > 129 {
+        return None;
+    }
+    for digit in decimal.bytes() {
+        let mut carry = u128::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?);
+        for word in &mut words {
+            let product = u128::from(*word) * 10 + carry;
+            *word = product as u64;
+            carry = product >> 64;
+        }
+        if carry != 0 {
+            return None;
+        }
+    }
+    Some(words)
 }
 
 /// Divides `words` by 10^19 in place and returns the remainder.
@@ -237,6 +289,28 @@ mod tests {
             assert_eq!(SequenceNumber::parse(text), None, "{text}");
         }
         assert_eq!(SequenceNumber::parse(&"9".repeat(129)), None);
+    }
+
+    #[test]
+    fn reads_older_layouts() {
+        let older = |version, created_secs, shard_index, time_secs| {
+            Some(OlderNumber { version, created_secs, shard_index, time_secs })
+        };
+        assert_eq!(OlderNumber::parse("0"), older(0, 0, 0, 0));
+        assert_eq!(OlderNumber::parse("5"), older(0, 0, 5, 0));
+        let version_0 = 1u128 << 124 | 0x55f6_0b2a << 88 | 0x0123_4567_89ab_cdef << 16 | 3;
+        let expected = older(0, 0x55f6_0b2a, 3, 0x55f6_0b2a);
+        assert_eq!(OlderNumber::parse(&version_0.to_string()), expected);
+        let without_one = version_0 & !(1 << 124);
+        assert_eq!(OlderNumber::parse(&without_one.to_string()), expected);
+        assert_eq!(OlderNumber::parse(&(1u128 << 125).to_string()), None);
+
+        // One less than a version 2 number is a version 1 number of the same times.
+        let version_1 = "49594189147623985939251953501666965394405037144469929985";
+        assert_eq!(OlderNumber::parse(version_1), older(1, 0x5c99_93c8, 0, 0x5c99_93df));
+        for text in ["", "x", "-1", "49594189147623985939251953501666965394405037144469929986"] {
+            assert_eq!(OlderNumber::parse(text), None, "{text}");
+        }
     }
 
     fn any_number() -> impl Strategy<Value = SequenceNumber> {

@@ -182,6 +182,8 @@ pub(crate) fn to_wire(error: EngineError) -> WireError {
                  stream {stream} is invalid because it did not come from this stream."
             ))
         }
+        // The service answers so; no client that took the number from this server meets it.
+        E::StartingNumberOfOldStream { .. } => WireError::bare(ErrorKind::InternalFailure),
         E::TokenOfAnotherStream => token_and("StreamName"),
         E::TokenInvalid => WireError::invalid_argument("Invalid NextToken."),
         E::TokenExpired => WireError::new(ErrorKind::ExpiredNextToken, "NextToken has expired."),
