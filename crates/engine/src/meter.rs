@@ -191,7 +191,7 @@ impl ShardMeter {
         if rates.read_bytes != 0
             && let Some(buckets) = &mut *used.buckets.lock()
         {
-            buckets.read_bytes.take_into_debt(read.bytes);
+            buckets.read_bytes.take_at_once(rates.read_bytes, read.bytes);
         }
     }
 
@@ -246,8 +246,12 @@ mod tests {
         let meter = ShardMeter::default();
         assert!(meter.read_call(&RATES, 0));
         meter.read_done(&RATES, ReadCount { records: 10, bytes: 10 << 20 }, 0);
-        assert!(!meter.read_call(&RATES, 3_900_000));
-        assert!(meter.read_call(&RATES, 4_100_000));
+        assert!(!meter.read_call(&RATES, 5_000_000));
+        assert!(meter.read_call(&RATES, 5_000_001));
+        // One second's worth is what a second saves.
+        meter.read_done(&RATES, ReadCount { records: 10, bytes: 2 << 20 }, 0);
+        assert!(!meter.read_call(&RATES, 5_900_000));
+        assert!(meter.read_call(&RATES, 6_100_000));
     }
 
     #[test]

@@ -69,6 +69,15 @@ impl TokenBucket {
         self.micro_tokens = self.micro_tokens.saturating_sub((count as i64).saturating_mul(MICRO));
     }
 
+    /// As [`TokenBucket::take_into_debt`], for what comes at once: more than one second's worth is
+    /// paid for in full, whatever the bucket had saved.
+    pub fn take_at_once(&mut self, per_second: u64, count: u64) {
+        if count > per_second {
+            self.micro_tokens = self.micro_tokens.min(0);
+        }
+        self.take_into_debt(count);
+    }
+
     /// Gives back tokens of an item that was refused for another reason.
     pub fn give_back(&mut self, per_second: u64, count: u64) {
         let burst = burst(per_second);
