@@ -30,6 +30,17 @@ ACCOUNT_RATES = {
     "UpdateShardCount": 10,
     "UpdateStreamWarmThroughput": 5,
 }
+# None is documented; they are limited as most others are.
+UNDOCUMENTED_RATES = {
+    "DeleteResourcePolicy": 5,
+    "GetResourcePolicy": 5,
+    "ListTagsForResource": 5,
+    "PutResourcePolicy": 5,
+    "TagResource": 5,
+    "UntagResource": 5,
+    "UpdateMaxRecordSize": 5,
+    "UpdateStreamRecordDistributionStrategy": 5,
+}
 STREAM_RATES = {
     "DeregisterStreamConsumer": 5,
     "DescribeStreamConsumer": 20,
@@ -67,7 +78,7 @@ def throttled(errors):
     return [e for e in errors if e and e[0] == "LimitExceededException" and "Rate" in e[1]]
 
 
-RATES = {**ACCOUNT_RATES, **STREAM_RATES}
+RATES = {**ACCOUNT_RATES, **UNDOCUMENTED_RATES, **STREAM_RATES}
 
 
 @pytest.mark.parametrize("operation, rate",

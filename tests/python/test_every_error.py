@@ -10,11 +10,12 @@ IN_USE = {
     if "ResourceInUseException" in {
         shape.name for shape in model.SERVICE.operation_model(operation).error_shapes}
 }
-# Reading is allowed in every state; the others have states of their own, or names that are taken.
-NEEDS_ACTIVE = sorted(IN_USE - {
-    "CreateStream", "DeleteStream", "GetResourcePolicy", "ListShards", "ListStreamConsumers",
-    "ListTagsForResource", "SubscribeToShard",
+# A stream has its tags from the beginning; the others have states of their own, or names that are
+# taken.
+NEEDS_CREATED = sorted(IN_USE - {
+    "CreateStream", "DeleteStream", "ListTagsForResource", "SubscribeToShard",
 })
+READING = ["GetResourcePolicy", "ListShards", "ListStreamConsumers", "ListTagsForResource"]
 BY_NAME_OR_ARN = sorted(
     operation for operation in model.OPERATIONS
     if model.input_shape(operation)
@@ -26,17 +27,37 @@ def creating(tmp_path_factory):
     """A server with a stream that stays CREATING."""
     server = Server(tmp_path_factory.mktemp("creating") / "data", "--transition-ms", "3600000")
     server.start()
-    server.client().create_stream(StreamName="creating", ShardCount=2)
+    server.client().create_stream(StreamName="creating", ShardCount=2, Tags={"a": "b"})
     yield server
     server.stop()
 
 
-@pytest.mark.parametrize("operation", NEEDS_ACTIVE)
+@pytest.mark.parametrize("operation", NEEDS_CREATED)
 def test_a_stream_that_is_being_created_takes_no_change(creating, operation):
     reply = raw.call(creating, operation, model.valid_request(operation, "creating"))
     assert (reply.status, reply.error) == (400, (
         "ResourceInUseException",
         f"Stream creating under account {ACCOUNT} not ACTIVE, instead in state CREATING"))
+
+
+def test_tags_are_there_from_the_beginning(creating):
+    request = model.valid_request("ListTagsForResource", "creating")
+    assert raw.call(creating, "ListTagsForResource", request).json == {
+        "Tags": [{"Key": "a", "Value": "b"}]}
+
+
+def test_a_stream_on_its_way_out_shows_no_more_than_that(start_server):
+    server = start_server()
+    name = streams.create(server.client())
+    for operation in READING:
+        assert raw.call(server, operation, model.valid_request(operation, name)).status == 200
+    server.flags = ["--transition-ms", "3600000"]
+    server.restart().client().delete_stream(StreamName=name)
+    for operation in READING:
+        reply = raw.call(server, operation, model.valid_request(operation, name))
+        assert (reply.status, reply.error) == (400, (
+            "ResourceInUseException",
+            f"Stream {name} under account {ACCOUNT} not ACTIVE, instead in state DELETING"))
 
 
 @pytest.mark.parametrize("operation", BY_NAME_OR_ARN)
@@ -93,11 +114,23 @@ def test_a_token_that_is_none(server, make_stream, operation):
     assert (reply.status, reply.error) == (400, ("InvalidArgumentException", "Invalid NextToken."))
 
 
-def test_a_queue_is_no_resource_here(server):
-    queue = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:queue/q"
-    for operation in ["TagResource", "UntagResource", "ListTagsForResource", "GetResourcePolicy",
-                      "PutResourcePolicy", "DeleteResourcePolicy"]:
-        request = {**model.valid_request(operation), "ResourceARN": queue}
-        reply = raw.call(server, operation, request)
-        assert reply.status == 400
-        assert reply.error[0] == "ResourceNotFoundException"
+BY_RESOURCE_ARN = ["TagResource", "UntagResource", "ListTagsForResource", "GetResourcePolicy",
+                   "PutResourcePolicy", "DeleteResourcePolicy"]
+
+
+@pytest.mark.parametrize("operation", BY_RESOURCE_ARN)
+@pytest.mark.parametrize("resource", ["queue/q", "channel/c"])
+def test_queues_and_channels_are_no_resources_here(server, operation, resource):
+    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:{resource}"
+    reply = raw.call(server, operation, {**model.valid_request(operation), "ResourceARN": arn})
+    assert (reply.status, reply.error) == (400, (
+        "ResourceNotFoundException", f"Resource {arn} not found."))
+
+
+@pytest.mark.parametrize("operation", BY_RESOURCE_ARN)
+@pytest.mark.parametrize("resource", ["stream/a/b", "upstream/a", "stream/a/consumer/c"])
+def test_a_resource_must_be_named_as_one(server, operation, resource):
+    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:{resource}"
+    reply = raw.call(server, operation, {**model.valid_request(operation), "ResourceARN": arn})
+    assert (reply.status, reply.error) == (400, (
+        "InvalidArgumentException", f"ResourceARN {arn} is invalid."))

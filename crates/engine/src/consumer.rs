@@ -3,12 +3,12 @@
 
 use crate::catalog::Catalog;
 use crate::catalog::command::{Command, DeregisterConsumer, RegisterConsumer};
-use crate::engine::{Engine, find};
+use crate::engine::{Engine, find, require_settled};
 use crate::error::EngineError;
 use crate::resource_policy::ResourcePolicy;
 use crate::scope::{ConsumerRef, StreamRef};
 use crate::settings::EngineSettings;
-use crate::stream::{Stream, StreamStatus};
+use crate::stream::Stream;
 use crate::token::Purpose;
 use anabranch_model::limits;
 use std::collections::BTreeMap;
@@ -195,7 +195,7 @@ impl Engine {
     /// Lists a stream's consumers in name order.
     ///
     /// # Errors
-    /// When there is no such stream or the token is no good.
+    /// When there is no such stream, it is coming or going, or the token is no good.
     pub fn list_consumers(
         &self,
         request: &ConsumerPageRequest<'_>,
@@ -206,6 +206,7 @@ impl Engine {
             return Err(EngineError::StreamNotFound(stream.reference.clone()));
         }
         let now_ms = self.now_ms();
+        require_settled(&stream, now_ms)?;
         let after = request.token.map(|token| self.open_consumer_token(&stream, token, now_ms));
         let after = after.transpose()?;
         let limit = request.limit.unwrap_or(limits::LIST_CONSUMERS_PAGE);
@@ -258,10 +259,7 @@ fn decide_register(
     now_ms: u64,
 ) -> Result<RegisterConsumer, EngineError> {
     let reference = || stream.reference.clone();
-    if let Some(status @ (StreamStatus::Creating | StreamStatus::Deleting)) = stream.status(now_ms)
-    {
-        return Err(EngineError::StreamNotActive { stream: reference(), status });
-    }
+    require_settled(stream, now_ms)?;
     let former = stream.consumers.get(name);
     if let Some(consumer) = former.filter(|consumer| consumer.status(now_ms).is_some()) {
         return Err(EngineError::ConsumerExists(consumer.reference(&stream.reference)));

@@ -278,6 +278,17 @@ pub(crate) fn find_active<'a>(
     }
 }
 
+/// Refuses a stream that is only coming or on its way out.
+pub(crate) fn require_settled(stream: &Stream, now_ms: u64) -> Result<(), EngineError> {
+    match stream.status(now_ms) {
+        Some(status @ (StreamStatus::Creating | StreamStatus::Deleting)) => {
+            Err(EngineError::StreamNotActive { stream: stream.reference.clone(), status })
+        }
+        Some(StreamStatus::Active | StreamStatus::Updating) => Ok(()),
+        None => Err(EngineError::StreamNotFound(stream.reference.clone())),
+    }
+}
+
 fn place(appended: &anabranch_storage::Appended) -> Place {
     Place {
         number: appended.command,

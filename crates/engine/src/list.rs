@@ -1,6 +1,6 @@
 //! Pages: ListStreams and ListShards.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, require_settled};
 use crate::error::EngineError;
 use crate::scope::{Scope, StreamRef};
 use crate::stream::{ShardSlot, Stream};
@@ -75,43 +75,57 @@ impl Engine {
         scope: &Scope,
         request: &StreamPageRequest<'_>,
     ) -> Result<StreamPage, EngineError> {
+        let now_ms = self.now_ms();
         let resumed =
-            request.token.map(|token| self.open_stream_token(scope, token)).transpose()?;
+            request.token.map(|token| self.open_stream_token(scope, token, now_ms)).transpose()?;
         let after = resumed.as_deref().or(request.after);
         let limit = request.limit.unwrap_or(limits::LIST_STREAMS_PAGE);
         let limit = limit.min(limits::LIST_STREAMS_PAGE);
-        let now_ms = self.now_ms();
         let catalog = self.catalog.read();
         let mut alive =
             catalog.streams_after(scope, after).filter(|stream| stream.status(now_ms).is_some());
         let streams: Vec<Arc<Stream>> = alive.by_ref().take(limit).cloned().collect();
         let last = streams.last().filter(|_| alive.next().is_some());
-        let next_token = last.map(|last| self.seal_stream_token(scope, &last.reference.name));
+        let next_token =
+            last.map(|last| self.seal_stream_token(scope, &last.reference.name, now_ms));
         Ok(StreamPage { streams, next_token })
     }
 
-    fn seal_stream_token(&self, scope: &Scope, last: &str) -> String {
+    /// A token is when it was made, and account, Region and last name of its page.
+    fn seal_stream_token(&self, scope: &Scope, last: &str, now_ms: u64) -> String {
         let Scope { account, region } = scope;
-        self.tokens.seal(Purpose::ListStreams, format!("{account}/{region}/{last}").as_bytes())
+        let mut payload = now_ms.to_le_bytes().to_vec();
+        payload.extend_from_slice(format!("{account}/{region}/{last}").as_bytes());
+        self.tokens.seal(Purpose::ListStreams, &payload)
     }
 
-    fn open_stream_token(&self, scope: &Scope, token: &str) -> Result<String, EngineError> {
+    fn open_stream_token(
+        &self,
+        scope: &Scope,
+        token: &str,
+        now_ms: u64,
+    ) -> Result<String, EngineError> {
         let payload = self.tokens.open(Purpose::ListStreams, token);
-        let text = payload.and_then(|bytes| String::from_utf8(bytes).ok());
+        let payload = payload.ok_or(EngineError::TokenInvalid)?;
+        let (issued_ms, text) = payload.split_first_chunk().ok_or(EngineError::TokenInvalid)?;
         let Scope { account, region } = scope;
-        let last = text.as_deref().and_then(|text| {
+        let last = std::str::from_utf8(text).ok().and_then(|text| {
             text.strip_prefix(&**account)?
                 .strip_prefix('/')?
                 .strip_prefix(&**region)?
                 .strip_prefix('/')
         });
-        last.map(str::to_owned).ok_or(EngineError::TokenInvalid)
+        let last = last.ok_or(EngineError::TokenInvalid)?;
+        if now_ms.saturating_sub(u64::from_le_bytes(*issued_ms)) > limits::NEXT_TOKEN_LIFE_MS {
+            return Err(EngineError::TokenExpired);
+        }
+        Ok(last.to_owned())
     }
 
     /// Lists a stream's shards in id order.
     ///
     /// # Errors
-    /// When there is no such stream or the token is no good.
+    /// When there is no such stream, it is coming or going, or the token is no good.
     pub fn list_shards(
         &self,
         scope: &Scope,
@@ -139,6 +153,7 @@ impl Engine {
                 (stream, Some(page.after), page.filter, *limit)
             }
         };
+        require_settled(&stream, now_ms)?;
         let limit = limit.unwrap_or(limits::LIST_SHARDS_PAGE).min(limits::LIST_SHARDS_PAGE);
         // Of a young stream, the horizon is its beginning.
         let horizon_ms = stream.retention.trim_horizon_ms(now_ms).max(stream.created_ms);

@@ -6,10 +6,10 @@ use crate::catalog::command::{
     AddTags, Command, DeletePolicy, PutPolicy, RemoveTags, TagConsumer, UntagConsumer,
 };
 use crate::consumer::{Consumer, ConsumerName, ConsumerStatus};
-use crate::engine::{Engine, find, find_active};
+use crate::engine::{Engine, find, find_active, require_settled};
 use crate::error::EngineError;
 use crate::scope::{ConsumerRef, StreamRef};
-use crate::stream::Stream;
+use crate::stream::{Stream, StreamStatus};
 use anabranch_model::limits;
 use anabranch_policy::{Policy, PolicyError};
 use std::collections::BTreeMap;
@@ -109,6 +109,20 @@ impl<'a> Found<'a> {
         Ok(Self { stream, consumer })
     }
 
+    /// Refuses a resource that is on its way out, and one that is only coming unless `early`.
+    fn require_present(&self, now_ms: u64, early: bool) -> Result<(), EngineError> {
+        match self.consumer {
+            Some((_, ConsumerStatus::Creating)) if early => Ok(()),
+            Some((consumer, ConsumerStatus::Creating | ConsumerStatus::Deleting)) => {
+                let consumer = consumer.reference(&self.stream.reference);
+                Err(EngineError::ConsumerNotChangeable(consumer))
+            }
+            Some((_, ConsumerStatus::Active)) => Ok(()),
+            None if early && self.stream.status(now_ms) == Some(StreamStatus::Creating) => Ok(()),
+            None => require_settled(self.stream, now_ms),
+        }
+    }
+
     fn policy(&self) -> Option<&'a Arc<ResourcePolicy>> {
         match self.consumer {
             Some((consumer, _)) => consumer.policy.as_ref(),
@@ -151,36 +165,43 @@ impl Engine {
     /// A resource's policy.
     ///
     /// # Errors
-    /// When the resource is not there.
+    /// When the resource is not there, or coming or going.
     pub fn resource_policy(
         &self,
         name: &ResourceName,
     ) -> Result<Option<Arc<ResourcePolicy>>, EngineError> {
-        self.look_at(name, |found| found.policy().cloned())
+        self.look_at(name, |found, now_ms| {
+            found.require_present(now_ms, false)?;
+            Ok(found.policy().cloned())
+        })
     }
 
-    /// A resource's tags.
+    /// A resource's tags, which it has from its creation on.
     ///
     /// # Errors
-    /// When the resource is not there.
+    /// When the resource is not there, or going.
     pub fn resource_tags(
         &self,
         name: &ResourceName,
     ) -> Result<BTreeMap<String, String>, EngineError> {
-        self.look_at(name, |found| found.tags().clone())
+        self.look_at(name, |found, now_ms| {
+            found.require_present(now_ms, true)?;
+            Ok(found.tags().clone())
+        })
     }
 
     fn look_at<T>(
         &self,
         name: &ResourceName,
-        look: impl FnOnce(&Found<'_>) -> T,
+        look: impl FnOnce(&Found<'_>, u64) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let StreamRef { scope, name: stream } = name.stream();
         let stream = self.stream(scope, stream).map_err(|error| match name {
             ResourceName::Stream(_) => error,
             ResourceName::Consumer(consumer) => ConsumerName::from(consumer.clone()).not_found(),
         })?;
-        Ok(look(&Found::find(&stream, name, self.now_ms())?))
+        let now_ms = self.now_ms();
+        look(&Found::find(&stream, name, now_ms)?, now_ms)
     }
 
     /// Sets or replaces a resource's policy.

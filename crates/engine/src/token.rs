@@ -13,7 +13,8 @@ const TAG_BYTES: usize = 16;
 pub(crate) enum Purpose {
     ShardIterator = 1,
     ListShards = 2,
-    ListStreams = 3,
+    /// 3 was one that lived for ever.
+    ListStreams = 5,
     ListStreamConsumers = 4,
 }
 

@@ -18,7 +18,7 @@ input! {
 
 impl Operation for DeleteResourcePolicy {
     const NAME: &'static str = "DeleteResourcePolicy";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

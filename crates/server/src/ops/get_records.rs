@@ -50,12 +50,12 @@ impl Shape for GetRecordsOutput {
 }
 
 /// Bytes of a record in JSON beside its data and key.
-const RECORD_JSON_BYTES: usize = 192;
+const RECORD_BYTES: usize = 192;
 
 impl Encode for GetRecordsOutput {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let reply = &self.0;
-        writer.reserve(512 + json_bytes(&reply.runs));
+        writer.reserve(512 + wire_bytes(&reply.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -79,9 +79,9 @@ impl Encode for GetRecordsOutput {
     }
 }
 
-/// About how many bytes of JSON the records take.
-pub(super) fn json_bytes(runs: &[OpenRun]) -> usize {
-    let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_JSON_BYTES;
+/// About how many bytes the records take on the wire.
+pub(super) fn wire_bytes(runs: &[OpenRun]) -> usize {
+    let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_BYTES;
     runs.iter().map(bytes).sum()
 }
 

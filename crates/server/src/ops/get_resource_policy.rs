@@ -25,7 +25,7 @@ output! {
 
 impl Operation for GetResourcePolicy {
     const NAME: &'static str = "GetResourcePolicy";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

@@ -26,7 +26,7 @@ output! {
 
 impl Operation for ListTagsForResource {
     const NAME: &'static str = "ListTagsForResource";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

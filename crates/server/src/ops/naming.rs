@@ -222,9 +222,13 @@ pub(super) fn resource_tagging<O: Operation>(
     if let Some(consumer) = parse_consumer_arn(arn) {
         return Ok(ResourceName::Consumer(permitted_consumer::<O>(context, consumer, tags)?));
     }
-    // Queues and channels do not exist here.
     context.authorize_tagging(O::NAME, arn, tags)?;
-    Err(WireError::not_found(format!("Resource {arn} not found.")))
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    // These do not exist here.
+    match resource.starts_with("queue/") || resource.starts_with("channel/") {
+        true => Err(WireError::not_found(format!("Resource {arn} not found."))),
+        false => Err(WireError::invalid_argument(format!("ResourceARN {arn} is invalid."))),
+    }
 }
 
 fn permitted<O: Operation>(

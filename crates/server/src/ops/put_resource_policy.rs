@@ -20,7 +20,7 @@ input! {
 
 impl Operation for PutResourcePolicy {
     const NAME: &'static str = "PutResourcePolicy";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

@@ -1,6 +1,6 @@
 //! SubscribeToShard.
 
-use super::get_records::{RecordShape, encode_run, json_bytes};
+use super::get_records::{RecordShape, encode_run, wire_bytes};
 use super::get_shard_iterator::starting_position;
 use super::shapes::{ChildShard, ShardIteratorType, long};
 use super::{Context, Operation, dry_run_succeeded, naming};
@@ -90,7 +90,7 @@ pub(crate) struct Event(SubscriptionEvent);
 impl Encode for Event {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let event = &self.0;
-        writer.reserve(512 + json_bytes(&event.runs));
+        writer.reserve(512 + wire_bytes(&event.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();

@@ -23,7 +23,7 @@ input! {
 
 impl Operation for TagResource {
     const NAME: &'static str = "TagResource";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

@@ -22,7 +22,7 @@ input! {
 
 impl Operation for UntagResource {
     const NAME: &'static str = "UntagResource";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InternalFailure,

@@ -19,7 +19,7 @@ input! {
 
 impl Operation for UpdateMaxRecordSize {
     const NAME: &'static str = "UpdateMaxRecordSize";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,

@@ -21,7 +21,7 @@ input! {
 
 impl Operation for UpdateStreamRecordDistributionStrategy {
     const NAME: &'static str = "UpdateStreamRecordDistributionStrategy";
-    const RATE: CallRate = CallRate::Unlimited;
+    const RATE: CallRate = CallRate::Account(5);
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccessDenied,
         ErrorKind::InvalidArgument,
