@@ -21,6 +21,7 @@ use crate::memtable::MemRun;
 use anabranch_env::{Disk, DiskFile, SequentialFile};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
+use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -414,7 +415,7 @@ impl OpenSegment {
             }
             if within == 0 {
                 // One frame is longer than the chunk.
-                let run = self.long_run(at)?;
+                let run = self.long_run(at, end)?;
                 within = FRAME_HEADER_BYTES + run.body.len();
                 if run.end_index() > from && run.arrival_ms >= from_ms && !take(run) {
                     return Ok(());
@@ -445,6 +446,7 @@ impl OpenSegment {
         }
         let intact = header.kind == FrameKind::Run
             && header.file_id == self.chapter
+            && header.index <= INDEX_CLOSED
             && header.body_in(rest).is_some();
         if !intact {
             return Err(damaged());
@@ -460,10 +462,16 @@ impl OpenSegment {
         }))
     }
 
-    fn long_run(&self, at: u64) -> Result<MemRun, SegmentError> {
+    /// The run at `at`, which ends at `end` at the latest.
+    fn long_run(&self, at: u64, end: u64) -> Result<MemRun, SegmentError> {
         let header = self.read_at(at, FRAME_HEADER_BYTES)?;
         let header = FrameHeader::decode(&header).ok_or_else(|| self.damaged(at))?;
-        let chunk = Bytes::from(self.read_at(at, FRAME_HEADER_BYTES + header.body_len as usize)?);
+        let len = FRAME_HEADER_BYTES + header.body_len as usize;
+        // A length is not believed before it is known to be there: it would be allocated.
+        if len as u64 > end - at {
+            return Err(self.damaged(at));
+        }
+        let chunk = Bytes::from(self.read_at(at, len)?);
         self.run_in(&chunk, &mut 0, at)?.ok_or_else(|| self.damaged(at))
     }
 
@@ -590,6 +598,40 @@ mod tests {
                 assert_eq!(read, expected, "from {from} time {from_ms} chunk {chunk}");
             }
         }
+    }
+
+    #[test]
+    fn a_length_beyond_the_segment_is_damage_and_not_allocated() {
+        let disk = FakeDisk::default();
+        let (_, path) = sample(&disk);
+        forge_first_frame(&disk, &path, 44, &u32::MAX.to_le_bytes());
+        // Reading so much would be an error of the disk instead.
+        let read = read_first_shard(&disk, path);
+        assert!(matches!(read, Err(SegmentError::Damaged { .. })), "{read:?}");
+    }
+
+    #[test]
+    fn an_index_that_no_record_can_have_is_damage() {
+        let disk = FakeDisk::default();
+        let (_, path) = sample(&disk);
+        forge_first_frame(&disk, &path, 24, &u64::MAX.to_le_bytes());
+        let read = read_first_shard(&disk, path);
+        assert!(matches!(read, Err(SegmentError::Damaged { .. })), "{read:?}");
+    }
+
+    /// Puts a field into the header of the first frame, and makes its checksum right.
+    fn forge_first_frame(disk: &FakeDisk, path: &Path, at: usize, field: &[u8]) {
+        disk.corrupt(path, |bytes| {
+            let header = &mut bytes[FILE_HEADER_BYTES as usize..][..FRAME_HEADER_BYTES];
+            header[at..at + field.len()].copy_from_slice(field);
+            let crc = crc32fast::hash(&header[..60]);
+            header[60..].copy_from_slice(&crc.to_le_bytes());
+        });
+    }
+
+    fn read_first_shard(disk: &FakeDisk, path: PathBuf) -> Result<(), SegmentError> {
+        let segment = OpenSegment::open(disk, path, 9).expect("its footer is right");
+        segment.read_runs(&segment.directory()[0], 0, 0, 10_000, |_| true)
     }
 
     #[test]
