@@ -13,6 +13,7 @@ from support.server import ACCOUNT, REGION, clean_environment, poll, run_cli
 from support.streams import create, data, iterator, read, refused, status, wait_active
 
 FLAGS = ("--limits", "off", "--transition-ms", "0")
+RECORDS = [{"PartitionKey": "k", "Data": b""}]
 SECRET = b"plaintext-that-must-not-show"
 KEY = "partition-key-that-must-not-show"
 
@@ -145,8 +146,10 @@ def test_without_the_keyring_records_stay_closed_and_the_server_runs(server, cli
     assert keyring.stat().st_mode & 0o777 == 0o600
     away = keyring.rename(server.data_dir.parent / "away.toml")
     within_seconds("KMSNotFoundException", lambda: client.get_records(ShardIterator=position))
-    with refused("KMSNotFoundException"):
-        put(client, stream)
+    for call in (lambda: put(client, stream),
+                 lambda: client.put_records(StreamName=stream, Records=RECORDS)):
+        with refused("KMSNotFoundException"):
+            call()
     server.restart()
     client = server.client()
     with refused("KMSNotFoundException"):
@@ -178,8 +181,7 @@ def test_every_state_of_a_key_has_its_error(server, client, stream):
         within_seconds(code, lambda: put(client, stream))
         for call in (
             lambda: put(client, stream),
-            lambda: client.put_records(
-                StreamName=stream, Records=[{"PartitionKey": "k", "Data": b""}]),
+            lambda: client.put_records(StreamName=stream, Records=RECORDS),
             lambda: client.get_records(ShardIterator=position),
             lambda: client.start_stream_encryption(
                 StreamName=stream, EncryptionType="KMS", KeyId="alias/k"),
@@ -208,8 +210,13 @@ def test_requests_over_a_keys_limit_are_throttled(server, client, stream):
     put(client, stream)
     position = iterator(client, stream)
     change_key(server, "limit", key["arn"], "--requests-per-second", "1")
-    within_seconds("KMSThrottlingException",
-                   lambda: [client.get_records(ShardIterator=position) for _ in range(3)])
+    for call in (
+        lambda: client.get_records(ShardIterator=position),
+        lambda: put(client, stream),
+        lambda: client.put_records(StreamName=stream, Records=RECORDS),
+        lambda: start(client, stream, key["arn"]),
+    ):
+        within_seconds("KMSThrottlingException", lambda: [call() for _ in range(3)])
     change_key(server, "limit", key["arn"], "--off")
     poll(lambda: not failure(lambda: [put(client, stream) for _ in range(10)]), what="no limit")
 
@@ -250,8 +257,10 @@ def test_principals_that_may_not_use_a_key(start_server, tmp_path):
     poll(lambda: not failure(start, client=alice, name=name, key=key["id"]), what="a new key")
     put(alice, name)
     text = f"User: {arns[1]} is not authorized to perform: kms:GenerateDataKey on resource: "
-    with refused("KMSAccessDeniedException", text + key["arn"]):
-        put(bob, name)
+    for call in (lambda: put(bob, name),
+                 lambda: bob.put_records(StreamName=name, Records=RECORDS)):
+        with refused("KMSAccessDeniedException", text + key["arn"]):
+            call()
     with refused("KMSAccessDeniedException", text + key["arn"]):
         start(bob, name, key["arn"])
     position = iterator(bob, name)
