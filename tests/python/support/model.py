@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import botocore
 import botocore.session
 
 from .server import ACCOUNT, REGION, arn, binary
@@ -90,3 +91,8 @@ STREAM_ARN = arn("validation")
 def lower_first(name):
     """How validation texts write a member: `StreamARN` is `streamARN`."""
     return name[:1].lower() + name[1:]
+
+
+def method(operation):
+    """The method of a boto3 client: `PutRecord` is `put_record`."""
+    return botocore.xform_name(operation)
