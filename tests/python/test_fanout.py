@@ -5,6 +5,7 @@ import datetime
 import itertools
 import json
 import socket
+import struct
 import threading
 import time
 
@@ -400,6 +401,41 @@ def test_what_was_pushed_survives_a_kill_and_is_gone_on_from(start_server):
     assert streams.data(pushed) == [b"%d %d" % pair for pair in
                                     itertools.product(range(3), range(20))]
     assert streams.read(client, name) == pushed
+
+
+def frame(answer):
+    """The payload of the next message of a stream that is read by hand."""
+    prelude = answer.read(12)
+    total, headers = struct.unpack(">II", prelude[:8])
+    return answer.read(total - 12)[headers:-4]
+
+
+def test_a_thousand_subscriptions_at_once(server, client):
+    name = streams.create(client, 50)
+    found = client.list_shards(StreamName=name)["Shards"]
+    consumers = [register(client, name, f"c{index}") for index in range(20)]
+    subscriptions = []
+    with contextlib.ExitStack() as opened:
+        for shard, consumer in itertools.product(found, consumers):
+            connection = opened.enter_context(contextlib.closing(raw.connect(server)))
+            connection.request("POST", "/", headers={
+                "Content-Type": raw.JSON, "X-Amz-Target": raw.PREFIX + "SubscribeToShard",
+                **raw.any_authorization()}, body=json.dumps({
+                    "ConsumerARN": consumer, "ShardId": shard["ShardId"],
+                    "StartingPosition": LATEST}))
+            answer = opened.enter_context(connection.getresponse())
+            assert answer.status == 200 and frame(answer) == b"{}"
+            subscriptions.append((shard["ShardId"], answer))
+        assert len(subscriptions) == 1000
+        for shard in found:
+            client.put_record(StreamName=name, Data=shard["ShardId"].encode(), PartitionKey="k",
+                              ExplicitHashKey=shard["HashKeyRange"]["StartingHashKey"])
+        for shard, answer in subscriptions:
+            records = []
+            while not records:  # breaks of silence
+                records = json.loads(frame(answer))["Records"]
+            assert [record["Data"] for record in records] == [raw.b64(shard.encode())]
+    client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
 
 
 def test_many_subscriptions_at_once(client):
