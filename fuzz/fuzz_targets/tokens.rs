@@ -1,7 +1,7 @@
 //! What clients bring back: iterators and page tokens. Mostly with the seal of the data directory
 //! on an arbitrary payload, else the seal would be all that is tested.
 //!
-//! Input: one byte (0 to 2: the purpose of a sealed payload; else: text as it is), then the rest.
+//! Input: one byte (0 to 4: the purpose of a sealed payload; else: text as it is), then the rest.
 #![no_main]
 
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::catalog::command::Command;
 use anabranch_engine::{
-    Engine, EngineSettings, GetRequest, NewStream, NoKeys, RecordDistribution, Scope,
-    ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest,
+    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, RecordDistribution,
+    Scope, ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::limits;
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     let Fixture { runtime, engine, scope, key } = &*FIXTURE;
     let Some((purpose, rest)) = input.split_first() else { return };
     let token = match purpose {
-        0..=2 => sealed(key, purpose + 1, rest),
+        0..=4 => sealed(key, purpose + 1, rest),
         _ => String::from_utf8_lossy(rest).into_owned(),
     };
     let token = token.as_str();
@@ -50,6 +50,13 @@ fuzz_target!(|input: &[u8]| {
     let _ = engine.list_shards(scope, &next);
     let page = StreamPageRequest { token: Some(token), ..StreamPageRequest::default() };
     let _ = engine.list_streams(scope, &page);
+    let consumers = ConsumerPageRequest {
+        stream: &StreamRef { scope: scope.clone(), name: "one".into() },
+        created_secs: None,
+        token: Some(token),
+        limit: None,
+    };
+    let _ = engine.list_consumers(&consumers);
 });
 
 /// As the engine's `token.rs`.

@@ -1,5 +1,7 @@
 //! What several targets need.
 
+pub mod storage;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
