@@ -319,7 +319,7 @@ impl Case {
                     let PutOutcome::Stored { shard, sequence_number } = outcome else {
                         panic!("there are no limits");
                     };
-                    let number = String::from_utf8(sequence_number.to_vec()).expect("digits");
+                    let number = sequence_number.to_string();
                     let own = model.records.range(..(ShardId(shard.0 + 1), String::new()));
                     let last = own.last().filter(|((one, _), _)| *one == shard);
                     let rises = last.is_none_or(|((_, last), _)| *last < number);
