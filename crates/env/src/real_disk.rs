@@ -41,10 +41,8 @@ impl Disk for RealDisk {
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(directory)?;
-        // A name that is not UTF-8 is none of ours.
-        entries
-            .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
-            .collect()
+        // A name that is not UTF-8 is none of ours, but whoever lists must see that it is there.
+        entries.map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned())).collect()
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

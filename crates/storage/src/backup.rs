@@ -95,8 +95,9 @@ pub fn backup(
         return Err(OpenError::UnknownFormat(from.format()).into());
     }
     let _lock = begin_target(disk, &to)?;
-    let mut backup =
-        Backup { disk, from, to, report: BackupReport::default(), first_journal: 0, progress };
+    let copier = Copier { disk, bytes: 0, progress };
+    let report = BackupReport::default();
+    let mut backup = Backup { disk, copier, from, to, report, first_journal: 0 };
     backup.copy_journal()?;
     backup.copy_snapshot()?;
     backup.copy_segments()?;
@@ -104,7 +105,7 @@ pub fn backup(
         backup.copy_beside(name)?;
     }
     finish_target(disk, &backup.to)?;
-    Ok(backup.report)
+    Ok(BackupReport { bytes: backup.copier.bytes, ..backup.report })
 }
 
 /// Makes the directories of a copy and locks it.
@@ -139,12 +140,12 @@ pub(crate) fn finish_target(disk: &dyn Disk, to: &Layout) -> Result<(), BackupEr
 
 struct Backup<'a> {
     disk: &'a dyn Disk,
+    copier: Copier<'a>,
     from: Layout,
     to: Layout,
     report: BackupReport,
     /// The oldest journal file in the copy: what was before is in segments.
     first_journal: u64,
-    progress: &'a mut dyn FnMut(u64),
 }
 
 impl Backup<'_> {
@@ -179,7 +180,13 @@ impl Backup<'_> {
         let io = |e| BackupError::io(&target, e);
         let file = self.disk.create(&target).map_err(io)?;
         // These bytes do not change any more, unless the file is used again.
-        self.copy_bytes(&*scan.file, &self.from.journal(number), &file, &target, scan.valid_bytes)?;
+        self.copier.copy_bytes(
+            &*scan.file,
+            &self.from.journal(number),
+            &file,
+            &target,
+            scan.valid_bytes,
+        )?;
         if !scan.sealed {
             let mut copy =
                 JournalFile::resume(file.clone(), &scan.header, scan.valid_bytes).map_err(io)?;
@@ -254,7 +261,7 @@ impl Backup<'_> {
         let path = self.to.snapshot(place.command);
         let written = snapshot::write(self.disk, &self.to, place, &payload);
         written.map_err(|e| BackupError::io(&path, e))?;
-        self.add_bytes(payload.len() as u64);
+        self.copier.add_bytes(payload.len() as u64);
         Ok(())
     }
 
@@ -281,7 +288,7 @@ impl Backup<'_> {
             match SegmentName::parse(&name) {
                 Some(segment) => drop(segments.insert((segment.chapter, segment.class), segment)),
                 None if name.ends_with(".tmp") => {}
-                None => return Err(OpenError::UnknownFormat(directory.join(name)).into()),
+                None => return Err(OpenError::UnknownName(directory.join(name)).into()),
             }
         }
         segments.extend(listed.into_iter().map(|name| ((name.chapter, name.class), name)));
@@ -292,7 +299,7 @@ impl Backup<'_> {
         for segment in needed {
             let name = segment.file_name();
             let (path, target) = (directory.join(&name), self.to.segment_dir().join(&name));
-            if self.copy_file(&path, &target)? {
+            if self.copier.copy_file(&path, &target)? {
                 copied.push(segment);
             } else if self.must_be_there(&segment)? {
                 let list = self.from.segment_list();
@@ -312,14 +319,23 @@ impl Backup<'_> {
 
     fn copy_beside(&mut self, name: &str) -> Result<(), BackupError> {
         let (path, target) = (self.from.root.join(name), self.to.root.join(name));
-        if self.copy_file(&path, &target)? {
+        if self.copier.copy_file(&path, &target)? {
             self.report.others += 1;
         }
         Ok(())
     }
+}
 
+/// Copies bytes, and says how many.
+pub(crate) struct Copier<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) bytes: u64,
+    pub(crate) progress: &'a mut dyn FnMut(u64),
+}
+
+impl Copier<'_> {
     /// Copies a file that does not change. `false`: it is not there (any more).
-    fn copy_file(&mut self, path: &Path, target: &Path) -> Result<bool, BackupError> {
+    pub(crate) fn copy_file(&mut self, path: &Path, target: &Path) -> Result<bool, BackupError> {
         let source = match self.disk.open(path, false) {
             Ok(source) => source,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -354,7 +370,7 @@ impl Backup<'_> {
     }
 
     fn add_bytes(&mut self, bytes: u64) {
-        self.report.bytes += bytes;
-        (self.progress)(self.report.bytes);
+        self.bytes += bytes;
+        (self.progress)(self.bytes);
     }
 }

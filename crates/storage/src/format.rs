@@ -74,13 +74,15 @@ impl Layout {
     }
 
     pub(crate) fn snapshot(&self, command: u64) -> PathBuf {
-        self.catalog_dir().join(format!("{command:020}.snapshot"))
+        self.catalog_dir().join(crate::snapshot::name(command))
     }
 }
 
 /// The number in a name such as `0000000000000012.journal`.
 pub(crate) fn number_in(name: &str, suffix: &str) -> Option<u64> {
-    name.strip_suffix(suffix)?.strip_suffix('.')?.parse().ok()
+    let digits = name.strip_suffix(suffix)?.strip_suffix('.')?;
+    let is_number = digits.len() >= 16 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if is_number { digits.parse().ok() } else { None }
 }
 
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {

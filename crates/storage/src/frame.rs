@@ -5,7 +5,7 @@
 //! | at | bytes | field |
 //! |--:|--:|---|
 //! | 0 | 4 | magic `ABF1` |
-//! | 4 | 1 | kind: 1 run, 2 command, 3 seal |
+//! | 4 | 1 | kind: 1 run, 2 command, 3 seal, 4 mark |
 //! | 5 | 1 | 1: the next frame belongs to the same request; else 0 |
 //! | 6 | 2 | zero |
 //! | 8 | 8 | identity of the file it was written to (random, see `journal.rs`); of a segment, the chapter |
@@ -35,6 +35,8 @@ pub(crate) enum FrameKind {
     Command,
     /// The end of a journal file: the next one follows.
     Seal,
+    /// The end so far: all before it is durable. What follows is written over it.
+    Mark,
 }
 
 /// A frame's header.
@@ -62,6 +64,7 @@ impl FrameHeader {
             FrameKind::Run => 1,
             FrameKind::Command => 2,
             FrameKind::Seal => 3,
+            FrameKind::Mark => 4,
         };
         out[5] = u8::from(self.continues);
         out[8..16].copy_from_slice(&self.file_id.to_le_bytes());
@@ -87,6 +90,7 @@ impl FrameHeader {
             1 => FrameKind::Run,
             2 => FrameKind::Command,
             3 => FrameKind::Seal,
+            4 => FrameKind::Mark,
             _ => return None,
         };
         Some(Self {
@@ -122,8 +126,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_header() -> impl Strategy<Value = FrameHeader> {
-        let kinds = [FrameKind::Run, FrameKind::Command, FrameKind::Seal];
-        let fields = (0..3usize, any::<[u64; 5]>(), any::<[u32; 3]>(), any::<bool>());
+        let kinds = [FrameKind::Run, FrameKind::Command, FrameKind::Seal, FrameKind::Mark];
+        let fields = (0..4usize, any::<[u64; 5]>(), any::<[u32; 3]>(), any::<bool>());
         fields.prop_map(move |(kind, long, short, continues)| FrameHeader {
             kind: kinds[kind],
             file_id: long[0],

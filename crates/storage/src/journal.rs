@@ -14,7 +14,8 @@
 //! | 16 | 8 | the cell's next index when the file was begun |
 //! | 24 | 8 | the highest arrival time before, epoch milliseconds |
 //! | 32 | 8 | identity of the file: random, anew each time a file is used |
-//! | 40 | 20 | zero |
+//! | 40 | 8 | length of the file when it was begun; 0 in files of older versions |
+//! | 48 | 12 | zero |
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
 //!
 //! Every frame carries the file's identity. Old content of a recycled file, and records whose data
@@ -38,6 +39,8 @@ pub(crate) struct JournalHeader {
     pub(crate) next_index: u64,
     pub(crate) last_ms: u64,
     pub(crate) file_id: u64,
+    /// Length of the file when it was begun: a shorter one was cut. 0: not known.
+    pub(crate) file_bytes: u64,
 }
 
 impl JournalHeader {
@@ -45,7 +48,8 @@ impl JournalHeader {
     pub(crate) fn new(number: u64, next_index: u64, last_ms: u64) -> Self {
         let mut file_id = [0; 8];
         anabranch_env::fill_random(&mut file_id);
-        Self { number, next_index, last_ms, file_id: u64::from_le_bytes(file_id) }
+        let file_id = u64::from_le_bytes(file_id);
+        Self { number, next_index, last_ms, file_id, file_bytes: 0 }
     }
 
     pub(crate) fn encode(&self) -> [u8; FILE_HEADER_BYTES as usize] {
@@ -55,6 +59,7 @@ impl JournalHeader {
         out[16..24].copy_from_slice(&self.next_index.to_le_bytes());
         out[24..32].copy_from_slice(&self.last_ms.to_le_bytes());
         out[32..40].copy_from_slice(&self.file_id.to_le_bytes());
+        out[40..48].copy_from_slice(&self.file_bytes.to_le_bytes());
         let crc = crc32fast::hash(&out[..60]);
         out[60..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -69,6 +74,7 @@ impl JournalHeader {
             next_index: u64_at(bytes, 16),
             last_ms: u64_at(bytes, 24),
             file_id: u64_at(bytes, 32),
+            file_bytes: u64_at(bytes, 40),
         })
     }
 }
@@ -83,6 +89,8 @@ pub(crate) struct JournalFile {
     offset: u64,
     /// Bytes known to be durable.
     synced: u64,
+    /// Where there is a mark.
+    marked: Option<u64>,
     capacity: u64,
 }
 
@@ -97,6 +105,7 @@ impl JournalFile {
         header: &JournalHeader,
         spare: Arc<dyn DiskFile>,
     ) -> io::Result<Self> {
+        let header = &JournalHeader { file_bytes: spare.len()?, ..*header };
         spare.write_all_at(&mut [IoSlice::new(&header.encode())], 0)?;
         spare.sync_data()?;
         disk.rename(&layout.spare(), &layout.journal(header.number))?;
@@ -112,7 +121,7 @@ impl JournalFile {
     ) -> io::Result<Self> {
         let capacity = file.len()?;
         let JournalHeader { number, file_id, .. } = *header;
-        Ok(Self { file, number, file_id, offset, synced: offset, capacity })
+        Ok(Self { file, number, file_id, offset, synced: offset, marked: None, capacity })
     }
 
     /// Whether frames of `bytes` fit, and a seal after them.
@@ -167,11 +176,39 @@ impl JournalFile {
         tail_copy::remove(disk, layout)
     }
 
+    /// Whether a mark would tell something: nothing vouches for the last frames, which are durable.
+    pub(crate) fn wants_mark(&self) -> bool {
+        let is_settled = self.synced == self.offset && self.offset > FILE_HEADER_BYTES;
+        is_settled && self.marked != Some(self.offset) && self.has_room(0)
+    }
+
+    /// Says that all so far is durable, for whoever finds the last frames damaged: without it they
+    /// look like a torn tail. It need not be durable itself, and the next frames are written over
+    /// it. An error is final.
+    pub(crate) fn mark(&mut self, next_index: u64) -> io::Result<()> {
+        let mark = self.end(FrameKind::Mark, next_index);
+        self.file.write_all_at(&mut [IoSlice::new(&mark)], self.offset)?;
+        self.marked = Some(self.offset);
+        Ok(())
+    }
+
+    /// Makes the mark durable.
+    pub(crate) fn sync_mark(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Ends the file. An error is final.
     pub(crate) fn seal(&mut self, next_index: u64) -> io::Result<()> {
         self.sync()?;
-        let seal = FrameHeader {
-            kind: FrameKind::Seal,
+        let seal = self.end(FrameKind::Seal, next_index);
+        self.write(&mut [IoSlice::new(&seal)])?;
+        self.sync()
+    }
+
+    /// A frame without records at the end of what is durable.
+    fn end(&self, kind: FrameKind, next_index: u64) -> [u8; FRAME_HEADER_BYTES] {
+        let header = FrameHeader {
+            kind,
             file_id: self.file_id,
             subject: 0,
             index: next_index,
@@ -182,8 +219,7 @@ impl JournalFile {
             durable_bytes: self.synced,
             continues: false,
         };
-        self.write(&mut [IoSlice::new(&seal.encode())])?;
-        self.sync()
+        header.encode()
     }
 }
 
@@ -193,7 +229,13 @@ mod tests {
 
     #[test]
     fn header_round_trips_and_notices_every_flipped_bit() {
-        let header = JournalHeader { number: 3, next_index: 1 << 40, last_ms: 77, file_id: 5 };
+        let header = JournalHeader {
+            number: 3,
+            next_index: 1 << 40,
+            last_ms: 77,
+            file_id: 5,
+            file_bytes: 1 << 20,
+        };
         let mut bytes = header.encode();
         assert_eq!(JournalHeader::decode(&bytes), Some(header));
         for bit in 0..bytes.len() * 8 {

@@ -34,6 +34,7 @@ mod options;
 mod read;
 pub mod record;
 mod recovery;
+pub mod salvage;
 mod segment;
 mod segment_list;
 mod snapshot;
@@ -45,6 +46,8 @@ mod writer;
 
 #[cfg(test)]
 mod backup_tests;
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod model_tests;
 

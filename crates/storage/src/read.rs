@@ -141,6 +141,7 @@ fn visit(
     let segments = state.segments.clone().unwrap_or_default();
     drop(state);
     let wanted = |segment: &&SegmentName| segment.last_ms >= request.from_ms;
+    let mut unreadable = None;
     for name in segments.iter().filter(wanted) {
         let directory = shared.layout.segment_dir();
         visit.was_cold = true;
@@ -152,15 +153,21 @@ fn visit(
             {
                 continue;
             }
-            Err(error) => return Err(error),
+            // The shard may be in another one.
+            Err(error) => {
+                unreadable.get_or_insert(error);
+                continue;
+            }
         };
         if let Some(entry) = segment.entry(request.shard) {
             let chunk = collector.bytes_left().clamp(CHUNK_BYTES_MIN, 4 << 20);
             let take = |run: MemRun| collector.take(&run);
             segment.read_runs(entry, at, request.from_ms, chunk, take)?;
+            // A shard's records of one chapter are in one segment.
+            return Ok(visit);
         }
     }
-    Ok(visit)
+    unreadable.map_or(Ok(visit), Err)
 }
 
 struct Collector {

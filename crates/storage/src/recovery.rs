@@ -11,6 +11,7 @@
 //! | D | last | no valid frame | there are none | go on with this file |
 //! | E | last | no valid frame | durable up to here at most | torn tail: cut |
 //! | F | last | no valid frame | durable beyond here | damaged: refuse |
+//! | G | last | its end, and it is shorter than it was | – | damaged: refuse |
 //!
 //! Every frame tells how much of its file was durable when it was written, which is what tells
 //! E from F: a torn tail was never acknowledged, so no later frame vouches for it. After E the
@@ -62,8 +63,8 @@ pub enum OpenError {
     },
     /// A checksum or a structure does not hold.
     #[error(
-        "the data directory is damaged path={} offset={offset}; restore it from a backup, or run \
-         `anabranch inspect` to see what is intact",
+        "the data directory is damaged path={} offset={offset}; restore it from a backup, or save \
+         what is intact with `anabranch inspect DATA_DIR --repair NEW_DIR`",
         path.display()
     )]
     Damaged {
@@ -73,12 +74,17 @@ pub enum OpenError {
         offset: u64,
     },
     /// A file that must be there is not.
-    #[error("the data directory is incomplete, missing={}; restore it from a backup", .0.display())]
+    #[error(
+        "the data directory is incomplete, missing={}; restore it from a backup, or save what is \
+         there with `anabranch inspect DATA_DIR --repair NEW_DIR`",
+        .0.display()
+    )]
     Missing(PathBuf),
     /// A segment that must be there is not.
     #[error(
-        "a segment is missing path={}; restore it from a backup, or, to start without its records, \
-         remove the list path={}",
+        "a segment is missing path={}; restore it from a backup, or, to go on without its records, \
+         save the others with `anabranch inspect DATA_DIR --repair NEW_DIR`, or remove the list \
+         path={}",
         path.display(),
         list.display()
     )]
@@ -90,15 +96,24 @@ pub enum OpenError {
     },
     /// The list of segments does not hold.
     #[error(
-        "the list of segments is damaged path={}; if `anabranch inspect` finds nothing else, remove \
+        "the list of segments is damaged path={} offset=0; if `anabranch inspect` finds nothing else, remove \
          it: a new one is made",
         .0.display()
     )]
     DamagedList(PathBuf),
+    /// A file has a name that no file of this version has.
+    #[error(
+        "a file in the data directory has a name that this version does not know path={}; if \
+         somebody put it there, take it away; if its name is damaged, save what is intact with \
+         `anabranch inspect DATA_DIR --repair NEW_DIR`",
+        .0.display()
+    )]
+    UnknownName(PathBuf),
     /// The directory holds something else or was written by another version.
     #[error(
         "this is not a data directory that this version can read path={}; use an empty directory \
-         or the version that wrote it",
+         or the version that wrote it, or, if no other version did, save what is intact with \
+         `anabranch inspect DATA_DIR --repair NEW_DIR`",
         .0.display()
     )]
     UnknownFormat(PathBuf),
@@ -158,7 +173,7 @@ pub(crate) struct Opened {
 
 /// More indices than a power cut can take with records that were not synced. They are not given out
 /// again: a reader that goes on behind the last number it saw would miss the records.
-const LOST_INDICES_MAX: u64 = 1 << 32;
+pub(crate) const LOST_INDICES_MAX: u64 = 1 << 32;
 /// The first record's index: 0 is the shard's own starting number.
 const FIRST_INDEX: u64 = 1;
 
@@ -228,9 +243,25 @@ pub(crate) fn read_format(layout: &Layout, disk: &dyn Disk) -> Result<bool, Open
     let mut text = vec![0; FORMAT_TEXT.len()];
     match file.read_exact_at(&mut text, 0) {
         Ok(()) if text == FORMAT_TEXT.as_bytes() => Ok(true),
-        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(OpenError::io(&path, error)),
-        _ => Err(OpenError::UnknownFormat(path)),
+        Ok(()) if is_other_version(&text) => Err(OpenError::UnknownFormat(path)),
+        Ok(()) => {
+            let pairs = text.iter().zip(FORMAT_TEXT.as_bytes());
+            let same = pairs.take_while(|(found, wanted)| found == wanted).count();
+            Err(OpenError::damaged(&path, same as u64))
+        }
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            let len = file.len().map_err(|e| OpenError::io(&path, e))?;
+            Err(OpenError::damaged(&path, len))
+        }
+        Err(error) => Err(OpenError::io(&path, error)),
     }
+}
+
+/// Whether the text marks a data directory of another version, with one digit.
+fn is_other_version(text: &[u8]) -> bool {
+    let number_at = FORMAT_TEXT.len() - 2;
+    let (start, end) = text.split_at(number_at);
+    start == &FORMAT_TEXT.as_bytes()[..number_at] && end[0].is_ascii_digit() && end[1] == b'\n'
 }
 
 fn initialise(
@@ -244,11 +275,12 @@ fn initialise(
     // that the mark was lost, not that it was never made.
     let journals = list_journals(layout, disk)?;
     let segments = disk.list(&layout.segment_dir()).map_err(io)?;
+    let snapshots = disk.list(&layout.catalog_dir()).map_err(io)?;
     let empty = journals.iter().try_fold(true, |empty, number| {
         let scan = scan_file(layout, disk, *number)?;
-        Ok::<_, OpenError>(empty && scan.frames == 0)
+        Ok::<_, OpenError>(empty && scan.frames == 0 && !scan.has_leftover_frames)
     })?;
-    if journals.len() > 1 || !segments.is_empty() || !empty {
+    if journals.len() > 1 || !segments.is_empty() || !snapshots.is_empty() || !empty {
         return Err(OpenError::Missing(layout.format()));
     }
     let journal = begin_journal(options, layout, disk, 1, FIRST_INDEX, 0)?;
@@ -310,11 +342,17 @@ fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<O
     Ok(opened)
 }
 
-/// Refuses cases B and F.
+/// Refuses cases B, F and G.
 pub(crate) fn check_end(layout: &Layout, scan: &Scan, is_last: bool) -> Result<(), OpenError> {
-    let damaged = !scan.sealed && (!is_last || scan.vouched_bytes > scan.valid_bytes);
-    if damaged {
-        return Err(OpenError::damaged(&layout.journal(scan.header.number), scan.valid_bytes));
+    let path = layout.journal(scan.header.number);
+    if scan.sealed {
+        return Ok(());
+    }
+    if !is_last || scan.vouched_bytes > scan.valid_bytes {
+        return Err(OpenError::damaged(&path, scan.valid_bytes));
+    }
+    if scan.file_bytes < scan.header.file_bytes {
+        return Err(OpenError::damaged(&path, scan.file_bytes));
     }
     Ok(())
 }
@@ -381,9 +419,25 @@ fn take_scan(
 pub(crate) fn list_journals(layout: &Layout, disk: &dyn Disk) -> Result<Vec<u64>, OpenError> {
     let directory = layout.journal_dir();
     let names = disk.list(&directory).map_err(|e| OpenError::io(&directory, e))?;
-    let mut numbers: Vec<u64> = names.iter().filter_map(|n| number_in(n, "journal")).collect();
+    let mut numbers = Vec::new();
+    for name in names {
+        match number_in(&name, "journal") {
+            Some(number) => numbers.push(number),
+            // One that is not seen would be missing, and perhaps without anybody noticing.
+            None if !is_beside_journal(&name) => {
+                return Err(OpenError::UnknownName(directory.join(name)));
+            }
+            None => {}
+        }
+    }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Whether a file in the journal's directory is known and no journal file.
+pub(crate) fn is_beside_journal(name: &str) -> bool {
+    let is_known = [".spare", ".copy", ".tmp"].iter().any(|end| name.ends_with(end));
+    is_known || name.starts_with('.')
 }
 
 /// Chapters that are only in segments. Removes unfinished segments and those of chapters whose
@@ -403,7 +457,7 @@ fn segment_chapters(
             }
             Some(_) => disk.remove(&directory.join(name)).map_err(io)?,
             None if name.ends_with(".tmp") => disk.remove(&directory.join(name)).map_err(io)?,
-            None => return Err(OpenError::UnknownFormat(directory.join(name))),
+            None => return Err(OpenError::UnknownName(directory.join(name))),
         }
     }
     let found = |name: &SegmentName| {
@@ -466,6 +520,8 @@ pub(crate) struct Scan {
     pub(crate) vouched_bytes: u64,
     /// Bytes behind the valid ones up to the last that is not zero.
     pub(crate) leftover_bytes: u64,
+    /// Length of the file.
+    pub(crate) file_bytes: u64,
 }
 
 pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result<Scan, OpenError> {
@@ -493,6 +549,7 @@ pub(crate) fn scan_file(layout: &Layout, disk: &dyn Disk, number: u64) -> Result
         unvouched: Bytes::new(),
         vouched_bytes: 0,
         leftover_bytes: 0,
+        file_bytes: len as u64,
         header,
     };
     scan.read_frames(&Bytes::from(bytes));
@@ -504,13 +561,19 @@ impl Scan {
         // Frames of a request whose last one has not come yet.
         let mut request = Vec::new();
         let (mut at, mut next_index) = (self.valid_bytes, self.next_index);
-        let mut durable_bytes = FILE_HEADER_BYTES;
+        let (mut durable_bytes, mut mark_bytes) = (FILE_HEADER_BYTES, 0);
         while !self.sealed {
             let rest = &bytes[at as usize..];
             let header = FrameHeader::decode(rest).filter(|h| self.follows(h, next_index));
             let Some(header) = header.filter(|header| header.body_in(rest).is_some()) else {
                 break;
             };
+            if header.kind == FrameKind::Mark {
+                // It vouches for all before it, and what was written over it for nothing.
+                durable_bytes = durable_bytes.max(header.durable_bytes);
+                mark_bytes = FRAME_HEADER_BYTES;
+                break;
+            }
             let body_at = at as usize + FRAME_HEADER_BYTES;
             let body = bytes.slice(body_at..body_at + header.body_len as usize);
             at += header.frame_bytes();
@@ -526,7 +589,9 @@ impl Scan {
         let durable_bytes = usize::try_from(durable_bytes).unwrap_or(valid_bytes);
         self.unvouched = bytes.slice(durable_bytes.min(valid_bytes)..valid_bytes);
         if !self.sealed {
-            self.look_behind(&bytes[valid_bytes..]);
+            // Behind the mark, unless it ends a request that is not whole.
+            let mark_bytes = if at == self.valid_bytes { mark_bytes } else { 0 };
+            self.look_behind(&bytes[valid_bytes + mark_bytes..]);
         }
     }
 

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const TRAILER_BYTES: u64 = 64;
-const DIRECTORY_ENTRY_BYTES: usize = 64;
+pub(crate) const DIRECTORY_ENTRY_BYTES: usize = 64;
 const INDEX_ENTRY_BYTES: usize = 24;
 /// Bytes of frames between two entries of the sparse index.
 const INDEX_STRIDE_BYTES: u64 = 64 << 10;

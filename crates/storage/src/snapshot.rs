@@ -81,9 +81,18 @@ fn remove_older(disk: &dyn Disk, layout: &Layout, command: u64) -> io::Result<()
 pub(crate) fn read_newest(disk: &dyn Disk, layout: &Layout) -> Result<Option<Snapshot>, OpenError> {
     let directory = layout.catalog_dir();
     let names = disk.list(&directory).map_err(|e| OpenError::io(&directory, e))?;
-    let Some(command) = names.iter().filter_map(|name| number_in(name, "snapshot")).max() else {
-        return Ok(None);
-    };
+    let mut newest = None;
+    for name in names {
+        match number_in(&name, "snapshot") {
+            Some(number) => newest = newest.max(Some(number)),
+            // If the newest one is not seen, an older one is taken for it.
+            None if !name.ends_with(".tmp") && !name.starts_with('.') => {
+                return Err(OpenError::UnknownName(directory.join(name)));
+            }
+            None => {}
+        }
+    }
+    let Some(command) = newest else { return Ok(None) };
     read(disk, &layout.snapshot(command), command).map(Some)
 }
 
@@ -93,8 +102,31 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, command: u64) -> Result<Snapsho
     let len = file.len().map_err(io)?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0).map_err(io)?;
-    let (place, payload) = decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, 0))?;
+    let (place, payload) =
+        decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, damaged_at(&bytes)))?;
     Ok(Snapshot { place, payload: Bytes::copy_from_slice(payload) })
+}
+
+/// The name of the file of a snapshot.
+pub(crate) fn name(command: u64) -> String {
+    format!("{command:020}.snapshot")
+}
+
+/// A snapshot whose name may be wrong, if it is intact.
+pub(crate) fn read_any(disk: &dyn Disk, path: &Path) -> Option<Snapshot> {
+    let header = disk.open(path, false).ok()?;
+    let mut bytes = [0; FILE_HEADER_BYTES as usize];
+    header.read_exact_at(&mut bytes, 0).ok()?;
+    read(disk, path, u64_at(&bytes, 8)).ok()
+}
+
+/// Where a snapshot that does not hold is damaged: in its header or behind it.
+fn damaged_at(bytes: &[u8]) -> u64 {
+    let header = bytes.get(..FILE_HEADER_BYTES as usize);
+    let holds = header.is_some_and(|header| {
+        header[..4] == SNAPSHOT_MAGIC && crc32fast::hash(&header[..60]) == u32_at(header, 60)
+    });
+    if holds { FILE_HEADER_BYTES } else { 0 }
 }
 
 fn decode(bytes: &[u8], command: u64) -> Option<(SnapshotPlace, &[u8])> {

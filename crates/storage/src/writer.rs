@@ -34,7 +34,7 @@ pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
         writer.commit_all(submissions);
     }
     if !shared.failed.load(Ordering::Acquire)
-        && let Err(error) = writer.sync()
+        && let Err(error) = writer.finish()
     {
         writer.fail(&error);
     }
@@ -83,6 +83,13 @@ impl Writer<'_> {
             if !queue.submissions.is_empty() {
                 return Some(std::mem::take(&mut queue.submissions));
             }
+            if self.journal.as_ref().is_some_and(JournalFile::wants_mark)
+                && !self.shared.failed.load(Ordering::Acquire)
+            {
+                drop(queue);
+                self.mark();
+                continue;
+            }
             if queue.stopped.is_some() {
                 return None;
             }
@@ -95,6 +102,26 @@ impl Writer<'_> {
             if timed_out && let Err(error) = self.sync() {
                 self.fail(&error);
             }
+        }
+    }
+
+    /// Leaves the file so that the next process can tell damage from a torn tail.
+    fn finish(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let next_index = self.shared.durable_index.load(Ordering::Acquire);
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        if journal.wants_mark() {
+            journal.mark(next_index)?;
+        }
+        journal.sync_mark()
+    }
+
+    /// With nothing to do, says what is durable so far.
+    fn mark(&mut self) {
+        let next_index = self.shared.durable_index.load(Ordering::Acquire);
+        let marked = self.journal.as_mut().map_or(Ok(()), |journal| journal.mark(next_index));
+        if let Err(error) = marked {
+            self.fail(&error);
         }
     }
 
