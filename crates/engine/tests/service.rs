@@ -362,6 +362,7 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
 async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     let world = World::unlimited().await;
     world.create("s", 1).await.expect("created");
+    world.create("other", 1).await.expect("created");
     world.disk.set_space(Some(0));
     let entry = || PutEntry {
         partition_key: Some(Cow::Borrowed("k")),
@@ -378,6 +379,8 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
         }
     };
     assert!(matches!(error, EngineError::Append(AppendError::StorageFull)));
+    let deleted = world.engine.delete_stream(&world.scope, "other", true).await;
+    deleted.expect("what makes room has room");
     assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await.len(), stored);
     world.disk.set_space(None);
     world.put("s", &[("k", b"again")]).await;

@@ -314,6 +314,40 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
 }
 
 #[tokio::test]
+async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_room() {
+    let disk = FakeDisk::default();
+    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
+    let opened = Store::open(options(), Arc::new(disk.clone()), clock.clone());
+    let (store, _) = opened.expect("opened");
+    store.start(host.clone()).expect("threads");
+    disk.set_space(Some(0));
+    let mut stored = 0;
+    let error = loop {
+        match store.append(vec![run_of(300)]).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, AppendError::StorageFull);
+    for _ in 0..3 {
+        let command = store.append_command(Bytes::from_static(b"make room"), &[]).await;
+        *host.applied.lock() = (command.expect("there is room for it").command, Vec::new());
+        assert_eq!(store.append(vec![run_of(300)]).await, Err(AppendError::StorageFull));
+    }
+    let request = ReadRequest {
+        shard: ShardKey(1),
+        from_index: 0,
+        from_ms: 0,
+        end_index: None,
+        records_max: 1_000,
+        bytes_max: 1 << 20,
+    };
+    assert_eq!(store.read(&request).expect("readable").runs.len(), stored);
+    disk.set_space(None);
+    store.append(vec![run_of(300)]).await.expect("without a restart");
+}
+
+#[tokio::test]
 async fn a_closed_gate_lets_nothing_behind_the_command() {
     let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
     let store = memory_store(&clock, &host);
