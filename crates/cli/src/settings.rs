@@ -83,6 +83,9 @@ pub(crate) struct ServeSettings {
     /// Milliseconds that CREATING, UPDATING and DELETING last. Default 20. Amazon takes seconds;
     /// 0 hides the states from clients, which can hide faults in them.
     pub(crate) transition_ms: u64,
+    /// What the other limits start from. Default `shards`. With `off` there are none on streams
+    /// and changes of them either, whatever is set for shards.
+    pub(crate) limits: LimitsPreset,
     /// Throughput limits of each shard. Default AWS's.
     pub(crate) shard_limits: ShardLimits,
     /// Whether control operations are limited to Amazon's numbers of calls a second, 5 for most.
@@ -216,7 +219,7 @@ impl ServeSettings {
                     consumer_bytes: limits.consumer_bytes_per_s,
                     subscribe_calls: limits.subscribe_calls_per_s,
                 },
-                limit_streams: limits != NO_SHARD_LIMITS,
+                limit_streams: self.limits != LimitsPreset::Off,
                 scaling_period_ms: self.scaling_period_ms,
             },
         }
@@ -424,6 +427,7 @@ impl ServeLayer {
             region: self.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             shard_limit: self.shard_limit.unwrap_or(20_000),
             transition_ms: self.transition_ms.unwrap_or(20),
+            limits: preset,
             shard_limits: ShardLimits {
                 write_bytes_per_s: bytes(self.limit_shard_write_bytes, base.write_bytes_per_s),
                 write_records_per_s: self
@@ -527,6 +531,7 @@ impl ServeSettings {
             format!("region = {}", text(&self.region)),
             format!("shard-limit = {}", self.shard_limit),
             format!("transition-ms = {}", self.transition_ms),
+            format!("limits = {}", text(self.limits.name())),
             format!("limit-shard-write-bytes = {}", limits.write_bytes_per_s),
             format!("limit-shard-write-records = {}", limits.write_records_per_s),
             format!("limit-shard-read-bytes = {}", limits.read_bytes_per_s),
@@ -542,6 +547,16 @@ impl ServeSettings {
             format!("max-connections = {}", self.max_connections),
         ]);
         lines.join("\n") + "\n"
+    }
+}
+
+impl LimitsPreset {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Shards => "shards",
+            Self::Off => "off",
+        }
     }
 }
 
@@ -588,8 +603,11 @@ mod tests {
         let settings = merged("limits = 'off'", "limit-shard-write-bytes = '4MiB'").unwrap();
         let expected = ShardLimits { write_bytes_per_s: 4 << 20, ..NO_SHARD_LIMITS };
         assert_eq!(settings.shard_limits, expected);
+        // Those on streams are the preset's.
+        assert!(!settings.to_server().engine.limit_streams);
         let settings = merged("limit-shard-read-calls = 0", "").unwrap();
         assert_eq!(settings.shard_limits, ShardLimits { read_calls_per_s: 0, ..AWS_SHARD_LIMITS });
+        assert!(settings.to_server().engine.limit_streams);
     }
 
     #[test]
@@ -629,6 +647,7 @@ mod tests {
             "",
             "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
             "limits = 'aws'\nscaling-period-ms = 0",
+            "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
         ] {
