@@ -1,9 +1,13 @@
 //! Reading request bodies, within limits.
 //!
 //! All bodies share one memory, and callers are not known yet when it is given out. So a body
-//! gets memory for what has arrived and not for what was announced, and nobody waits long for
-//! more of it while holding some: requests that fill the memory together fail one after the
-//! other, and do not wait for each other for ever.
+//! gets memory for what has arrived and not for what was announced, and waits for memory only so
+//! long, all its waits together: requests that fill the memory together fail one after the other,
+//! and do not wait for each other for ever. So whatever is offered, what is admitted has not
+//! waited longer, and the rest is told to come again.
+//!
+//! Bodies that have begun get more memory before others begin: what they hold helps nobody until
+//! they are whole.
 
 use bytes::Bytes;
 use http_body::Body;
@@ -11,7 +15,7 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Largest body: base64 of 10 MiB of records and what stands around it.
 pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
@@ -19,10 +23,8 @@ pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a client may send nothing in the middle of a body.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a body waits for its first memory. It holds none yet and keeps nobody waiting.
-const FIRST_MEMORY_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a body waits for more memory while others may wait for what it holds.
-const MORE_MEMORY_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a body waits for memory, altogether.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// Memory is measured in units of this many bytes.
 const UNIT: usize = 1024;
 /// A claimed length up to this is believed as soon as something arrives.
@@ -35,6 +37,26 @@ const TRUSTED_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct BodyMemory {
     units: Arc<Semaphore>,
+    /// Who holds nothing yet waits here, and one at a time among those who do.
+    entrance: Arc<Semaphore>,
+}
+
+/// Time that a body may still wait for memory.
+#[derive(Debug)]
+struct Patience(Duration);
+
+impl Patience {
+    /// Waits for memory, or for one's turn.
+    async fn acquire(
+        &mut self,
+        from: &Arc<Semaphore>,
+        units: u32,
+    ) -> Result<OwnedSemaphorePermit, BodyError> {
+        let begun = Instant::now();
+        let acquired = timeout(self.0, from.clone().acquire_many_owned(units)).await;
+        self.0 = self.0.saturating_sub(begun.elapsed());
+        acquired.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Broken)
+    }
 }
 
 /// A body, and its share of the memory as long as it is held.
@@ -61,7 +83,8 @@ impl BodyMemory {
     /// Memory of that many bytes, and never less than the largest body needs.
     pub(crate) fn new(bytes: u64) -> Self {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).max(BODY_BYTES_MAX);
-        Self { units: Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))) }
+        let units = Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS));
+        Self { units: Arc::new(units), entrance: Arc::new(Semaphore::new(1)) }
     }
 
     /// Reads a body.
@@ -92,13 +115,14 @@ impl BodyMemory {
         let Some(first) = next_data(body).await? else {
             return Ok(ReadBody { bytes: Bytes::new(), _share: None });
         };
+        let mut patience = Patience(MEMORY_PATIENCE);
         // Most bodies arrive whole: then there is nothing to gather.
         if first.len() == claimed && body.is_end_stream() {
-            let share = self.acquire(units_of(claimed), FIRST_MEMORY_PATIENCE).await?;
+            let share = self.begin(units_of(claimed), &mut patience).await?;
             return Ok(ReadBody { bytes: first, _share: Some(share) });
         }
         let capacity = capacity_for(first.len(), 0, claimed).ok_or(BodyError::TooLarge)?;
-        let mut share = self.acquire(units_of(capacity), FIRST_MEMORY_PATIENCE).await?;
+        let mut share = self.begin(units_of(capacity), &mut patience).await?;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
@@ -108,7 +132,7 @@ impl BodyMemory {
                 let capacity = capacity_for(wanted, bytes.capacity(), claimed);
                 let capacity = capacity.ok_or(BodyError::TooLarge)?;
                 let missing = units_of(capacity).saturating_sub(share.num_permits() as u32);
-                share.merge(self.acquire(missing, MORE_MEMORY_PATIENCE).await?);
+                share.merge(patience.acquire(&self.units, missing).await?);
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&data);
@@ -116,13 +140,14 @@ impl BodyMemory {
         Ok(ReadBody { bytes: bytes.into(), _share: Some(share) })
     }
 
-    async fn acquire(
+    /// The first memory of a body.
+    async fn begin(
         &self,
         units: u32,
-        patience: Duration,
+        patience: &mut Patience,
     ) -> Result<OwnedSemaphorePermit, BodyError> {
-        let acquired = timeout(patience, self.units.clone().acquire_many_owned(units)).await;
-        acquired.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Broken)
+        let _turn = patience.acquire(&self.entrance, 1).await?;
+        patience.acquire(&self.units, units).await
     }
 }
 
@@ -180,7 +205,6 @@ mod tests {
     use std::convert::Infallible;
     use std::pin::Pin;
     use std::task::{Context, Poll};
-    use tokio::time::Instant;
 
     const MEMORY: usize = 32 << 20;
 
@@ -332,15 +356,80 @@ mod tests {
         assert_eq!(held(&memory), 0);
     }
 
+    fn hold(memory: &BodyMemory, units: usize) -> OwnedSemaphorePermit {
+        let units = u32::try_from(units).expect("small");
+        memory.units.clone().try_acquire_many_owned(units).expect("free")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_for_its_first_memory_and_then_says_busy() {
         let memory = memory();
-        let all = u32::try_from(MEMORY / UNIT).expect("small");
-        let all = memory.units.clone().try_acquire_many_owned(all).expect("free");
+        let all = hold(&memory, MEMORY / UNIT);
         let started = Instant::now();
         let refused = memory.read(Fake::new(10, 10, 10)).await.expect_err("no memory");
-        assert_eq!((refused, started.elapsed()), (BodyError::Busy, FIRST_MEMORY_PATIENCE));
+        assert_eq!((refused, started.elapsed()), (BodyError::Busy, MEMORY_PATIENCE));
         drop(all);
         assert!(memory.read(Fake::new(10, 10, 10)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_waits_of_a_body_count_together() {
+        let memory = memory();
+        let mut all = hold(&memory, MEMORY / UNIT);
+        let first = all.split(FIRST_BYTES / UNIT).expect("as much is held");
+        let started = Instant::now();
+        let reading = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
+        let freeing = async {
+            tokio::time::sleep(MEMORY_PATIENCE * 3 / 4).await;
+            drop(first);
+        };
+        let (read, ()) = tokio::join!(reading, freeing);
+        assert_eq!(read.expect_err("no more memory"), BodyError::Busy);
+        // To the millisecond, which is what the clock of timeouts tells apart.
+        let waited = started.elapsed().as_millis().abs_diff(MEMORY_PATIENCE.as_millis());
+        assert!(waited <= 2, "{waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_has_begun_gets_memory_before_those_that_have_not() {
+        let memory = memory();
+        let first_units = FIRST_BYTES / UNIT;
+        let mut held = hold(&memory, MEMORY / UNIT - first_units);
+        let begun = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
+        let others =
+            async { all((0..10).map(|_| memory.read(Fake::new(10, 10, 10))).collect()).await };
+        let freeing = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // What the one lacks, and a place for the first of the others.
+            drop(held.split((1 << 20) / UNIT - first_units + 1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(memory.units.available_permits(), 0);
+        };
+        let reading = async {
+            let started = Instant::now();
+            let read = begun.await.expect("it has its memory");
+            assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (1 << 20, 1));
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        };
+        let ((), (), others) = tokio::join!(biased; reading, freeing, others);
+        assert_eq!(others.len(), 10);
+    }
+
+    /// Reads all at once and holds those that were read.
+    async fn all(reads: Vec<impl Future<Output = Result<ReadBody, BodyError>>>) -> Vec<ReadBody> {
+        let mut reads: Vec<_> = reads.into_iter().map(Box::pin).collect();
+        let mut held = Vec::new();
+        std::future::poll_fn(|cx| {
+            reads.retain_mut(|one| match one.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(read) => {
+                    held.extend(read);
+                    false
+                }
+            });
+            if reads.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        held
     }
 }
