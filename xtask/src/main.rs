@@ -6,9 +6,11 @@
 
 mod bench;
 mod drift;
+mod overload;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,10 @@ enum Task {
     Drift,
     /// Measures the server beside peers and beside the limits of machine and disk
     Bench(bench::Options),
+    /// Offers the server several times what it can take, and tells what it does
+    Overload(overload::Options),
+    /// Kills the server under load again and again, and checks what it has acknowledged
+    Torture(torture::Options),
     /// Checks crate edges, file sizes and words that must not be committed
     Tidy,
 }
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&project, &options),
         Task::Drift => drift::run(&project),
         Task::Bench(options) => bench::run(&project, &options),
+        Task::Overload(options) => overload::run(&project, &options),
+        Task::Torture(options) => torture::run(&project, &options),
         Task::Tidy => tidy::run(&project),
     });
     match outcome {

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::tools::{Project, cargo, is_installed, run as run_command};
-use crate::{drift, tidy};
+use crate::{drift, tidy, torture};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -44,11 +44,16 @@ enum Step {
     Js,
     /// The Java KCL with Python and Node.js record processors
     Kcl,
+    /// The server killed again and again under load, for two minutes
+    Torture,
 }
 
 impl Step {
     fn needs_server(self) -> bool {
-        matches!(self, Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl)
+        match self {
+            Self::Fmt | Self::Tidy | Self::Clippy | Self::Build => false,
+            Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl | Self::Torture => true,
+        }
     }
 
     fn name(self) -> String {
@@ -148,6 +153,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
             project.javascript("tests/kcl")?;
             run_command(&mut pytest(project, &python, "tests/kcl", options))
         }
+        Step::Torture => torture::torture(project, &["--minutes".to_owned(), "2".to_owned()]),
     }
 }
 

@@ -17,7 +17,7 @@ const START: Duration = Duration::from_secs(30);
 /// A running server. It is killed when this is dropped, and its data goes with it.
 pub struct TestServer {
     endpoint: String,
-    _process: Child,
+    process: Child,
     // Kept open: a server whose output nobody can take would fail on its next line.
     _stdout: BufReader<ChildStdout>,
     _data: TempDir,
@@ -31,7 +31,16 @@ impl TestServer {
 
     /// A server with these flags of `anabranch serve` besides the address and the directory.
     pub async fn start_with<S: AsRef<OsStr>>(flags: impl IntoIterator<Item = S>) -> Result<Self> {
-        let data = tempfile::tempdir().context("cannot make a directory for the server")?;
+        Self::start_below(&std::env::temp_dir(), flags).await
+    }
+
+    /// The same, with its data in a new directory below this one.
+    pub async fn start_below<S: AsRef<OsStr>>(
+        directory: &Path,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        let data = tempfile::tempdir_in(directory);
+        let data = data.context("cannot make a directory for the server")?;
         let binary = binary()?;
         let mut process = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -52,12 +61,17 @@ impl TestServer {
             bail!("the server's first line is {line:?}");
         };
         let endpoint = endpoint.to_owned();
-        Ok(Self { endpoint, _process: process, _stdout: stdout, _data: data })
+        Ok(Self { endpoint, process, _stdout: stdout, _data: data })
     }
 
     /// The URL that clients are given.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The process, if it has not ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
     }
 }
 

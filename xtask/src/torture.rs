@@ -1,0 +1,55 @@
+//! Real kills: builds the harness in `crates/testkit/examples/torture` and runs it.
+//!
+//! It is an example of the testkit, and built with the whole workspace, so that it shares what the
+//! tests need anyway and the tasks here stay quick to build.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::tools::{Project, cargo, run as run_command};
+
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// What the harness is told, such as `--minutes 30 --seed 7`; `--help` names everything
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Builds the server, unless a finished one was named, and tortures it.
+pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+    build_server(project)?;
+    torture(project, &options.arguments)
+}
+
+/// Tortures a server that was built before.
+pub(crate) fn torture(project: &Project, arguments: &[String]) -> Result<()> {
+    let mut harness = harness(project, "torture", arguments)?;
+    run_command(harness.env("ANABRANCH_BIN", project.server_binary()))
+}
+
+/// The release build of the server, unless a finished one was named.
+pub(crate) fn build_server(project: &Project) -> Result<()> {
+    if std::env::var_os("ANABRANCH_BIN").is_some() {
+        return Ok(());
+    }
+    let mut build = Command::new(cargo());
+    build.args(["build", "--quiet", "--release", "--package", "anabranch"]);
+    run_command(build.current_dir(&project.root))
+}
+
+/// An example of the testkit, built, with its data below the target directory unless it is told
+/// otherwise.
+pub(crate) fn harness(project: &Project, name: &str, arguments: &[String]) -> Result<Command> {
+    let mut build = Command::new(cargo());
+    build.args(["build", "--quiet", "--workspace", "--example", name]);
+    run_command(build.current_dir(&project.root))?;
+    let mut harness = Command::new(project.target.join("debug").join("examples").join(name));
+    if !arguments.iter().any(|argument| argument.starts_with("--data-dir")) {
+        harness.arg("--data-dir").arg(project.target.join(name));
+    }
+    harness.args(arguments);
+    Ok(harness)
+}
