@@ -25,6 +25,7 @@ mod put;
 mod reshard;
 mod resource_policy;
 mod retention;
+pub mod salvage;
 mod scaling;
 mod scope;
 mod seats;

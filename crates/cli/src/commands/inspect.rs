@@ -11,16 +11,24 @@ use serde_json::json;
 
 use crate::output::{self, Align, Table};
 
-/// Describe and verify a data directory that no server is using.
+/// Describe and verify a data directory that no server is using, or save what is intact of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   anabranch inspect ./anabranch-data
-  anabranch inspect /var/lib/anabranch --json | jq .streams")]
+  anabranch inspect /var/lib/anabranch --json | jq .streams
+  anabranch inspect /var/lib/anabranch --repair /var/lib/anabranch-saved
+
+--repair never writes to DATA_DIR. It saves every record and change whose checksums hold into the
+new directory, which a server can serve, and says what is lost: where in which file, and which
+shards' records. The exit status is 0 if nothing is lost, else 1.")]
 pub(crate) struct InspectArgs {
     /// The data directory of a stopped server.
     #[arg(value_name = "DATA_DIR")]
     data_dir: PathBuf,
+    /// Save what is intact into this directory, which must not exist, or be empty.
+    #[arg(long, value_name = "NEW_DIR")]
+    repair: Option<PathBuf>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -28,6 +36,9 @@ pub(crate) struct InspectArgs {
 
 impl InspectArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        if let Some(target) = &self.repair {
+            return super::repair::run(&self.data_dir, target, self.json);
+        }
         let report = inspect::inspect(&RealDisk, &self.data_dir)?;
         let catalog = Catalog::rebuild(report.snapshot.as_deref(), &report.commands);
         let mut damage: Vec<String> = report.damage.iter().map(|d| d.what.clone()).collect();

@@ -12,6 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod policies;
 pub(crate) mod put;
+pub(crate) mod repair;
 pub(crate) mod reshard;
 pub(crate) mod serve;
 pub(crate) mod shards;

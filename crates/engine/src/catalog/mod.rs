@@ -9,6 +9,7 @@ mod consumer;
 mod encryption;
 mod policy;
 mod reshard;
+mod salvage;
 mod snapshot;
 
 use crate::monitoring::ShardMetrics;
