@@ -411,9 +411,25 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
         assert!(error.contains("SEGMENTS"), "{error}");
         let report = crate::inspect::inspect(&disk, &PathBuf::from("/data")).expect("inspected");
         assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
-        let file = disk.create(&missing).expect("created");
-        file.write_all_at(&mut [std::io::IoSlice::new(&bytes)], 0).expect("written");
-        open().expect("all is there");
+        let put_back = || {
+            let file = disk.create(&missing).expect("created");
+            file.write_all_at(&mut [std::io::IoSlice::new(&bytes)], 0).expect("written");
+        };
+        put_back();
+        let store = open().expect("all is there");
+        // One that goes while the store is open is an error as well, and not a gap.
+        disk.remove(&missing).expect("removed");
+        let request = ReadRequest {
+            shard: ShardKey(1),
+            from_index: 0,
+            from_ms: 0,
+            end_index: None,
+            records_max: 10,
+            bytes_max: 1 << 20,
+        };
+        store.read(&request).expect_err("told");
+        put_back();
+        assert_eq!(store.read(&request).expect("there again").runs.len(), 3);
     }
     let store = open().expect("opened");
     *host.horizon_ms.lock() = 5_000;
