@@ -359,11 +359,11 @@ pub(crate) mod tests {
     #[test]
     fn a_ratio_compares_what_was_measured_in_the_same_round() {
         let contenders =
-            vec![contender("a", &[10.0, 40.0, 90.0], 0), contender("b", &[5.0, 10.0, 45.0], 0)];
+            vec![contender("a", &[20.0, 20.0, 90.0], 0), contender("b", &[5.0, 10.0, 30.0], 0)];
         let comparison = Comparison { case: "C".to_owned(), unit: RECORDS, contenders };
         let ratio = comparison.ratio("a", "b", "/records_per_s").expect("both took part");
-        assert_eq!(ratio, Ratio { median: 2.0, lowest: 2.0, highest: 4.0 });
-        assert_eq!(ratio.to_string(), "2.00 (2.00 to 4.00)");
+        assert_eq!(ratio, Ratio { median: 3.0, lowest: 2.0, highest: 4.0 });
+        assert_eq!(ratio.to_string(), "3.00 (2.00 to 4.00)");
         assert!(comparison.ratio("a", "c", "/records_per_s").is_none());
     }
 
