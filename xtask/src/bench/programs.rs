@@ -224,7 +224,10 @@ pub(crate) fn command_line(command: &Command) -> String {
     let words = std::iter::once(name).chain(command.get_args());
     let words = words.map(|word| match word.to_string_lossy() {
         word if word.is_empty() => "''".to_owned(),
-        word => word.into_owned(),
+        word => match word.split_once("/target/peers/") {
+            Some((_, below)) => format!("target/peers/{below}"),
+            None => word.into_owned(),
+        },
     });
     settings.chain(words).collect::<Vec<_>>().join(" ")
 }
@@ -238,7 +241,7 @@ mod tests {
         let mut command = Command::new("/a/b/anabranch");
         assert_eq!(command_line(&command), "anabranch");
         assert_eq!(command_line(command.args(["serve", "/y"])), "anabranch serve /y");
-        let line = command_line(command.arg("").env("K", "1"));
-        assert_eq!(line, "K=1 anabranch serve /y ''");
+        let line = command_line(command.arg("").arg("/here/target/peers/x").env("K", "1"));
+        assert_eq!(line, "K=1 anabranch serve /y '' target/peers/x");
     }
 }
