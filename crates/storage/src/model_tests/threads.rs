@@ -322,17 +322,20 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
     store.start(host.clone()).expect("threads");
     disk.set_space(Some(0));
     let mut stored = 0;
-    let error = loop {
-        match store.append(vec![run_of(300)]).await {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error, AppendError::StorageFull);
+    // To the last byte that records may have.
+    for bytes in [300, 30, 1] {
+        let error = loop {
+            match store.append(vec![run_of(bytes)]).await {
+                Ok(_) => stored += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, AppendError::StorageFull);
+    }
     for _ in 0..3 {
-        let command = store.append_command(Bytes::from_static(b"make room"), &[]).await;
+        let command = store.append_command(Bytes::from_static(&[b'm'; 80]), &[]).await;
         *host.applied.lock() = (command.expect("there is room for it").command, Vec::new());
-        assert_eq!(store.append(vec![run_of(300)]).await, Err(AppendError::StorageFull));
+        assert_eq!(store.append(vec![run_of(1)]).await, Err(AppendError::StorageFull));
     }
     let request = ReadRequest {
         shard: ShardKey(1),
