@@ -278,3 +278,36 @@ fn files_that_are_open_to_others_or_wrong_are_refused_without_showing_material()
     let error = world.file.load().expect_err("refused").to_string();
     assert!(error.contains("taken"), "{error}");
 }
+
+#[test]
+fn damage_in_the_file_is_refused_or_shows_in_the_keys_and_never_opens_a_data_key_wrongly() {
+    let world = World::new();
+    let key = world.add();
+    let (arn, context) = (key.arn(), b"context".as_slice());
+    let wrapped = world.store().wrap(&arn, context, &data_key()).expect("wrapped");
+    let whole = fs::read(world.file.path()).expect("read");
+    let (mut refused, mut unopened) = (0, 0);
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(world.file.path(), &damaged).expect("written");
+        match KeyStore::open(world.file.clone(), world.clock.clone()) {
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("keyring.toml"), "{error}");
+            }
+            Ok(store) => match store.unwrap(&arn, context, &wrapped) {
+                Ok(opened) => assert_eq!(*opened, *data_key(), "byte {at}"),
+                Err(_) => unopened += 1,
+            },
+        }
+    }
+    assert!(refused > 100 && unopened > 10, "{refused} refused, {unopened} unopened");
+    for len in (1..whole.len()).step_by(7) {
+        fs::write(world.file.path(), &whole[..len]).expect("written");
+        if let Ok(store) = KeyStore::open(world.file.clone(), world.clock.clone()) {
+            let opened = store.unwrap(&arn, context, &wrapped);
+            assert!(opened.is_err() || opened.is_ok_and(|key| *key == *data_key()), "{len} bytes");
+        }
+    }
+}
