@@ -185,6 +185,10 @@ impl<'a> Iterator for Records<'a> {
         let word = crate::format::u32_at(header, 0);
         let key_len = usize::from(u16::from_le_bytes([header[4], header[5]]));
         let has_key = word & FLAG_NO_KEY == 0;
+        // A flag that is not known would mean that what follows is something else.
+        if word & !(DATA_LEN_MASK | FLAG_NO_KEY | FLAG_SEALED) != 0 || !has_key && key_len != 0 {
+            return None;
+        }
         if word & FLAG_SEALED != 0 {
             let (block, rest) = rest.split_at_checked((word & DATA_LEN_MASK) as usize)?;
             if block.len() < SEAL_BYTES + key_len {
@@ -206,6 +210,20 @@ impl<'a> Iterator for Records<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_the_header_cannot_mean_ends_the_walk() {
+        let record = |word: u32, key_len: u16, rest: &[u8]| {
+            [&word.to_le_bytes()[..], &key_len.to_le_bytes(), rest].concat()
+        };
+        let count = |body: &[u8]| Records::new(body).count();
+        assert_eq!(count(&record(1, 1, b"kd")), 1);
+        assert_eq!(count(&record(1 | FLAG_NO_KEY, 0, b"d")), 1);
+        assert_eq!(count(&record(1 | FLAG_NO_KEY, 1, b"kd")), 0, "no key, of one byte");
+        for flag in 26..32 {
+            assert_eq!(count(&record(1 | 1 << flag, 1, b"kd")), 0, "flag {flag}");
+        }
+    }
 
     proptest! {
         #[test]
