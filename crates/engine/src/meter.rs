@@ -1,23 +1,20 @@
 //! What a shard lets through, and counts.
 //!
-//! A meter that was never used costs a pointer. Counting takes no lock.
+//! Counters stand in the meter itself, so that a put touches one place for each shard; what only
+//! limits need is made when one is first asked about. Counting takes no lock.
 
 use crate::settings::ShardRates;
 use anabranch_model::token_bucket::TokenBucket;
 use anabranch_model::write_budget::WriteBudget;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The throughput of one shard.
 #[derive(Debug, Default)]
-pub struct ShardMeter(OnceLock<Box<Used>>);
-
-/// What a shard that was used once has.
-#[derive(Debug, Default)]
-struct Used {
-    buckets: Mutex<Option<Buckets>>,
+pub struct ShardMeter {
     counters: Counters,
+    buckets: OnceLock<Box<Mutex<Buckets>>>,
 }
 
 #[derive(Debug, Default)]
@@ -98,16 +95,15 @@ fn add(counter: &AtomicU64, count: u64) {
 }
 
 impl ShardMeter {
-    fn used(&self) -> &Used {
-        self.0.get_or_init(Box::default)
+    fn buckets(&self, rates: &ShardRates, now_us: u64) -> MutexGuard<'_, Buckets> {
+        let full = || Box::new(Mutex::new(Buckets::full(rates, now_us)));
+        self.buckets.get_or_init(full).lock()
     }
 
     /// What went through so far.
     #[must_use]
     pub fn traffic(&self) -> ShardTraffic {
-        let Some(Used { counters, .. }) = self.0.get().map(|used| &**used) else {
-            return ShardTraffic::default();
-        };
+        let counters = &self.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ShardTraffic {
             incoming_bytes: read(&counters.incoming_bytes),
@@ -131,9 +127,7 @@ impl ShardMeter {
         if rates.write_bytes == 0 && rates.write_records == 0 {
             return record_bytes.for_each(|_| decide(true));
         }
-        let used = self.used();
-        let mut guard = used.buckets.lock();
-        let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
+        let mut buckets = self.buckets(rates, now_us);
         let mut refused = 0;
         for bytes in record_bytes {
             let counted = rates.write_records == 0
@@ -147,21 +141,18 @@ impl ShardMeter {
             refused += u64::from(!passes);
             decide(passes);
         }
-        add(&used.counters.write_throttles, refused);
+        add(&self.counters.write_throttles, refused);
     }
 
     /// Counts records that were stored.
     pub fn written(&self, records: u64, bytes: u64) {
-        let counters = &self.used().counters;
-        add(&counters.incoming_records, records);
-        add(&counters.incoming_bytes, bytes);
+        add(&self.counters.incoming_records, records);
+        add(&self.counters.incoming_bytes, bytes);
     }
 
     /// Gives back what [`ShardMeter::write`] took for records that were not written after all.
     pub fn write_undone(&self, rates: &ShardRates, records: u64, bytes: u64) {
-        if let Some(used) = self.0.get()
-            && let Some(buckets) = &mut *used.buckets.lock()
-        {
+        if let Some(mut buckets) = self.buckets.get().map(|buckets| buckets.lock()) {
             buckets.write_records.give_back(rates.write_records, records);
             buckets.write_bytes.give_back(rates.write_bytes, bytes);
         }
@@ -172,36 +163,30 @@ impl ShardMeter {
         if rates.read_calls == 0 && rates.read_bytes == 0 {
             return true;
         }
-        let used = self.used();
-        let mut guard = used.buckets.lock();
-        let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
+        let mut buckets = self.buckets(rates, now_us);
         let solvent =
             rates.read_bytes == 0 || buckets.read_bytes.is_solvent(rates.read_bytes, now_us);
         let passes = solvent
             && (rates.read_calls == 0 || buckets.read_calls.try_take(rates.read_calls, now_us, 1));
-        add(&used.counters.read_throttles, u64::from(!passes));
+        add(&self.counters.read_throttles, u64::from(!passes));
         passes
     }
 
     /// Counts a GetRecords reply, and its bytes against the calls that follow.
     pub fn read_done(&self, rates: &ShardRates, read: ReadCount, age_ms: u64) {
         self.delivered(read);
-        let Some(used) = self.0.get() else { return };
-        used.counters.iterator_age_ms.store(age_ms, Ordering::Relaxed);
+        self.counters.iterator_age_ms.store(age_ms, Ordering::Relaxed);
         if rates.read_bytes != 0
-            && let Some(buckets) = &mut *used.buckets.lock()
+            && let Some(buckets) = self.buckets.get()
         {
-            buckets.read_bytes.take_at_once(rates.read_bytes, read.bytes);
+            buckets.lock().read_bytes.take_at_once(rates.read_bytes, read.bytes);
         }
     }
 
     /// Counts records that a reader got, whatever the way.
     pub fn delivered(&self, read: ReadCount) {
-        if read.records > 0 {
-            let counters = &self.used().counters;
-            add(&counters.outgoing_records, read.records);
-            add(&counters.outgoing_bytes, read.bytes);
-        }
+        add(&self.counters.outgoing_records, read.records);
+        add(&self.counters.outgoing_bytes, read.bytes);
     }
 
     /// Whether a GetShardIterator call may be made now.
@@ -209,8 +194,7 @@ impl ShardMeter {
         if rates.read_calls == 0 {
             return true;
         }
-        let mut guard = self.used().buckets.lock();
-        let buckets = guard.get_or_insert_with(|| Buckets::full(rates, now_us));
+        let mut buckets = self.buckets(rates, now_us);
         buckets.iterator_calls.try_take(rates.read_calls, now_us, 1)
     }
 }
@@ -278,7 +262,7 @@ mod tests {
         let meter = ShardMeter::default();
         assert_eq!(meter.traffic(), ShardTraffic::default());
         meter.delivered(ReadCount::default());
-        assert!(meter.0.get().is_none(), "an idle shard has nothing but the meter");
+        assert!(meter.buckets.get().is_none(), "an idle shard has nothing but the meter");
         write(&meter, 0, &[1; 1002]);
         meter.written(1000, 3000);
         for _ in 0..6 {

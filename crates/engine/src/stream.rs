@@ -122,6 +122,8 @@ pub struct Stream {
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.
     pub open: Vec<Arc<ShardSlot>>,
+    /// Where the ranges of `open` start: routing looks at no shard but the one it finds.
+    pub(crate) open_starts: Vec<HashKey>,
 }
 
 impl Stream {
@@ -129,6 +131,7 @@ impl Stream {
     pub(crate) fn set_shards(&mut self, shards: Vec<Arc<ShardSlot>>) {
         self.open = shards.iter().filter(|slot| slot.shard.is_open()).cloned().collect();
         self.open.sort_by_key(|slot| slot.shard.range.start);
+        self.open_starts = self.open.iter().map(|slot| slot.shard.range.start).collect();
         self.shards = shards;
     }
 
@@ -158,7 +161,7 @@ impl Stream {
     /// Place in [`Stream::open`] of the shard that owns `key`.
     #[must_use]
     pub fn route(&self, key: HashKey) -> usize {
-        self.open.partition_point(|slot| slot.shard.range.start <= key).saturating_sub(1)
+        place_in(&self.open_starts, key)
     }
 
     /// The shard with this id.
@@ -201,5 +204,43 @@ impl Stream {
     fn visible_from_ms(&self, now_ms: u64) -> Option<u64> {
         let is_there = self.status(now_ms) != Some(StreamStatus::Creating);
         is_there.then(|| self.retention.trim_horizon_ms(now_ms))
+    }
+}
+
+/// Place of the last start that is not behind `key`; 0 if all are.
+fn place_in(starts: &[HashKey], key: HashKey) -> usize {
+    // Where it is if the ranges have one size: a look instead of a search.
+    let guess = (((key >> 64) * starts.len() as u128) >> 64) as usize;
+    let is_from = |place: usize| starts.get(place).is_some_and(|start| *start <= key);
+    if is_from(guess) && !is_from(guess + 1) {
+        return guess;
+    }
+    starts.partition_point(|start| *start <= key).saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_model::hash_key::uniform_ranges;
+
+    #[test]
+    fn keys_are_found_in_ranges_of_one_size_and_of_any() {
+        for count in [1, 2, 3, 7, 1000] {
+            let even: Vec<HashKey> =
+                uniform_ranges(count).iter().map(|range| range.start).collect();
+            // All but the first one crowded at the lower, then at the upper end.
+            let low = (0..u128::from(count)).collect();
+            let high = (0..u128::from(count)).map(|n| if n == 0 { 0 } else { HashKey::MAX - n });
+            let mut high: Vec<HashKey> = high.collect();
+            high.sort_unstable();
+            for starts in [even, low, high] {
+                let around = |key: HashKey| [key.saturating_sub(1), key, key.saturating_add(1)];
+                let keys = starts.iter().copied().chain([HashKey::MAX / 2, HashKey::MAX]);
+                for key in keys.flat_map(around) {
+                    let expected = starts.iter().rposition(|start| *start <= key).unwrap_or(0);
+                    assert_eq!(place_in(&starts, key), expected, "{count} ranges, key {key}");
+                }
+            }
+        }
     }
 }
