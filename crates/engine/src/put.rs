@@ -8,7 +8,7 @@ use crate::stream::{RecordDistribution, ShardSlot, Stream};
 use anabranch_model::sequence_number::{Decimal, SequenceNumber};
 use anabranch_model::{HashKey, OlderNumber, ShardId, hash_key, limits};
 use anabranch_storage::record::{SEAL_BYTES, record_bytes};
-use anabranch_storage::{AppendError, Run, RunBuilder};
+use anabranch_storage::{AppendError, RunBuilder, Runs, RunsBuilder};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,6 +52,11 @@ impl<P: Payload> PutEntry<'_, P> {
         self.data.data_len() + self.key_len()
     }
 
+    /// Bytes that it takes in a run if it is not sealed.
+    fn record_bytes(&self) -> usize {
+        record_bytes(self.key_len(), self.data.data_len())
+    }
+
     fn write(&self, builder: &mut RunBuilder) {
         let key = self.partition_key.as_deref();
         let written = builder.push_with(key, self.data.data_len(), |body| {
@@ -93,6 +98,8 @@ pub enum PutOutcome {
 struct Routing {
     /// (place of the shard in `Stream::open`, place in the request).
     order: Vec<(u32, u32)>,
+    /// How many shards they go to.
+    shards: usize,
 }
 
 /// Records that are routed, metered and encoded, ready for the journal.
@@ -100,6 +107,9 @@ struct Routing {
 pub struct PreparedPut {
     stream: Arc<Stream>,
     runs: Vec<ShardRun>,
+    /// Places in the request of the records of all runs, run by run.
+    places: Vec<u32>,
+    records: Runs,
     outcomes: Vec<PutOutcome>,
     is_encrypted: bool,
 }
@@ -177,9 +187,8 @@ impl Engine {
         &self,
         prepared: PreparedPut,
     ) -> Result<Option<Vec<PutOutcome>>, EngineError> {
-        let PreparedPut { runs, mut outcomes, .. } = prepared;
-        match self.append(runs, &mut outcomes).await {
-            Ok(()) => Ok(Some(outcomes)),
+        match self.append(prepared).await {
+            Ok(outcomes) => Ok(Some(outcomes)),
             Err(EngineError::Append(AppendError::Closed(_))) => {
                 // The change that closed it ends with the children in their place.
                 drop(self.changing.lock().await);
@@ -222,30 +231,50 @@ impl Engine {
     ) -> PreparedPut {
         let routing = self.route(&stream, entries);
         let mut outcomes = vec![PutOutcome::Throttled { shard: ShardId(0) }; entries.len()];
-        let mut runs = Vec::new();
+        // A request may have a run for each record: nothing is allocated for a run.
+        let mut places = Vec::with_capacity(entries.len());
+        let mut runs = Vec::with_capacity(routing.shards);
+        let mut bytes = 0;
+        let seal_bytes = if data_key.is_some() { SEAL_BYTES } else { 0 };
         let now_us = self.clock.monotonic_us();
         for group in routing.order.chunk_by(|a, b| a.0 == b.0) {
-            let slot = &stream.open[group[0].0 as usize];
-            let mut passing = Vec::with_capacity(group.len());
-            let mut places = group.iter().map(|(_, place)| *place);
-            let size = |place: u32| rate_bytes(entries[place as usize].counted_bytes() as u64);
+            let open_place = group[0].0;
+            let slot = &stream.open[open_place as usize];
+            let mut run = ShardRun { open_place, records: 0, metered_bytes: 0, counted_bytes: 0 };
+            let mut members = group.iter().map(|(_, place)| *place);
+            let entry = |place: u32| &entries[place as usize];
+            let size = |place: u32| rate_bytes(entry(place).counted_bytes() as u64);
             let sizes = group.iter().map(|(_, place)| size(*place));
             slot.meter.write(&self.settings.rates, now_us, sizes, |passes| {
-                let place = places.next().expect("one decision for each record");
+                let place = members.next().expect("one decision for each record");
                 outcomes[place as usize] = PutOutcome::Throttled { shard: slot.shard.id };
                 if passes {
-                    passing.push(place);
+                    places.push(place);
+                    run.records += 1;
+                    run.metered_bytes += size(place);
+                    run.counted_bytes += entry(place).counted_bytes() as u64;
+                    bytes += seal_bytes + entry(place).record_bytes();
                 }
             });
-            if !passing.is_empty() {
-                let metered_bytes = passing.iter().map(|place| size(*place)).sum();
-                let sealer = data_key.map(|data_key| data_key.sealer(slot.key));
-                let run =
-                    ShardRun::build(slot.clone(), sealer.as_ref(), passing, metered_bytes, entries);
+            if run.records > 0 {
                 runs.push(run);
             }
         }
-        PreparedPut { stream, runs, outcomes, is_encrypted: data_key.is_some() }
+        let mut records = RunsBuilder::with_capacity(runs.len(), bytes);
+        for (run, places) in by_run(&runs, &places) {
+            let key = stream.open[run.open_place as usize].key;
+            let sealer = data_key.map(|data_key| data_key.sealer(key));
+            records.push(key, |builder| {
+                for entry in places.iter().map(|place| &entries[*place as usize]) {
+                    match &sealer {
+                        None => entry.write(builder),
+                        Some(sealer) => entry.write_sealed(sealer, builder),
+                    }
+                }
+            });
+        }
+        let (records, is_encrypted) = (records.finish(), data_key.is_some());
+        PreparedPut { stream, runs, places, records, outcomes, is_encrypted }
     }
 
     fn route<P: Payload>(&self, stream: &Stream, entries: &[PutEntry<'_, P>]) -> Routing {
@@ -261,93 +290,66 @@ impl Engine {
         };
         let mut order: Vec<(u32, u32)> = entries.iter().map(route_one).zip(0u32..).collect();
         order.sort_unstable();
-        Routing { order }
+        let shards = order.chunk_by(|a, b| a.0 == b.0).count();
+        Routing { order, shards }
     }
 
-    async fn append(
-        &self,
-        runs: Vec<ShardRun>,
-        outcomes: &mut [PutOutcome],
-    ) -> Result<(), EngineError> {
+    async fn append(&self, prepared: PreparedPut) -> Result<Vec<PutOutcome>, EngineError> {
+        let PreparedPut { stream, runs, places, records, mut outcomes, .. } = prepared;
         if runs.is_empty() {
-            return Ok(());
+            return Ok(outcomes);
         }
-        let (places, runs): (Vec<_>, Vec<_>) = runs
-            .into_iter()
-            .map(|ShardRun { slot, places, bytes, run }| ((slot, places, bytes), run))
-            .unzip();
-        let appended = match self.store.append(runs).await {
+        let slot = |run: &ShardRun| &*stream.open[run.open_place as usize];
+        let gates = runs.iter().map(|run| &*slot(run).gate);
+        let appended = match self.store.append(records, gates).await {
             Ok(appended) => appended,
             Err(error) => {
                 if matches!(error, AppendError::Closed(_)) {
                     // They come again: nobody pays twice because of a reshard.
-                    for (slot, places, bytes) in places {
-                        let records = places.len() as u64;
-                        slot.meter.write_undone(&self.settings.rates, records, bytes.metered);
+                    for run in &runs {
+                        let (records, bytes) = (u64::from(run.records), run.metered_bytes);
+                        slot(run).meter.write_undone(&self.settings.rates, records, bytes);
                     }
                 }
                 return Err(error.into());
             }
         };
-        for ((slot, places, bytes), first_index) in places.into_iter().zip(appended.first_indices) {
-            slot.meter.written(places.len() as u64, bytes.counted);
-            let shard = &slot.shard;
+        for ((run, places), first_index) in by_run(&runs, &places).zip(appended.first_indices) {
+            let ShardSlot { shard, meter, .. } = slot(run);
+            meter.written(u64::from(run.records), run.counted_bytes);
             let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {
                 let sequence_number = number;
-                outcomes[place as usize] = PutOutcome::Stored { shard: shard.id, sequence_number };
+                outcomes[*place as usize] = PutOutcome::Stored { shard: shard.id, sequence_number };
                 number = number.next_index();
             }
         }
-        Ok(())
+        Ok(outcomes)
     }
 }
 
-/// Bytes of the records of a run.
+/// The records of a request that go to one shard.
 #[derive(Clone, Copy, Debug)]
-struct RunBytes {
-    /// What the shard's meter took for them.
-    metered: u64,
-    /// Data and partition keys.
-    counted: u64,
-}
-
-/// A run on its way, and which records of the request are in it.
-#[derive(Debug)]
 struct ShardRun {
-    slot: Arc<ShardSlot>,
-    places: Vec<u32>,
-    bytes: RunBytes,
-    run: Run,
+    /// Place of the shard in `Stream::open`.
+    open_place: u32,
+    records: u32,
+    /// What the shard's meter took for them.
+    metered_bytes: u64,
+    /// Data and partition keys.
+    counted_bytes: u64,
 }
 
-impl ShardRun {
-    fn build<P: Payload>(
-        slot: Arc<ShardSlot>,
-        sealer: Option<&Sealer>,
-        places: Vec<u32>,
-        metered_bytes: u64,
-        entries: &[PutEntry<'_, P>],
-    ) -> Self {
-        let entry = |place: &u32| &entries[*place as usize];
-        let seal_bytes = if sealer.is_some() { SEAL_BYTES } else { 0 };
-        let bytes = places
-            .iter()
-            .map(entry)
-            .map(|e| seal_bytes + record_bytes(e.key_len(), e.data.data_len()))
-            .sum();
-        let counted = places.iter().map(entry).map(|e| e.counted_bytes() as u64).sum();
-        let mut builder = RunBuilder::with_capacity(bytes);
-        for entry in places.iter().map(entry) {
-            match sealer {
-                None => entry.write(&mut builder),
-                Some(sealer) => entry.write_sealed(sealer, &mut builder),
-            }
-        }
-        let run = Run::new(slot.key, builder.finish(), slot.gate.clone());
-        let bytes = RunBytes { metered: metered_bytes, counted };
-        Self { slot, places, bytes, run }
-    }
+/// Each run with the places of its records, which follow one another in `places`.
+fn by_run<'a>(
+    runs: &'a [ShardRun],
+    mut places: &'a [u32],
+) -> impl Iterator<Item = (&'a ShardRun, &'a [u32])> {
+    runs.iter().map(move |run| {
+        let (of_run, rest) = places.split_at(run.records as usize);
+        places = rest;
+        (run, of_run)
+    })
 }
 
 fn check_entries<P: Payload>(

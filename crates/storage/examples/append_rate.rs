@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anabranch_env::{RealDisk, SystemClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
-use anabranch_storage::{Gate, Host, Run, RunBuilder, Store, StoreOptions};
+use anabranch_storage::{Gate, Host, RunsBuilder, Store, StoreOptions};
 
 // The server's.
 #[global_allocator]
@@ -72,10 +72,9 @@ async fn measure(store: Arc<Store>, seconds: f64, callers: u64, record_bytes: us
         let (shard, gate) = (ShardKey(1 + number % SHARDS), Arc::new(Gate::default()));
         tasks.push(tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                let mut builder = RunBuilder::with_capacity(data.len() + 32);
-                builder.push(Some("a partition key"), &data);
-                let run = Run::new(shard, builder.finish(), gate.clone());
-                store.append(vec![run]).await.expect("the store takes records");
+                let mut runs = RunsBuilder::with_capacity(1, data.len() + 32);
+                runs.push(shard, |run| run.push(Some("a partition key"), &data));
+                store.append(runs.finish(), [&*gate]).await.expect("the store takes records");
                 acknowledged.fetch_add(1, Ordering::Relaxed);
             }
         }));

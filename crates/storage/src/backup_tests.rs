@@ -5,7 +5,7 @@ use crate::format::{FORMAT_TEXT, Layout};
 use crate::journal::{JournalFile, JournalHeader};
 use crate::record::Records;
 use crate::spare;
-use crate::{Gate, Host, ReadRequest, Recovered, Run, RunBuilder, Store, StoreOptions, inspect};
+use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
 use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -170,11 +170,10 @@ impl Source {
         let number = self.stored.load(Ordering::Acquire);
         let mut data = number.to_le_bytes().to_vec();
         data.resize(200 + (number % 100) as usize * 4, 7);
-        let mut builder = RunBuilder::default();
-        builder.push(Some("k"), &data);
-        let run = Run::new(ShardKey(number % SHARDS), builder.finish(), Arc::<Gate>::default());
+        let mut runs = RunsBuilder::default();
+        runs.push(ShardKey(number % SHARDS), |run| run.push(Some("k"), &data));
         self.runtime.block_on(async {
-            self.store.append(vec![run]).await.expect("stored");
+            self.store.append(runs.finish(), [&Gate::default()]).await.expect("stored");
             if number.is_multiple_of(10) {
                 let payload = Bytes::from(number.to_le_bytes().to_vec());
                 let appended = self.store.append_command(payload.clone(), &[]).await;

@@ -12,7 +12,7 @@ use crate::journal::{JournalFile, JournalHeader};
 use crate::record::Records;
 use crate::salvage::{self, Lost, Salvage};
 use crate::spare;
-use crate::{Gate, Host, ReadRequest, Recovered, Run, RunBuilder, Store, StoreOptions, inspect};
+use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -121,13 +121,13 @@ impl Sample {
     /// Stores a request of two records, and now and then a command.
     async fn put(&mut self, store: &Store, host: &TestHost, number: u64) {
         let shards = [number % SHARDS, (number + 1) % SHARDS];
-        let mut runs = Vec::new();
+        let mut runs = RunsBuilder::default();
         for shard in shards {
-            let mut builder = RunBuilder::default();
-            builder.push(Some("key"), format!("record {number} of {shard}").as_bytes());
-            runs.push(Run::new(ShardKey(shard), builder.finish(), Arc::<Gate>::default()));
+            let data = format!("record {number} of {shard}");
+            runs.push(ShardKey(shard), |run| run.push(Some("key"), data.as_bytes()));
         }
-        let appended = store.append(runs).await.expect("stored");
+        let gate = Gate::default();
+        let appended = store.append(runs.finish(), [&gate, &gate]).await.expect("stored");
         for (shard, index) in shards.into_iter().zip(appended.first_indices) {
             let data = format!("record {number} of {shard}").into_bytes();
             self.acknowledged.records.entry(shard).or_default().insert(index, data);

@@ -3,9 +3,10 @@
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-/// Bytes that a run costs beside its body.
-const RUN_OVERHEAD_BYTES: u64 = 96;
+/// Bytes that a run costs beside its body: here, and the blank header before it.
+const RUN_OVERHEAD_BYTES: u64 = 160;
 
 /// A run in memory. The body is shared with whoever reads it.
 #[derive(Clone, Debug)]
@@ -23,10 +24,31 @@ impl MemRun {
     }
 }
 
+/// Spreads shard keys over a table. They are numbers that the server itself gives out, so that
+/// nobody can make many of them collide.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio's bits; the table looks at the high and at the low ones.
+        let product = u128::from(self.0 ^ number) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
 /// Runs by shard, each shard's in index order.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
-    shards: HashMap<ShardKey, Vec<MemRun>>,
+    shards: HashMap<ShardKey, Vec<MemRun>, BuildHasherDefault<KeyHasher>>,
     bytes: u64,
 }
 

@@ -103,6 +103,19 @@ impl RunBuilder {
         self.count
     }
 
+    /// Adds bytes that are no record: the place of a frame's header between two runs.
+    pub(crate) fn push_raw(&mut self, bytes: &[u8]) {
+        self.body.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.body
+    }
+
     /// The body.
     #[must_use]
     pub fn finish(self) -> (Bytes, u32) {

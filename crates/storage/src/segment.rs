@@ -36,8 +36,6 @@ const INDEX_ENTRY_BYTES: usize = 24;
 const INDEX_STRIDE_BYTES: u64 = 64 << 10;
 /// Bytes of frames that a read begins with.
 const CHUNK_BYTES_START: usize = 64 << 10;
-/// Slices gathered before a write, to bound the list.
-const SLICES_PER_WRITE: usize = 1024;
 /// Memory for the directories of open segments.
 const CACHE_BYTES: usize = 64 << 20;
 /// Open segment files.
@@ -182,24 +180,14 @@ impl SegmentWriter {
         let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(()) };
         let (start, index_start) = (self.offset, self.index_count);
         let mut indexed_to = start;
-        for batch in runs.chunks(SLICES_PER_WRITE / 2) {
-            let headers: Vec<_> =
-                batch.iter().map(|run| frame_header(self.chapter, shard, run).encode()).collect();
-            let mut at = self.offset;
-            for run in batch {
-                if at >= indexed_to {
-                    self.add_index_entry(run, at);
-                    indexed_to = at + INDEX_STRIDE_BYTES;
-                }
-                at += (FRAME_HEADER_BYTES + run.body.len()) as u64;
+        for run in runs {
+            if self.offset >= indexed_to {
+                self.add_index_entry(run, self.offset);
+                indexed_to = self.offset + INDEX_STRIDE_BYTES;
             }
-            let mut slices: Vec<IoSlice<'_>> = headers
-                .iter()
-                .zip(batch)
-                .flat_map(|(header, run)| [IoSlice::new(header), IoSlice::new(&run.body)])
-                .collect();
-            self.file.append(&mut slices)?;
-            self.offset = at;
+            let header = frame_header(self.chapter, shard, run).encode();
+            self.file.append(&mut [IoSlice::new(&header), IoSlice::new(&run.body)])?;
+            self.offset += (FRAME_HEADER_BYTES + run.body.len()) as u64;
         }
         let entry = DirectoryEntry {
             shard,

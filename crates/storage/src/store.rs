@@ -7,6 +7,7 @@ use crate::maintenance;
 use crate::options::{Durability, StoreOptions};
 use crate::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::recovery::{self, OpenError, Recovered};
+use crate::runs::Runs;
 use crate::segment::SegmentCache;
 use crate::tips::{ShardTip, Tips};
 use crate::writer;
@@ -65,30 +66,6 @@ impl Gate {
     }
 }
 
-/// Consecutive records of one shard on their way into the journal.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// The shard.
-    pub shard: ShardKey,
-    /// Number of records in the body.
-    pub count: u32,
-    /// The records (see [`crate::RunBuilder`]).
-    pub body: Bytes,
-    /// CRC-32 of the body.
-    pub body_crc: u32,
-    /// The shard's gate.
-    pub gate: Arc<Gate>,
-}
-
-impl Run {
-    /// A run with its checksum.
-    #[must_use]
-    pub fn new(shard: ShardKey, (body, count): (Bytes, u32), gate: Arc<Gate>) -> Self {
-        let body_crc = crc32fast::hash(&body);
-        Self { shard, count, body, body_crc, gate }
-    }
-}
-
 /// A confirmed append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -111,17 +88,23 @@ pub enum StoreHealth {
     Failed,
 }
 
-/// One thing to write, with its place already assigned.
+/// What to write.
 #[derive(Debug)]
-pub(crate) enum Item {
-    Run { run: Run, first_index: u64 },
-    Command { number: u64, index: u64, payload: Bytes, payload_crc: u32 },
+pub(crate) enum Content {
+    /// Their indices follow one another from the submission's first one on.
+    Runs(Runs),
+    Command {
+        number: u64,
+        payload: Bytes,
+        payload_crc: u32,
+    },
 }
 
-/// What one append queued; written, confirmed or refused as a whole.
+/// What one append queued, with its place already assigned; written, confirmed or refused as a
+/// whole.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    pub(crate) items: Vec<Item>,
+    pub(crate) content: Content,
     pub(crate) frame_bytes: u64,
     pub(crate) arrival_ms: u64,
     /// The cell's next index before and after.
@@ -259,17 +242,21 @@ impl Store {
         Ok(())
     }
 
-    /// Appends runs as one unit and returns when they are durable.
+    /// Appends runs as one unit and returns when they are durable. `gates` are those of the runs'
+    /// shards, in order.
     ///
     /// Cancel safe in the sense that a dropped call leaves either all or nothing of them.
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append(&self, runs: Vec<Run>) -> Result<Appended, AppendError> {
-        let bytes: u64 = runs.iter().map(|run| frame_bytes(&run.body)).sum();
-        let room = self.room_for(bytes).await?;
+    pub async fn append<'a>(
+        &self,
+        runs: Runs,
+        gates: impl IntoIterator<Item = &'a Gate>,
+    ) -> Result<Appended, AppendError> {
+        let room = self.room_for(runs.frame_bytes()).await?;
         let (acknowledge, confirmed) = oneshot::channel();
-        let appended = self.enqueue_runs(runs, bytes, room, acknowledge)?;
+        let appended = self.enqueue_runs(runs, gates, room, acknowledge)?;
         confirmed.await.unwrap_or(Err(AppendError::Failed))?;
         Ok(appended)
     }
@@ -313,36 +300,36 @@ impl Store {
         }
     }
 
-    fn enqueue_runs(
+    fn enqueue_runs<'a>(
         &self,
-        runs: Vec<Run>,
-        frame_bytes: u64,
+        runs: Runs,
+        gates: impl IntoIterator<Item = &'a Gate>,
         room: OwnedSemaphorePermit,
         acknowledge: oneshot::Sender<Result<(), AppendError>>,
     ) -> Result<Appended, AppendError> {
         let now_ms = self.clock.now_ms();
+        let mut first_indices = Vec::with_capacity(runs.heads().len());
         let mut queue = self.shared.queue.lock();
         if let Some(error) = queue.stopped {
             return Err(error);
         }
-        if let Some(run) = runs.iter().find(|run| run.gate.is_closed()) {
-            return Err(AppendError::Closed(run.shard));
+        let mut gates = gates.into_iter();
+        for head in runs.heads() {
+            if gates.next().expect("a gate for each run").is_closed() {
+                return Err(AppendError::Closed(head.shard));
+            }
         }
         let arrival_ms = queue.arrival(now_ms);
         self.shared.last_ms.store(arrival_ms, Ordering::Release);
         let start_index = queue.next_index;
-        let mut first_indices = Vec::with_capacity(runs.len());
-        let mut items = Vec::with_capacity(runs.len());
-        for run in runs {
-            let first_index = queue.next_index;
-            queue.next_index += u64::from(run.count);
-            first_indices.push(first_index);
-            items.push(Item::Run { run, first_index });
+        for head in runs.heads() {
+            first_indices.push(queue.next_index);
+            queue.next_index += u64::from(head.count);
         }
         let end_index = queue.next_index;
         queue.submissions.push(Submission {
-            items,
-            frame_bytes,
+            frame_bytes: runs.frame_bytes(),
+            content: Content::Runs(runs),
             arrival_ms,
             start_index,
             end_index,
@@ -374,7 +361,7 @@ impl Store {
         queue.next_command += 1;
         closing.iter().for_each(|gate| gate.0.store(true, Ordering::Release));
         queue.submissions.push(Submission {
-            items: vec![Item::Command { number, index, payload, payload_crc }],
+            content: Content::Command { number, payload, payload_crc },
             frame_bytes,
             arrival_ms,
             start_index: index,

@@ -71,6 +71,13 @@ impl ShardTip {
         self.receiver.as_mut().expect("there until it is dropped")
     }
 
+    /// Whether others watch the shard as well.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        let by_shard = self.tips.by_shard.lock();
+        by_shard.get(&self.shard).is_some_and(|sender| sender.receiver_count() > 1)
+    }
+
     /// Says that the caller is going to look at the shard now.
     pub fn mark_seen(&mut self) {
         self.receiver().mark_unchanged();
@@ -112,6 +119,7 @@ mod tests {
         assert!(!is_woken(&mut one).await);
         tips.advanced(Some(vec![ShardKey(1), ShardKey(3), ShardKey(1)]));
         assert!(is_woken(&mut one).await && is_woken(&mut also_one).await);
+        assert!(one.is_shared() && !two.is_shared());
         assert!(!is_woken(&mut one).await && !is_woken(&mut two).await);
         tips.advanced(None);
         assert!(is_woken(&mut one).await && is_woken(&mut two).await);

@@ -5,14 +5,14 @@
 //! an append costs one sync, at high load the disk's bandwidth is the limit.
 
 use crate::chapter::Chapter;
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::frame::{FrameHeader, FrameKind};
 use crate::journal::{JournalFile, JournalHeader};
-use crate::memtable::MemRun;
+use crate::memtable::{MemRun, Memtable};
 use crate::options::Durability;
+use crate::runs::{RunHead, Runs};
 use crate::spare;
-use crate::store::{AppendError, Item, Shared, Submission};
+use crate::store::{AppendError, Content, Shared, Submission};
 use anabranch_model::ShardKey;
-use bytes::Bytes;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -179,7 +179,7 @@ impl Writer<'_> {
             None if is_command => true,
             None => {
                 let state = self.chapter.state.read();
-                let held = state.memtable.as_ref().map_or(0, crate::memtable::Memtable::bytes);
+                let held = state.memtable.as_ref().map_or(0, Memtable::bytes);
                 held == 0 || held + bytes <= self.shared.options.journal_file_bytes
             }
         }
@@ -283,11 +283,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, batch: Vec<Submission>) {
+    fn commit(&mut self, mut batch: Vec<Submission>) {
         if self.shared.failed.load(Ordering::Acquire) {
             return refuse(batch, AppendError::Failed);
         }
-        if let Err(error) = self.write(&batch) {
+        if let Err(error) = self.write(&mut batch) {
             self.fail(&error);
             return refuse(batch, AppendError::Failed);
         }
@@ -295,23 +295,16 @@ impl Writer<'_> {
     }
 
     /// Writes the batch's frames and makes them as durable as the setting asks.
-    fn write(&mut self, batch: &[Submission]) -> io::Result<()> {
+    fn write(&mut self, batch: &mut [Submission]) -> io::Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        let frames: Vec<([u8; FRAME_HEADER_BYTES], &Bytes)> = batch
-            .iter()
-            .flat_map(|submission| {
-                let last = submission.items.len().saturating_sub(1);
-                let items = submission.items.iter().enumerate();
-                items.map(move |(place, item)| (item, submission.arrival_ms, place < last))
-            })
-            .map(|(item, arrival_ms, continues)| {
-                let header = item.header(journal.file_id, arrival_ms, journal.synced());
-                (FrameHeader { continues, ..header }.encode(), item.body())
-            })
-            .collect();
+        let (file_id, durable_bytes) = (journal.file_id, journal.synced());
+        let frames: Vec<Frames<'_>> =
+            batch.iter_mut().map(|submission| submission.frames(file_id, durable_bytes)).collect();
         let mut slices: Vec<IoSlice<'_>> = frames
             .iter()
-            .flat_map(|(header, body)| [IoSlice::new(header), IoSlice::new(body)])
+            .flat_map(|frames| [frames.command_header.as_slice(), frames.rest])
+            .filter(|bytes| !bytes.is_empty())
+            .map(IoSlice::new)
             .collect();
         journal.write(&mut slices)?;
         if self.shared.options.durability == Durability::Sync {
@@ -336,23 +329,12 @@ impl Writer<'_> {
         for submission in batch {
             end_index = end_index.max(submission.end_index);
             state.last_ms = state.last_ms.max(submission.arrival_ms);
-            for item in submission.items {
-                match item {
-                    Item::Run { run, first_index } => {
-                        let memtable = state.memtable.as_mut().expect("the active one has it");
-                        memtable.push(
-                            run.shard,
-                            MemRun {
-                                first_index,
-                                arrival_ms: submission.arrival_ms,
-                                count: run.count,
-                                body_crc: run.body_crc,
-                                body: run.body,
-                            },
-                        );
-                    }
-                    Item::Command { number, .. } => state.last_command = number,
+            match submission.content {
+                Content::Runs(runs) => {
+                    let memtable = state.memtable.as_mut().expect("the active one has it");
+                    keep(memtable, runs, submission.start_index, submission.arrival_ms);
                 }
+                Content::Command { number, .. } => state.last_command = number,
             }
             acknowledgements.push((submission.acknowledge, submission._room));
         }
@@ -381,18 +363,26 @@ impl Writer<'_> {
 
 impl Submission {
     fn is_command(&self) -> bool {
-        matches!(self.items[..], [Item::Command { .. }])
+        matches!(self.content, Content::Command { .. })
+    }
+}
+
+/// Puts runs into the memtable, their indices one after the other from `first_index` on.
+fn keep(memtable: &mut Memtable, runs: Runs, mut first_index: u64, arrival_ms: u64) {
+    for (head, body) in runs.into_bodies() {
+        let RunHead { shard, count, body_crc, .. } = head;
+        memtable.push(shard, MemRun { first_index, arrival_ms, count, body_crc, body });
+        first_index += u64::from(count);
     }
 }
 
 /// The shards that a batch has records of.
 fn shards(batch: &[Submission]) -> Vec<ShardKey> {
-    let items = batch.iter().flat_map(|submission| &submission.items);
-    let shard = |item: &Item| match item {
-        Item::Run { run, .. } => Some(run.shard),
-        Item::Command { .. } => None,
-    };
-    items.filter_map(shard).collect()
+    let heads = batch.iter().flat_map(|submission| match &submission.content {
+        Content::Runs(runs) => runs.heads(),
+        Content::Command { .. } => &[],
+    });
+    heads.map(|head| head.shard).collect()
 }
 
 fn refuse(batch: Vec<Submission>, error: AppendError) {
@@ -401,44 +391,49 @@ fn refuse(batch: Vec<Submission>, error: AppendError) {
     }
 }
 
-impl Item {
-    fn header(&self, file_id: u64, arrival_ms: u64, durable_bytes: u64) -> FrameHeader {
-        match self {
-            Self::Run { run, first_index } => FrameHeader {
-                kind: FrameKind::Run,
-                file_id,
-                subject: run.shard.0,
-                index: *first_index,
-                arrival_ms,
-                count: run.count,
-                body_len: body_len(&run.body),
-                body_crc: run.body_crc,
-                durable_bytes,
-                continues: false,
-            },
-            Self::Command { number, index, payload, payload_crc } => FrameHeader {
-                kind: FrameKind::Command,
-                file_id,
-                subject: *number,
-                index: *index,
-                arrival_ms,
-                count: 0,
-                body_len: body_len(payload),
-                body_crc: *payload_crc,
-                durable_bytes,
-                continues: false,
-            },
-        }
-    }
-
-    fn body(&self) -> &Bytes {
-        match self {
-            Self::Run { run, .. } => &run.body,
-            Self::Command { payload, .. } => payload,
-        }
-    }
+/// The frames of a submission. Those of runs are in one piece already.
+struct Frames<'a> {
+    command_header: Vec<u8>,
+    rest: &'a [u8],
 }
 
-fn body_len(body: &Bytes) -> u32 {
-    u32::try_from(body.len()).expect("a run is far below 4 GiB")
+impl Submission {
+    fn frames(&mut self, file_id: u64, durable_bytes: u64) -> Frames<'_> {
+        let blank = FrameHeader {
+            kind: FrameKind::Run,
+            file_id,
+            subject: 0,
+            index: self.start_index,
+            arrival_ms: self.arrival_ms,
+            count: 0,
+            body_len: 0,
+            body_crc: 0,
+            durable_bytes,
+            continues: false,
+        };
+        match &mut self.content {
+            Content::Runs(runs) => {
+                let mut left = runs.heads().len();
+                let mut next_index = self.start_index;
+                let rest = runs.with_headers(|&RunHead { shard, count, body_len, body_crc }| {
+                    let (subject, index) = (shard.0, next_index);
+                    next_index += u64::from(count);
+                    left -= 1;
+                    let continues = left > 0;
+                    FrameHeader { subject, index, count, body_len, body_crc, continues, ..blank }
+                });
+                Frames { command_header: Vec::new(), rest }
+            }
+            Content::Command { number, payload, payload_crc } => {
+                let header = FrameHeader {
+                    kind: FrameKind::Command,
+                    subject: *number,
+                    body_len: u32::try_from(payload.len()).expect("a command is below 4 GiB"),
+                    body_crc: *payload_crc,
+                    ..blank
+                };
+                Frames { command_header: header.encode().to_vec(), rest: payload }
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::journal::JournalFile;
 use crate::maintenance::{self, ExpiryPlan};
 use crate::store::Shared;
 use crate::{
-    AppendError, Appended, Gate, Host, OpenError, Recovered, Run, Store, StoreOptions, writer,
+    AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions, writer,
 };
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use bytes::Bytes;
@@ -18,9 +18,9 @@ use std::task::{Context, Poll, Waker};
 pub(super) const BATCH_MAX: usize = 3;
 
 /// Something to append.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Request {
-    Runs(Vec<Run>),
+    Runs { runs: Runs, gates: Vec<Arc<Gate>> },
     Command { payload: Bytes, closing: Vec<Arc<Gate>> },
 }
 
@@ -80,7 +80,7 @@ impl Driver {
 
 async fn call(store: &Store, request: Request) -> Result<Appended, AppendError> {
     match request {
-        Request::Runs(runs) => store.append(runs).await,
+        Request::Runs { runs, gates } => store.append(runs, gates.iter().map(|gate| &**gate)).await,
         Request::Command { payload, closing } => store.append_command(payload, &closing).await,
     }
 }

@@ -5,7 +5,8 @@
 use crate::frame::{FrameHeader, FrameKind};
 use crate::record::Records;
 use crate::{
-    AppendError, Durability, Gate, Host, ReadRequest, Run, RunBuilder, Store, StoreOptions,
+    AppendError, Appended, Durability, Gate, Host, ReadRequest, Runs, RunsBuilder, Store,
+    StoreOptions,
 };
 use anabranch_env::{Disk, FakeDisk, Fault, ManualClock};
 use anabranch_model::ShardKey;
@@ -16,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const CASES: u64 = 100;
 const SHARDS: u64 = 5;
@@ -168,24 +169,25 @@ impl Case {
     }
 
     async fn append(&mut self, store: &Store) {
-        let mut runs = Vec::new();
+        let mut runs = RunsBuilder::default();
+        let mut gates = Vec::new();
         let mut sent = Vec::new();
         for _ in 0..self.rng.random_range(1..4) {
             let shard = self.rng.random_range(0..SHARDS);
-            let mut builder = RunBuilder::default();
             let mut data = Vec::new();
             for _ in 0..self.rng.random_range(1..5) {
                 let mut datum = self.next_datum.to_le_bytes().to_vec();
                 datum.resize(self.rng.random_range(8..400), 7);
                 self.next_datum += 1;
-                builder.push(Some("k"), &datum);
                 data.push(datum);
             }
-            let gate = self.gates[shard as usize].clone();
-            runs.push(Run::new(ShardKey(shard), builder.finish(), gate));
+            runs.push(ShardKey(shard), |run| {
+                data.iter().for_each(|datum| run.push(Some("k"), datum));
+            });
+            gates.push(self.gates[shard as usize].clone());
             sent.push((shard, data));
         }
-        match store.append(runs).await {
+        match store.append(runs.finish(), gates.iter().map(|gate| &**gate)).await {
             Ok(appended) => {
                 for ((shard, data), first) in sent.into_iter().zip(appended.first_indices) {
                     let shard = self.model.acknowledged.entry(shard).or_default();
@@ -286,10 +288,21 @@ fn memory_store(clock: &Arc<ManualClock>, host: &Arc<TestHost>) -> Store {
     store
 }
 
-fn run_of(bytes: usize) -> Run {
-    let mut builder = RunBuilder::default();
-    builder.push(Some("k"), &vec![1; bytes]);
-    Run::new(ShardKey(1), builder.finish(), Arc::default())
+/// One record of shard 1.
+fn record(data: &[u8]) -> Runs {
+    let mut runs = RunsBuilder::default();
+    runs.push(ShardKey(1), |run| run.push(Some("k"), data));
+    runs.finish()
+}
+
+fn run_of(bytes: usize) -> Runs {
+    record(&vec![1; bytes])
+}
+
+static OPEN: LazyLock<Gate> = LazyLock::new(Gate::default);
+
+async fn append(store: &Store, runs: Runs) -> Result<Appended, AppendError> {
+    store.append(runs, [&*OPEN]).await
 }
 
 #[tokio::test]
@@ -298,7 +311,7 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
     let store = memory_store(&clock, &host);
     let mut stored = 0;
     let error = loop {
-        match store.append(vec![run_of(1000)]).await {
+        match append(&store, run_of(1000)).await {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
@@ -307,7 +320,7 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
     assert!((10..=40).contains(&stored), "{stored} records of 1000 bytes in 24 KiB");
     *host.horizon_ms.lock() = 5_000;
     clock.advance_ms(10_000);
-    while store.append(vec![run_of(1000)]).await.is_err() {
+    while append(&store, run_of(1000)).await.is_err() {
         store.nudge_maintenance();
         tokio::task::yield_now().await;
     }
@@ -325,7 +338,7 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
     // To the last byte that records may have.
     for bytes in [300, 30, 1] {
         let error = loop {
-            match store.append(vec![run_of(bytes)]).await {
+            match append(&store, run_of(bytes)).await {
                 Ok(_) => stored += 1,
                 Err(error) => break error,
             }
@@ -335,7 +348,7 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
     for _ in 0..3 {
         let command = store.append_command(Bytes::from_static(&[b'm'; 80]), &[]).await;
         *host.applied.lock() = (command.expect("there is room for it").command, Vec::new());
-        assert_eq!(store.append(vec![run_of(1)]).await, Err(AppendError::StorageFull));
+        assert_eq!(append(&store, run_of(1)).await, Err(AppendError::StorageFull));
     }
     let request = ReadRequest {
         shard: ShardKey(1),
@@ -347,19 +360,21 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
     };
     assert_eq!(store.read(&request).expect("readable").runs.len(), stored);
     disk.set_space(None);
-    store.append(vec![run_of(300)]).await.expect("without a restart");
+    append(&store, run_of(300)).await.expect("without a restart");
 }
 
 #[tokio::test]
 async fn a_closed_gate_lets_nothing_behind_the_command() {
     let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
     let store = memory_store(&clock, &host);
-    let run = run_of(10);
-    let gate = run.gate.clone();
-    let before = store.append(vec![run.clone()]).await.expect("open");
-    let closed = store.append_command(Bytes::from_static(b"close"), &[gate]).await.expect("closed");
+    let gate = Arc::new(Gate::default());
+    let before = store.append(run_of(10), [&*gate]).await.expect("open");
+    let closed = store
+        .append_command(Bytes::from_static(b"close"), std::slice::from_ref(&gate))
+        .await
+        .expect("closed");
     assert!(closed.first_indices[0] > before.first_indices[0]);
-    let refused = store.append(vec![run]).await;
+    let refused = store.append(run_of(10), [&*gate]).await;
     assert_eq!(refused, Err(AppendError::Closed(ShardKey(1))));
 }
 
@@ -373,7 +388,7 @@ async fn damage_in_acknowledged_journal_is_refused_not_cut() {
     let store = open(&disk).expect("opened");
     store.start(Arc::<TestHost>::default()).expect("threads");
     for _ in 0..3 {
-        store.append(vec![run_of(500)]).await.expect("stored");
+        append(&store, run_of(500)).await.expect("stored");
     }
     drop(store);
     let journal = PathBuf::from("/data/journal/0000000000000001.journal");
@@ -397,7 +412,7 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
     let host = Arc::<TestHost>::default();
     store.start(host.clone()).expect("threads");
     for _ in 0..3 {
-        store.append(vec![run_of(6_000)]).await.expect("stored");
+        append(&store, run_of(6_000)).await.expect("stored");
     }
     while segments().len() < 2 {
         tokio::task::yield_now().await;
@@ -461,8 +476,8 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     let syncs_at = disk.operations() + 1;
     disk.fail_at(syncs_at, Fault::Broken);
     let start = async { store.start(Arc::<TestHost>::default()).expect("threads") };
-    let append = || store.append(vec![run_of(6_000)]);
-    let (first, second, third, ()) = tokio::join!(append(), append(), append(), start);
+    let appending = || append(&store, run_of(6_000));
+    let (first, second, third, ()) = tokio::join!(appending(), appending(), appending(), start);
     for outcome in [first, second, third] {
         assert_eq!(outcome, Err(AppendError::Failed));
     }
@@ -495,10 +510,7 @@ async fn records_that_look_like_frames_are_records() {
         let (store, _) = opened.expect("forged frames do no harm");
         store.start(Arc::<TestHost>::default()).expect("threads");
         for _ in 0..5 {
-            let mut builder = RunBuilder::default();
-            builder.push(Some("k"), &forged);
-            let run = Run::new(ShardKey(1), builder.finish(), Arc::default());
-            let appended = store.append(vec![run]).await.expect("stored");
+            let appended = append(&store, record(&forged)).await.expect("stored");
             expected += 1;
             assert_eq!(appended.first_indices, [expected]);
         }
@@ -518,7 +530,7 @@ async fn interval_durability_syncs_by_itself() {
     let (store, _) =
         Store::open(options.clone(), Arc::new(disk.clone()), clock.clone()).expect("opened");
     store.start(Arc::<TestHost>::default()).expect("threads");
-    store.append(vec![run_of(500)]).await.expect("acknowledged after the write");
+    append(&store, run_of(500)).await.expect("acknowledged after the write");
     // A crash that keeps nothing that is not synced keeps the record sooner or later.
     let survives = |seed| {
         let after = Arc::new(disk.crash(seed));
@@ -548,7 +560,7 @@ async fn indices_that_were_read_before_a_power_cut_are_not_given_out_again() {
             written = recovered.records;
             store.start(Arc::<TestHost>::default()).expect("threads");
             for _ in 0..3 {
-                let appended = store.append(vec![run_of(10)]).await.expect("written");
+                let appended = append(&store, run_of(10)).await.expect("written");
                 assert!(appended.first_indices[0] >= read_to, "seed {seed} life {life}");
                 read_to = store.durable_index();
                 written += 1;
@@ -573,7 +585,7 @@ async fn nothing_comes_before_commands_that_only_a_snapshot_remembers() {
     // The first file is full now, and the second is not synced within the hour. Maintenance
     // waits for the host to have applied the first command.
     for _ in 0..3 {
-        store.append(vec![run_of(3_500)]).await.expect("written");
+        append(&store, run_of(3_500)).await.expect("written");
     }
     clock.advance_ms(5_000);
     let last = store.append_command(Bytes::from_static(b"last"), &[]).await.expect("written");
@@ -592,7 +604,7 @@ async fn nothing_comes_before_commands_that_only_a_snapshot_remembers() {
         losses += u32::from(recovered.records < 3);
         assert!(store.durable_index() >= last.first_indices[0], "seed {seed}");
         store.start(host.clone()).expect("threads");
-        let appended = store.append(vec![run_of(10)]).await.expect("written");
+        let appended = append(&store, run_of(10)).await.expect("written");
         assert!(appended.first_indices[0] >= last.first_indices[0], "seed {seed}");
         assert!(appended.arrival_ms >= last.arrival_ms, "seed {seed}");
     }

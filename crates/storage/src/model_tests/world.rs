@@ -11,8 +11,8 @@
 use super::driver::{Driver, Request};
 use crate::record::Records;
 use crate::{
-    AppendError, Appended, Gate, Host, OpenError, ReadError, ReadRequest, Recovered, Run,
-    RunBuilder, StoreHealth, StoreOptions,
+    AppendError, Appended, Gate, Host, OpenError, ReadError, ReadRequest, Recovered, RunsBuilder,
+    StoreHealth, StoreOptions,
 };
 use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
 use anabranch_model::ShardKey;
@@ -414,18 +414,16 @@ impl World {
 
     fn request_of(&self, sent: &Sent) -> Request {
         match sent {
-            Sent::Runs(runs) => Request::Runs(
-                runs.iter()
-                    .map(|(shard, records)| {
-                        let mut builder = RunBuilder::default();
-                        for (key, data) in records {
-                            builder.push(key.as_deref(), data);
-                        }
-                        let gate = self.gates[*shard as usize].clone();
-                        Run::new(ShardKey(*shard), builder.finish(), gate)
-                    })
-                    .collect(),
-            ),
+            Sent::Runs(sent) => {
+                let mut runs = RunsBuilder::default();
+                for (shard, records) in sent {
+                    runs.push(ShardKey(*shard), |run| {
+                        records.iter().for_each(|(key, data)| run.push(key.as_deref(), data));
+                    });
+                }
+                let gate = |(shard, _): &(u64, _)| self.gates[*shard as usize].clone();
+                Request::Runs { runs: runs.finish(), gates: sent.iter().map(gate).collect() }
+            }
             Sent::Command(text) => {
                 let closing = closed_by(text).map(|shard| self.gates[shard as usize].clone());
                 let payload = Bytes::from(text.clone().into_bytes());
