@@ -67,6 +67,8 @@ pub struct SubscriptionEvent {
     pub millis_behind_latest: u64,
     /// At the end of a closed shard, the shards that follow it.
     pub child_shards: Vec<Shard>,
+    /// Whether others subscribe to the shard as well.
+    pub is_shared: bool,
     /// Memory of the event; to be kept as long as its bytes.
     pub room: Option<OwnedSemaphorePermit>,
 }
@@ -340,6 +342,7 @@ impl Subscription {
             continuation: (!at_end).then(|| continuation(shard, &self.position)),
             millis_behind_latest,
             child_shards: if at_end { children(&self.stream, shard.id) } else { Vec::new() },
+            is_shared: self.tip.is_shared(),
             room,
             stream: self.stream.clone(),
             slot: self.slot.clone(),

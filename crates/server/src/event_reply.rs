@@ -4,11 +4,13 @@
 //! read costs one event. The stream ends with its source, with its first error, or when the server
 //! stops.
 
+use crate::event_cache::{EventCache, EventKey};
 use crate::reply_body::{Counted, next_piece};
 use anabranch_protocol::{Encode, WireError, event_stream};
 use bytes::Bytes;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -28,6 +30,8 @@ pub(crate) trait EventSource: Send + 'static {
 /// An event, and the memory that it holds until the client has it.
 pub(crate) struct Sourced<E> {
     pub(crate) event: E,
+    /// What others who get the same event know it by.
+    pub(crate) key: Option<EventKey>,
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
@@ -52,7 +56,16 @@ trait Pull: Send {
 
 struct Puller<S> {
     source: S,
-    stopping: watch::Receiver<bool>,
+    setting: EventSetting,
+}
+
+/// What bodies of events are made in.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSetting {
+    /// Turns true when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Events that others got.
+    pub(crate) cache: Arc<EventCache>,
 }
 
 impl<S: EventSource> Pull for Puller<S> {
@@ -60,13 +73,19 @@ impl<S: EventSource> Pull for Puller<S> {
         Box::pin(async move {
             let next = tokio::select! {
                 next = self.source.next() => next,
-                _ = self.stopping.wait_for(|stopping| *stopping) => None,
+                _ = self.setting.stopping.wait_for(|stopping| *stopping) => None,
             };
-            let mut bytes = Vec::new();
             match next {
-                Some(Ok(Sourced { event, room })) => {
-                    event_stream::encode_event(&mut bytes, S::EVENT_TYPE, &event);
-                    let bytes = Bytes::from(bytes);
+                Some(Ok(Sourced { event, key, room })) => {
+                    let encode = || {
+                        let mut bytes = Vec::new();
+                        event_stream::encode_event(&mut bytes, S::EVENT_TYPE, &event);
+                        bytes
+                    };
+                    let bytes = match key {
+                        Some(key) => self.setting.cache.bytes(key, encode),
+                        None => encode().into(),
+                    };
                     let bytes = match room {
                         Some(share) => Bytes::from_owner(Counted { bytes, _share: share }),
                         None => bytes,
@@ -74,6 +93,7 @@ impl<S: EventSource> Pull for Puller<S> {
                     (bytes, Some(self as Box<dyn Pull>))
                 }
                 Some(Err(error)) => {
+                    let mut bytes = Vec::new();
                     event_stream::encode_exception(&mut bytes, &error);
                     (bytes.into(), None)
                 }
@@ -85,10 +105,10 @@ impl<S: EventSource> Pull for Puller<S> {
 
 impl EventBody {
     /// A body with the events of `source`. Its first message is there at once: clients wait for it.
-    pub(crate) fn new<S: EventSource>(source: S, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new<S: EventSource>(source: S, setting: EventSetting) -> Self {
         let mut first = Vec::new();
         event_stream::encode_initial_response(&mut first);
-        Self { left: first.into(), state: State::Waiting(Box::new(Puller { source, stopping })) }
+        Self { left: first.into(), state: State::Waiting(Box::new(Puller { source, setting })) }
     }
 
     /// What the connection gets next. `None`: that was all.
@@ -129,7 +149,6 @@ impl fmt::Debug for EventBody {
 mod tests {
     use super::*;
     use anabranch_protocol::event_stream::Message;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Semaphore;
 
@@ -155,8 +174,12 @@ mod tests {
             }
             self.left -= 1;
             let room = self.room.clone().acquire_owned().await.ok();
-            Some(Ok(Sourced { event: (), room }))
+            Some(Ok(Sourced { event: (), key: None, room }))
         }
+    }
+
+    fn setting(stopping: watch::Receiver<bool>) -> EventSetting {
+        EventSetting { stopping, cache: Arc::default() }
     }
 
     async fn piece(body: &mut EventBody) -> Option<Bytes> {
@@ -180,7 +203,7 @@ mod tests {
         let source = numbers(2, Some(WireError::not_found("gone")));
         let (asked, room) = (source.asked.clone(), source.room.clone());
         let (_stop, stopping) = watch::channel(false);
-        let mut body = EventBody::new(source, stopping);
+        let mut body = EventBody::new(source, setting(stopping));
         assert_eq!(kind(&piece(&mut body).await.expect("first")), "initial-response");
         assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (0, 1));
         let event = piece(&mut body).await.expect("an event");
@@ -196,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_waits_ends_when_the_server_stops() {
         let (stop, stopping) = watch::channel(false);
-        let mut body = EventBody::new(numbers(0, None), stopping);
+        let mut body = EventBody::new(numbers(0, None), setting(stopping));
         piece(&mut body).await.expect("the first message");
         let (end, _) = tokio::join!(piece(&mut body), async { stop.send_replace(true) });
         assert!(end.is_none() && body.is_over());

@@ -12,6 +12,7 @@ mod body;
 mod call_rates;
 mod connection;
 mod error;
+mod event_cache;
 mod event_reply;
 mod idle;
 pub mod keys;

@@ -4,7 +4,7 @@
 
 use crate::auth::{AuthError, Authenticator, Caller};
 use crate::call_rates::CallLimiter;
-use crate::event_reply::{EventBody, EventSource};
+use crate::event_reply::{EventBody, EventSetting, EventSource};
 use crate::ops::{self, Asked, Context, Operation, Origin, Peer};
 use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
@@ -13,7 +13,6 @@ use anabranch_protocol::{Codec, Encode, ErrorKind, WireError};
 use http::request::Parts;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// Name in the credential scope of signatures.
 const SERVICES: &[&str] = &["kinesis"];
@@ -181,7 +180,7 @@ impl<S: Shape> Shape for Events<S> {
 
 impl<S: EventSource + Shape> Answer for Events<S> {
     fn into_answered(self, call: Call<'_>) -> Answered {
-        Answered::Events(EventBody::new(self.0, call.stopping.clone()))
+        Answered::Events(EventBody::new(self.0, call.events.clone()))
     }
 }
 
@@ -195,8 +194,7 @@ pub(crate) struct Call<'a> {
     pub(crate) engine: &'a Arc<Engine>,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
-    /// Turns true when the server stops.
-    pub(crate) stopping: &'a watch::Receiver<bool>,
+    pub(crate) events: &'a EventSetting,
 }
 
 impl Call<'_> {

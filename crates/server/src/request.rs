@@ -7,6 +7,7 @@ use crate::admin;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::call_rates::CallLimiter;
+use crate::event_reply::EventSetting;
 use crate::operations::{self, Answered, Call, Target};
 use crate::ops::Peer;
 use crate::reply::{self, Reply};
@@ -16,7 +17,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 const TARGET_PREFIX: &str = "Kinesis_20131202.";
 const CORAL_PREFIX: &str = "com.amazon.coral.service#";
@@ -28,8 +28,7 @@ pub(crate) struct FrontDoor {
     pub(crate) authenticator: Authenticator,
     pub(crate) bodies: BodyMemory,
     pub(crate) calls: CallLimiter,
-    /// Turns true when the server stops.
-    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) events: EventSetting,
 }
 
 impl FrontDoor {
@@ -93,7 +92,7 @@ impl FrontDoor {
             engine: &self.engine,
             codec,
             body,
-            stopping: &self.stopping,
+            events: &self.events,
         };
         if let Some(Target::Supported(name)) = target {
             return operations::call(name, call).await;

@@ -4,6 +4,7 @@ use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, Cr
 use crate::body::BodyMemory;
 use crate::call_rates::CallLimiter;
 use crate::connection;
+use crate::event_reply::EventSetting;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::request::FrontDoor;
 use crate::settings::{Access, ServerSettings, TlsSettings};
@@ -102,7 +103,7 @@ pub async fn start(
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         calls: CallLimiter::new(settings.limit_calls),
-        stopping: stopped.clone(),
+        events: EventSetting { stopping: stopped.clone(), cache: Arc::default() },
     });
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     Ok(RunningServer {

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::meter::ReadCount;
 use crate::stream::{ShardSlot, Stream};
-use anabranch_storage::record::Records;
+use anabranch_storage::record::{HEADER_BYTES, Records};
 use anabranch_storage::{RunBuilder, RunSlice};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -32,7 +32,9 @@ impl OpenRun {
     /// What counts for limits and metrics.
     #[must_use]
     pub fn read_count(&self) -> ReadCount {
-        let bytes = Records::new(&self.body).map(|record| record.counted_bytes() as u64).sum();
+        // None is sealed: all but the headers counts.
+        let headers = u64::from(self.count) * HEADER_BYTES as u64;
+        let bytes = (self.body.len() as u64).saturating_sub(headers);
         ReadCount { records: u64::from(self.count), bytes }
     }
 }

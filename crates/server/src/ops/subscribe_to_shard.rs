@@ -6,6 +6,7 @@ use super::shapes::{ChildShard, ShardIteratorType, long};
 use super::{Context, Operation, dry_run_succeeded, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
+use crate::event_cache::EventKey;
 use crate::event_reply::{EventSource, Sourced};
 use crate::operations::Events;
 use anabranch_engine::{SubscribeRequest, Subscription, SubscriptionEvent};
@@ -80,8 +81,25 @@ impl EventSource for SubscriptionEvents {
 
     async fn next(&mut self) -> Option<Result<Sourced<Event>, WireError>> {
         let next = self.0.next().await?.map_err(to_wire);
-        Some(next.map(|mut event| Sourced { room: event.room.take(), event: Event(event) }))
+        Some(next.map(|mut event| Sourced {
+            room: event.room.take(),
+            key: event_key(&event),
+            event: Event(event),
+        }))
     }
+}
+
+/// What the event is known by, if others may get it too: it has records, and the shard goes on.
+fn event_key(event: &SubscriptionEvent) -> Option<EventKey> {
+    let (first, last) = event.runs.first().zip(event.runs.last())?;
+    Some(EventKey {
+        shard: event.slot.key,
+        first_index: first.first_index,
+        end_index: last.first_index + u64::from(last.count),
+        records: event.runs.iter().map(|run| u64::from(run.count)).sum(),
+        continuation: event.continuation.filter(|_| event.is_shared)?,
+        millis_behind_latest: event.millis_behind_latest,
+    })
 }
 
 /// An event. Written straight from the runs.
