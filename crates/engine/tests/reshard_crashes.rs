@@ -83,8 +83,7 @@ impl Case {
             self.until_active(&life).await;
             if self.rng.random_bool(0.85) {
                 // In a reshard, before or after it: a record more or less decides.
-                let operation = self.disk.operations() + self.rng.random_range(0..12);
-                self.disk.fail_at(operation, Fault::Dead);
+                self.disk.fail_after(self.rng.random_range(0..12), Fault::Dead);
                 self.reshard(&life.engine).await;
                 // The producers go on until they notice.
                 while life.running.join_next().await.is_some() {}

@@ -115,6 +115,14 @@ impl FakeDisk {
         self.0.lock().faults.insert(operation, fault);
     }
 
+    /// Lets `fault` happen at the changing operation that comes after `operations` others from
+    /// now on, whatever other threads do meanwhile.
+    pub fn fail_after(&self, operations: u64, fault: Fault) {
+        let mut state = self.0.lock();
+        let at = state.operations + operations;
+        state.faults.insert(at, fault);
+    }
+
     /// Lets every write from now on take several calls, as with [`Fault::Short`].
     pub fn write_in_parts(&self) {
         self.0.lock().writes_in_parts = true;

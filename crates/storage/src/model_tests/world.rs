@@ -268,7 +268,7 @@ impl World {
 
     /// Cuts the power at the next operation but `after`.
     pub(super) fn doom(&mut self, after: u64) {
-        self.disk.fail_at(self.disk.operations() + after, Fault::Dead);
+        self.disk.fail_after(after, Fault::Dead);
         self.is_doomed = true;
     }
 
