@@ -243,7 +243,8 @@ fn close_header(header: &mut [u8; 64]) {
     header[60..].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn frame_header(chapter: u64, shard: ShardKey, run: &MemRun) -> FrameHeader {
+/// The header of a run's frame in the segment of `chapter`.
+pub(crate) fn frame_header(chapter: u64, shard: ShardKey, run: &MemRun) -> FrameHeader {
     FrameHeader {
         kind: FrameKind::Run,
         file_id: chapter,

@@ -7,7 +7,9 @@ use crate::frame::{FrameHeader, FrameKind};
 use crate::memtable::MemRun;
 use crate::record::Records;
 use crate::recovery::OpenError;
-use crate::segment::{DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName};
+use crate::segment::{
+    DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName, frame_header,
+};
 use crate::segment_list;
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;
@@ -31,19 +33,7 @@ pub(super) type Runs = BTreeMap<ShardKey, Vec<MemRun>>;
 
 impl Frame {
     pub(super) fn of(shard: ShardKey, run: &MemRun) -> Self {
-        let header = FrameHeader {
-            kind: FrameKind::Run,
-            file_id: 0,
-            subject: shard.0,
-            index: run.first_index,
-            arrival_ms: run.arrival_ms,
-            count: run.count,
-            body_len: u32::try_from(run.body.len()).expect("a run is far below 4 GiB"),
-            body_crc: run.body_crc,
-            durable_bytes: 0,
-            continues: false,
-        };
-        Self { header, body: run.body.clone() }
+        Self { header: frame_header(0, shard, run), body: run.body.clone() }
     }
 
     pub(super) fn run(&self) -> MemRun {
