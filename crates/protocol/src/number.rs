@@ -8,16 +8,19 @@ pub(crate) fn truncated(text: &[u8]) -> i64 {
     }
 }
 
-/// A JSON number of seconds in milliseconds, rounded half away from zero, saturating.
+/// A JSON number of seconds in milliseconds, saturating: rounded to microseconds, then cut.
 ///
-/// Rounded, not truncated, so that a client's float noise (`.6779999`) names the instant it meant.
+/// Rounded first, so that a client's float noise (`.6779999`) names the instant it meant. Cut then, so that a client's
+/// present (`.657557`) is not a future one, and so that a record that arrived after it is not before it: arrival
+/// times are cut to milliseconds too.
 pub(crate) fn milliseconds(text: &[u8]) -> i64 {
     let Some(decimal) = Decimal::split(text) else {
-        return (float(text) * 1000.0).round() as i64;
+        return ((float(text) * 1e6).round() / 1e3) as i64;
     };
     let digit = |place| decimal.fraction.get(place).map_or(0, |byte| i64::from(byte - b'0'));
-    let below_second = digit(0) * 100 + digit(1) * 10 + digit(2) + i64::from(digit(3) >= 5);
-    decimal.signed(decimal.whole().saturating_mul(1000).saturating_add(below_second))
+    let microseconds =
+        (0..6).fold(0, |sum, place| sum * 10 + digit(place)) + i64::from(digit(6) >= 5);
+    decimal.signed(decimal.whole().saturating_mul(1000).saturating_add(microseconds / 1000))
 }
 
 /// `text` is a number by JSON's grammar, hence one by Rust's.
@@ -114,10 +117,13 @@ mod tests {
             ("1704164645.6779999", 1_704_164_645_678),
             ("1704164645.6784", 1_704_164_645_678),
             ("1704164645", 1_704_164_645_000),
-            ("0.9995", 1_000),
-            ("0.9994999", 999),
+            ("1795580299.657557", 1_795_580_299_657),
+            ("0.9995", 999),
+            ("0.9999995", 1_000),
+            ("0.9999994", 999),
             ("-1.5", -1_500),
             ("1.704164645678e9", 1_704_164_645_678),
+            ("1.7041646456789e9", 1_704_164_645_678),
             ("99999999999999999999", i64::MAX),
         ];
         for (text, milliseconds_expected) in cases {
