@@ -5,6 +5,7 @@
 //! the data is gathered in one aligned buffer and goes to the device from there, in pieces that
 //! the caller paces. Where a file system cannot do that, the same writes go through the cache.
 
+use crate::real_disk::allocate;
 use crate::sequential::SequentialFile;
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -30,8 +31,11 @@ pub(crate) struct DirectFile {
 }
 
 impl DirectFile {
-    /// Creates a file, or empties an existing one.
-    pub(crate) fn create(path: &Path, mode: u32) -> io::Result<Self> {
+    /// Creates a file, or empties an existing one, with space for `bytes_min`.
+    ///
+    /// Space that is reserved beforehand is in one piece and takes no change of the file's length
+    /// with each write.
+    pub(crate) fn create(path: &Path, mode: u32, bytes_min: u64) -> io::Result<Self> {
         let mut options = File::options();
         options.write(true).create(true).truncate(true).mode(mode);
         let direct = i32::try_from(OFlags::DIRECT.bits()).expect("a flag of open(2)");
@@ -39,6 +43,9 @@ impl DirectFile {
             Err(error) if error.kind() == ErrorKind::InvalidInput => options.open(path)?,
             other => other?,
         };
+        if bytes_min > 0 {
+            allocate(&file, bytes_min)?;
+        }
         let buffer = vec![0; BUFFER_BYTES + BLOCK_BYTES];
         let start = buffer.as_ptr().align_offset(BLOCK_BYTES);
         Ok(Self { file, buffer, start, filled: 0, offset: 0 })
@@ -103,7 +110,8 @@ mod tests {
         let bytes: Vec<u8> = (0..800_000u32).flat_map(u32::to_le_bytes).collect();
         for total in [0, 1, BLOCK_BYTES, BUFFER_BYTES - 1, BUFFER_BYTES, bytes.len()] {
             for step in [1000, BUFFER_BYTES + 1] {
-                let mut file = Box::new(DirectFile::create(&path, 0o600).expect("created"));
+                let mut file =
+                    Box::new(DirectFile::create(&path, 0o600, total as u64 / 2).expect("created"));
                 for piece in bytes[..total].chunks(step) {
                     let (head, tail) = piece.split_at(piece.len() / 3);
                     let mut slices = [IoSlice::new(head), IoSlice::new(tail)];
@@ -119,7 +127,7 @@ mod tests {
     fn writes_through_the_cache_where_it_must() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("f");
-        let mut file = Box::new(DirectFile::create(&path, 0o600).expect("created"));
+        let mut file = Box::new(DirectFile::create(&path, 0o600, 0).expect("created"));
         // Another start is not aligned, which direct writes refuse.
         file.start = (file.start + 1) % BLOCK_BYTES;
         let bytes = vec![7; 5000];

@@ -23,12 +23,18 @@ pub trait Disk: Debug + Send + Sync + 'static {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Creates a file, or empties an existing one, that is written once from end to end and not
-    /// read soon.
+    /// read soon. Space is reserved for `bytes_min`, which it must have when it is finished.
     ///
     /// # Errors
-    /// As the operating system has them.
-    fn create_sequential(&self, path: &Path) -> io::Result<Box<dyn SequentialFile>> {
-        Ok(Box::new(Appending::new(self.create(path)?)))
+    /// `StorageFull` when the volume has no room, and as the operating system has them.
+    fn create_sequential(
+        &self,
+        path: &Path,
+        bytes_min: u64,
+    ) -> io::Result<Box<dyn SequentialFile>> {
+        let file = self.create(path)?;
+        file.allocate(bytes_min)?;
+        Ok(Box::new(Appending::new(file)))
     }
 
     /// Opens an existing file; for writing as well when `writable`.
@@ -97,6 +103,16 @@ pub trait DiskFile: Debug + Send + Sync {
     /// # Errors
     /// `UnexpectedEof` when the file ends before.
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// The `len` bytes from `offset` on, in memory of their own.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the file ends before.
+    fn read_vec_at(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
 
     /// Makes the data and the length durable.
     ///

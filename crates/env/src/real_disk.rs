@@ -3,9 +3,11 @@
 use crate::direct_file::DirectFile;
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::sequential::SequentialFile;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +33,12 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealFile(options.open(path)?)))
     }
 
-    fn create_sequential(&self, path: &Path) -> io::Result<Box<dyn SequentialFile>> {
-        Ok(Box::new(DirectFile::create(path, FILE_MODE)?))
+    fn create_sequential(
+        &self,
+        path: &Path,
+        bytes_min: u64,
+    ) -> io::Result<Box<dyn SequentialFile>> {
+        Ok(Box::new(DirectFile::create(path, FILE_MODE, bytes_min)?))
     }
 
     fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
@@ -65,6 +71,15 @@ impl Disk for RealDisk {
     }
 }
 
+/// Reserves space up to `len` and makes the file that long.
+pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
+        // The file system cannot reserve: then a full volume shows in a write.
+        Err(Errno::OPNOTSUPP) => file.set_len(len),
+        other => other.map_err(io::Error::from),
+    }
+}
+
 #[derive(Debug)]
 struct RealFile(File);
 
@@ -80,16 +95,28 @@ impl DiskFile for RealFile {
         self.0.read_exact_at(bytes, offset)
     }
 
+    fn read_vec_at(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+        // Without zeroing memory that is about to be filled.
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = offset + bytes.len() as u64;
+            match rustix::io::pread(&self.0, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // A vector may have more room than it was asked for.
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
-            // The file system cannot reserve: then a full volume shows in a write, which is final.
-            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
-            other => other.map_err(io::Error::from),
-        }
+        allocate(&self.0, len)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -100,7 +127,6 @@ impl DiskFile for RealFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
 
     #[test]
     fn writes_more_slices_than_one_call_takes() {
@@ -112,6 +138,9 @@ mod tests {
         let mut read = vec![0; bytes.len()];
         file.read_exact_at(&mut read, 3).expect("read");
         assert_eq!(read, bytes);
+        assert_eq!(file.read_vec_at(bytes.len() - 1, 4).expect("read"), bytes[1..]);
+        let beyond = file.read_vec_at(bytes.len(), 4).map_err(|error| error.kind());
+        assert_eq!(beyond, Err(ErrorKind::UnexpectedEof));
     }
 
     #[test]

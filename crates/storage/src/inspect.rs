@@ -2,10 +2,11 @@
 
 use crate::format::Layout;
 use crate::recovery::{self, OpenError, RecoveredCommand, Scan};
-use crate::segment::{OpenSegment, SegmentName};
+use crate::segment::{CHUNK_BYTES_MAX, OpenSegment, SegmentName};
 use crate::snapshot;
 use anabranch_env::Disk;
 use bytes::Bytes;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A journal file.
@@ -176,9 +177,9 @@ fn inspect_segment(
     let segment = OpenSegment::open(disk, path.to_owned(), chapter)?;
     let (mut records, mut bytes) = (0, 0);
     for entry in segment.directory() {
-        segment.read_runs(entry, 0, 0, 4 << 20, |run| {
+        segment.read_runs(entry, 0, 0, CHUNK_BYTES_MAX, |run| {
             records += u64::from(run.count);
-            true
+            ControlFlow::Continue(CHUNK_BYTES_MAX)
         })?;
         bytes += entry.len;
     }

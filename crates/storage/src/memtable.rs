@@ -1,5 +1,6 @@
 //! The records of one chapter in memory, by shard.
 
+use crate::frame::FRAME_HEADER_BYTES;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -21,6 +22,11 @@ pub(crate) struct MemRun {
 impl MemRun {
     pub(crate) fn end_index(&self) -> u64 {
         self.first_index + u64::from(self.count)
+    }
+
+    /// Bytes of its frame.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        FRAME_HEADER_BYTES + self.body.len()
     }
 }
 

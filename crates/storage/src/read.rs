@@ -1,6 +1,7 @@
 //! Reading a shard: from memory where the chapter still is, else from its segments.
 
 use crate::chapter::Chapter;
+use crate::frame::FRAME_HEADER_BYTES;
 use crate::memtable::MemRun;
 use crate::record::Records;
 use crate::segment::SegmentName;
@@ -8,6 +9,7 @@ use crate::store::Shared;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 pub use crate::segment::SegmentError as ReadError;
@@ -15,8 +17,8 @@ pub use crate::segment::SegmentError as ReadError;
 /// Chapters that one read looks into on disk. A read that finds nothing in so many returns
 /// without records but further on, so that its cost is bounded.
 const COLD_CHAPTERS_MAX: usize = 64;
-/// Bytes read from a segment at once at least.
-const CHUNK_BYTES_MIN: usize = 64 << 10;
+/// Bytes of frames that a read of a segment begins with, before it knows how long records are.
+const COLD_BYTES_START: usize = 64 << 10;
 
 /// What to read.
 #[derive(Clone, Copy, Debug)]
@@ -160,9 +162,11 @@ fn visit(
             }
         };
         if let Some(entry) = segment.entry(request.shard) {
-            let chunk = collector.bytes_left().clamp(CHUNK_BYTES_MIN, 4 << 20);
-            let take = |run: MemRun| collector.take(&run);
-            segment.read_runs(entry, at, request.from_ms, chunk, take)?;
+            let take = |run: &MemRun| match collector.take(run) {
+                true => ControlFlow::Continue(collector.wanted_bytes(run)),
+                false => ControlFlow::Break(()),
+            };
+            segment.read_runs(entry, at, request.from_ms, COLD_BYTES_START, take)?;
             // A shard's records of one chapter are in one segment.
             return Ok(visit);
         }
@@ -195,8 +199,10 @@ impl Collector {
         }
     }
 
-    fn bytes_left(&self) -> usize {
-        self.bytes_left
+    /// Bytes of frames that are still wanted, if what follows is like `run`.
+    fn wanted_bytes(&self, run: &MemRun) -> usize {
+        let record_bytes = run.frame_bytes() / (run.count as usize).max(1) + 1;
+        self.records_left.saturating_mul(record_bytes).min(self.bytes_left) + FRAME_HEADER_BYTES
     }
 
     /// Takes what fits of a run. `false`: no more is wanted.

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ pub(crate) const DIRECTORY_ENTRY_BYTES: usize = 64;
 const INDEX_ENTRY_BYTES: usize = 24;
 /// Bytes of frames between two entries of the sparse index.
 const INDEX_STRIDE_BYTES: u64 = 64 << 10;
-/// Bytes of frames that a read begins with.
-const CHUNK_BYTES_START: usize = 64 << 10;
+/// Bytes of frames that are read at once at most, unless a frame is longer.
+pub(crate) const CHUNK_BYTES_MAX: usize = 4 << 20;
 /// Memory for the directories of open segments.
 const CACHE_BYTES: usize = 64 << 20;
 /// Open segment files.
@@ -144,7 +145,10 @@ pub(crate) fn write(
     shards: &[(ShardKey, &[MemRun])],
 ) -> io::Result<()> {
     let temporary = directory.join(format!("{}.tmp", name.file_name()));
-    let mut writer = SegmentWriter::new(disk.create_sequential(&temporary)?, name.chapter)?;
+    let frames = shards.iter().flat_map(|(_, runs)| *runs).map(|run| run.frame_bytes() as u64);
+    let bytes_min = FILE_HEADER_BYTES + frames.sum::<u64>() + TRAILER_BYTES;
+    let file = disk.create_sequential(&temporary, bytes_min)?;
+    let mut writer = SegmentWriter::new(file, name.chapter)?;
     for (shard, runs) in shards {
         writer.shard(*shard, runs)?;
     }
@@ -359,10 +363,8 @@ impl OpenSegment {
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>, SegmentError> {
-        let mut bytes = vec![0; len];
-        let read = self.file.read_exact_at(&mut bytes, offset);
-        read.map_err(|error| SegmentError::Io { path: self.path.clone(), error })?;
-        Ok(bytes)
+        let read = self.file.read_vec_at(len, offset);
+        read.map_err(|error| SegmentError::Io { path: self.path.clone(), error })
     }
 
     pub(crate) fn directory(&self) -> &[DirectoryEntry] {
@@ -374,16 +376,17 @@ impl OpenSegment {
         Some(&self.directory[place])
     }
 
-    /// Reads the shard's runs from an index and an arrival time on, until `wanted` is satisfied.
+    /// Reads the shard's runs from an index and an arrival time on, until `take` breaks.
     ///
-    /// `take` gets each run and says whether it wants more.
+    /// Begins with `first_bytes` of frames; `take` gets each run and tells how many more bytes are
+    /// likely to be wanted after it.
     pub(crate) fn read_runs(
         &self,
         entry: &DirectoryEntry,
         from: u64,
         from_ms: u64,
-        chunk_bytes_max: usize,
-        mut take: impl FnMut(MemRun) -> bool,
+        first_bytes: usize,
+        mut take: impl FnMut(&MemRun) -> ControlFlow<(), usize>,
     ) -> Result<(), SegmentError> {
         let start = entry.index_start as usize;
         let index = &self.index[start..start + entry.index_count as usize];
@@ -391,27 +394,30 @@ impl OpenSegment {
         let skip = index.partition_point(|e| e.first_index <= from || e.arrival_ms < from_ms);
         let mut at = skip.checked_sub(1).map_or(entry.offset, |i| index[i].offset);
         let end = entry.offset + entry.len;
-        // A caller that wants little has little read for it.
-        let mut chunk_bytes = chunk_bytes_max.min(CHUNK_BYTES_START);
+        let mut wanted_bytes = first_bytes;
         while at < end {
-            let len = chunk_bytes.min(usize::try_from(end - at).unwrap_or(usize::MAX));
-            let chunk = Bytes::from(self.read_at(at, len)?);
+            let len = wanted_bytes.clamp(FRAME_HEADER_BYTES, CHUNK_BYTES_MAX);
+            let len = len.min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            let mut chunk = Bytes::from(self.read_at(at, len)?);
             let mut within = 0;
-            while let Some(run) = self.run_in(&chunk, &mut within, at)? {
-                if run.end_index() > from && run.arrival_ms >= from_ms && !take(run) {
-                    return Ok(());
-                }
-            }
-            if within == 0 {
-                // One frame is longer than the chunk.
-                let run = self.long_run(at, end)?;
-                within = FRAME_HEADER_BYTES + run.body.len();
-                if run.end_index() > from && run.arrival_ms >= from_ms && !take(run) {
-                    return Ok(());
+            loop {
+                let run = match self.run_in(&chunk, &mut within, at)? {
+                    Some(run) => run,
+                    // One frame is longer than the chunk.
+                    None if within == 0 => {
+                        chunk = self.long_frame(&chunk, at, end)?;
+                        continue;
+                    }
+                    None => break,
+                };
+                if run.end_index() > from && run.arrival_ms >= from_ms {
+                    match take(&run) {
+                        ControlFlow::Continue(bytes) => wanted_bytes = bytes,
+                        ControlFlow::Break(()) => return Ok(()),
+                    }
                 }
             }
             at += within as u64;
-            chunk_bytes = (chunk_bytes * 2).min(chunk_bytes_max);
         }
         Ok(())
     }
@@ -451,17 +457,16 @@ impl OpenSegment {
         }))
     }
 
-    /// The run at `at`, which ends at `end` at the latest.
-    fn long_run(&self, at: u64, end: u64) -> Result<MemRun, SegmentError> {
-        let header = self.read_at(at, FRAME_HEADER_BYTES)?;
-        let header = FrameHeader::decode(&header).ok_or_else(|| self.damaged(at))?;
+    /// The whole frame at `at`, which ends at `end` at the latest, and of which `chunk` has the
+    /// beginning.
+    fn long_frame(&self, chunk: &[u8], at: u64, end: u64) -> Result<Bytes, SegmentError> {
+        let header = FrameHeader::decode(chunk).ok_or_else(|| self.damaged(at))?;
         let len = FRAME_HEADER_BYTES + header.body_len as usize;
         // A length is not believed before it is known to be there: it would be allocated.
-        if len as u64 > end - at {
+        if len as u64 > end - at || len <= chunk.len() {
             return Err(self.damaged(at));
         }
-        let chunk = Bytes::from(self.read_at(at, len)?);
-        self.run_in(&chunk, &mut 0, at)?.ok_or_else(|| self.damaged(at))
+        self.read_at(at, len).map(Bytes::from)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -579,9 +584,9 @@ mod tests {
                 .collect();
             for chunk in [64, 1000, 100_000] {
                 let mut read = Vec::new();
-                let take = |run: MemRun| {
+                let take = |run: &MemRun| {
                     read.push(run.first_index);
-                    true
+                    ControlFlow::Continue(chunk)
                 };
                 segment.read_runs(entry, from, from_ms, chunk, take).expect("read");
                 assert_eq!(read, expected, "from {from} time {from_ms} chunk {chunk}");
@@ -620,7 +625,7 @@ mod tests {
 
     fn read_first_shard(disk: &FakeDisk, path: PathBuf) -> Result<(), SegmentError> {
         let segment = OpenSegment::open(disk, path, 9).expect("its footer is right");
-        segment.read_runs(&segment.directory()[0], 0, 0, 10_000, |_| true)
+        segment.read_runs(&segment.directory()[0], 0, 0, 10_000, |_| ControlFlow::Continue(10_000))
     }
 
     #[test]
@@ -633,7 +638,7 @@ mod tests {
             let read_all = || -> Result<(), SegmentError> {
                 let segment = OpenSegment::open(&disk, path.clone(), 9)?;
                 for entry in segment.directory().to_vec() {
-                    segment.read_runs(&entry, 0, 0, 10_000, |_| true)?;
+                    segment.read_runs(&entry, 0, 0, 10_000, |_| ControlFlow::Continue(10_000))?;
                 }
                 Ok(())
             };

@@ -8,7 +8,7 @@ use crate::memtable::MemRun;
 use crate::record::Records;
 use crate::recovery::OpenError;
 use crate::segment::{
-    DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName, frame_header,
+    CHUNK_BYTES_MAX, DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName, frame_header,
 };
 use crate::segment_list;
 use anabranch_env::Disk;
@@ -17,6 +17,7 @@ use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A segment of the new directory.
@@ -234,11 +235,11 @@ fn read_intact(disk: &dyn Disk, path: &Path, chapter: u64) -> Option<Runs> {
     let mut runs = Runs::new();
     for entry in segment.directory() {
         let own = runs.entry(entry.shard).or_default();
-        let take = |run: MemRun| {
-            own.push(run);
-            true
+        let take = |run: &MemRun| {
+            own.push(run.clone());
+            ControlFlow::Continue(CHUNK_BYTES_MAX)
         };
-        segment.read_runs(entry, 0, 0, 4 << 20, take).ok()?;
+        segment.read_runs(entry, 0, 0, CHUNK_BYTES_MAX, take).ok()?;
     }
     Some(runs)
 }
