@@ -3,12 +3,14 @@
 //!
 //! `sync_bandwidth DIRECTORY [SECONDS [BLOCK_BYTES ...]]` prints one JSON line per block size and
 //! state of the file: freshly preallocated, where a sync also records that blocks are in use now,
-//! and written over, as a recycled journal file is. Block sizes that are given are measured in the
-//! second state alone.
+//! and written over, as a recycled journal file is. Large blocks are also written over while another
+//! thread writes as many bytes into new files, as maintenance writes segments: what a disk can do for
+//! a log that keeps what it takes. Block sizes that are given are measured written over and alone.
 
 use std::error::Error;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anabranch_env::{Disk, DiskFile, RealDisk};
@@ -18,6 +20,9 @@ const FILE_BYTES: u64 = 256 << 20;
 /// For small blocks, which would not get through more in the time.
 const SMALL_FILE_BYTES: u64 = 64 << 20;
 const FILL_BYTES: usize = 1 << 20;
+/// Of a new file, and by how much the new files may be behind, by default.
+const SEGMENT_BYTES: u64 = 64 << 20;
+const BACKLOG_BYTES: u64 = 512 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -47,8 +52,98 @@ fn measure_all(path: &Path, span: Duration, blocks: &[usize]) -> Result<(), Box<
         }
         fill(&*file, file_bytes)?;
         measure(&*file, file_bytes, &block, span, "rewritten")?;
+        if blocks.is_empty() && block_bytes >= FILL_BYTES {
+            beside_new_files(path, |copied| {
+                let file = Copied { file: &*file, copied };
+                measure(&file, file_bytes, &block, span, "rewritten, beside new files")
+            })?;
+        }
     }
     Ok(())
+}
+
+/// What is written to the journal, and how much of it has been written once more.
+#[derive(Debug, Default)]
+struct Copies {
+    journal_bytes: AtomicU64,
+    segment_bytes: AtomicU64,
+    is_over: AtomicBool,
+}
+
+/// Measures while another thread writes as much as the measured one into new files.
+fn beside_new_files(
+    path: &Path,
+    measure: impl FnOnce(&Copies) -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let copies = Copies::default();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let outcome = write_segments(&path.with_extension("segment"), &copies);
+            // Nobody waits for what will not come.
+            copies.segment_bytes.store(u64::MAX / 2, Ordering::Release);
+            outcome
+        });
+        let outcome = measure(&copies);
+        copies.is_over.store(true, Ordering::Release);
+        writer.join().map_err(|_| "the thread that writes segments failed")??;
+        outcome
+    })
+}
+
+/// Writes what the journal got into one new file after another.
+fn write_segments(path: &Path, copies: &Copies) -> io::Result<()> {
+    let mut block = vec![0; FILL_BYTES];
+    anabranch_env::fill_random(&mut block);
+    while !copies.is_over.load(Ordering::Acquire) {
+        let mut file = RealDisk.create_sequential(path, SEGMENT_BYTES)?;
+        for _ in 0..SEGMENT_BYTES / FILL_BYTES as u64 {
+            let written = copies.segment_bytes.load(Ordering::Acquire);
+            while copies.journal_bytes.load(Ordering::Acquire) < written + FILL_BYTES as u64
+                && !copies.is_over.load(Ordering::Acquire)
+            {
+                std::thread::yield_now();
+            }
+            file.append(&mut [IoSlice::new(&block)])?;
+            copies.segment_bytes.store(written + FILL_BYTES as u64, Ordering::Release);
+        }
+        file.finish()?;
+        RealDisk.remove(path)?;
+    }
+    Ok(())
+}
+
+/// A file whose content is copied by another thread, which may be behind by [`BACKLOG_BYTES`].
+#[derive(Debug)]
+struct Copied<'a> {
+    file: &'a dyn DiskFile,
+    copied: &'a Copies,
+}
+
+impl DiskFile for Copied<'_> {
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        let journal_bytes = self.copied.journal_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        while self.copied.segment_bytes.load(Ordering::Acquire) + BACKLOG_BYTES < journal_bytes {
+            std::thread::yield_now();
+        }
+        self.file.write_all_at(slices, offset)
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.file.allocate(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
 }
 
 /// Writes blocks for `span`, or until the file is full if it is fresh.

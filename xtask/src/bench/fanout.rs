@@ -23,6 +23,8 @@ use crate::bench::server::{
 
 const SHARDS: u32 = 16;
 const CONSUMERS: u32 = 20;
+/// As many as it takes to keep both processors busy.
+const PRODUCERS: &str = "4";
 const P99: &str = "/end_to_end/put_to_read_ms/p99";
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Outcome> {
@@ -122,8 +124,8 @@ fn one_round(bench: &Bench<'_>, kind: Kind) -> Result<Round> {
 fn puts(bench: &Bench<'_>, port: u16) -> Command {
     let mut command = Command::new(&bench.programs.anabranch);
     command.args(["bench", "--endpoint", &format!("http://127.0.0.1:{port}")]);
-    command.args(["--stream", "bench", "--workload", "put-records", "--batch", "100"]);
-    command.args(["--connections", "1", "--warmup", "0s"]);
+    command.args(["--stream", "bench", "--workload", "put-records", "--batch", "500"]);
+    command.args(["--connections", PRODUCERS, "--warmup", "0s"]);
     let span = bench.scale.span + Duration::from_secs(60);
     command.args(["--duration", &format!("{}s", span.as_secs())]);
     command

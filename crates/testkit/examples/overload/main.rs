@@ -57,6 +57,9 @@ struct Arguments {
     /// Shards of the stream
     #[arg(long, value_name = "N", default_value_t = 16)]
     shards: u32,
+    /// The server's limits: `aws` to see what is throttled by shard, `off` to see what the machine takes
+    #[arg(long, value_name = "PRESET", default_value = "off")]
+    limits: String,
     /// Further flags of the server, separated by spaces
     #[arg(long, value_name = "FLAGS", default_value = "", allow_hyphen_values = true)]
     server_flags: String,
@@ -132,7 +135,7 @@ async fn main() -> Result<()> {
     if let Some(directory) = &arguments.data_dir {
         std::fs::create_dir_all(directory)?;
     }
-    let mut flags = vec!["--limits", "off", "--transition-ms", "0"];
+    let mut flags = vec!["--limits", &arguments.limits, "--transition-ms", "0"];
     flags.extend(arguments.server_flags.split_whitespace());
     let server = match &arguments.data_dir {
         Some(directory) => TestServer::start_below(directory, flags).await?,
