@@ -119,8 +119,7 @@ def test_without_limits_the_mode_changes_as_often_as_one_likes(client, stream):
 
 def test_the_number_of_on_demand_streams_is_limited(start_server):
     client = start_server("--transition-ms", "0").client()
-    for _ in range(50):
-        create(client, StreamModeDetails=ON_DEMAND)
+    on_demand = [create(client, StreamModeDetails=ON_DEMAND) for _ in range(50)]
     name = streams.create(client)
     with refused("LimitExceededException", "This request would exceed the limit on the number of "
                  f"On-Demand streams for the account `{ACCOUNT}` in `us-east-1`. Current On-Demand "
@@ -128,7 +127,7 @@ def test_the_number_of_on_demand_streams_is_limited(start_server):
         client.update_stream_mode(StreamARN=arn(name), StreamModeDetails=ON_DEMAND)
     limits = client.describe_limits()
     assert (limits["OnDemandStreamCount"], limits["OpenShardCount"]) == (50, 1)
-    switch(client, client.list_streams(Limit=2)["StreamNames"][0], PROVISIONED)
+    switch(client, on_demand[0], PROVISIONED)
     limits = client.describe_limits()
     assert (limits["OnDemandStreamCount"], limits["OpenShardCount"]) == (49, 5)
 
