@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Records flame graphs of the server under load: docs/profiles/record.sh BINARY [DIRECTORY]
 #
-# Needs perf (Debian: linux-perf) and inferno (cargo install inferno). Nothing else should run.
+# Needs perf (Debian: linux-perf) and inferno (cargo install inferno). Nothing else should run. To be
+# called in the repository, after `cargo xtask bench --quick` or another run that has built what it needs.
 set -euo pipefail
 binary=$(realpath "$1")
 out=$(realpath "$(dirname "$0")")
@@ -62,5 +63,11 @@ record get-records "GetRecords from the tail, 4 connections"
 kill "$reading"
 stop
 
-profile fan-out "1 stream of 16 shards pushed to 20 consumers, 2,000 records/s" \
-    --stream pushes --shards 16 --workload fan-out --consumers 20 --rate 2000 --connections 32
+# 320 subscriptions and four producers, as the benchmark has them; of its binary, target/release/anabranch.
+cargo xtask bench --only fan-out --rounds 1 --seconds 12 --no-build --data-dir "$directory" \
+    --output "$directory/bench.md" >/dev/null 2>&1 &
+benching=$!
+until server=$(pgrep --newest --full 'anabranch serve '); do sleep 0.1; done
+sleep 6
+record fan-out "1 stream of 16 shards pushed to 20 consumers, 4 producers of 500 x 1 KiB"
+wait "$benching"

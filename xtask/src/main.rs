@@ -34,9 +34,9 @@ enum Task {
     /// Measures the server beside peers and beside the limits of machine and disk
     Bench(bench::Options),
     /// Offers the server several times what it can take, and tells what it does
-    Overload(overload::Options),
+    Overload(torture::HarnessOptions),
     /// Kills the server under load again and again, and checks what it has acknowledged
-    Torture(torture::Options),
+    Torture(torture::HarnessOptions),
     /// Checks crate edges, file sizes and words that must not be committed
     Tidy,
 }

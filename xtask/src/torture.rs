@@ -12,14 +12,14 @@ use crate::tools::{Project, cargo, run as run_command};
 
 #[derive(Args)]
 #[command(disable_help_flag = true)]
-pub(crate) struct Options {
-    /// What the harness is told, such as `--minutes 30 --seed 7`; `--help` names everything
+pub(crate) struct HarnessOptions {
+    /// What the harness is told, such as `--minutes 30`; `--help` names everything
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Builds the server, unless a finished one was named, and tortures it.
-pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+pub(crate) fn run(project: &Project, options: &HarnessOptions) -> Result<()> {
     build_server(project)?;
     torture(project, &options.arguments)
 }
