@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The throughput of one shard.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct ShardMeter {
     counters: Counters,
     buckets: OnceLock<Box<Mutex<Buckets>>>,
@@ -142,6 +143,11 @@ impl ShardMeter {
             decide(passes);
         }
         add(&self.counters.write_throttles, refused);
+    }
+
+    /// Has the counters of [`ShardMeter::written`] at hand without waiting for them.
+    pub fn fetch(&self) {
+        std::hint::black_box(self.counters.incoming_records.load(Ordering::Relaxed));
     }
 
     /// Counts records that were stored.

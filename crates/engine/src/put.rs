@@ -4,7 +4,7 @@ use crate::encryption::data_key::{DataKey, Sealer};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::scope::Scope;
-use crate::stream::{RecordDistribution, ShardSlot, Stream};
+use crate::stream::{RecordDistribution, Stream};
 use anabranch_model::sequence_number::{Decimal, SequenceNumber};
 use anabranch_model::{HashKey, OlderNumber, ShardId, hash_key, limits};
 use anabranch_storage::record::{SEAL_BYTES, record_bytes};
@@ -45,6 +45,12 @@ pub struct PutEntry<'a, P> {
 impl<P: Payload> PutEntry<'_, P> {
     fn key_len(&self) -> usize {
         self.partition_key.as_deref().map_or(0, str::len)
+    }
+
+    fn hash_key(&self) -> HashKey {
+        self.explicit_hash_key.unwrap_or_else(|| {
+            hash_key::of_partition_key(self.partition_key.as_deref().unwrap_or_default())
+        })
     }
 
     /// Bytes that count for limits: data and partition key.
@@ -96,7 +102,7 @@ pub enum PutOutcome {
 
 /// Where each record of a request goes: places in the request, by shard, in request order.
 struct Routing {
-    /// (place of the shard in `Stream::open`, place in the request).
+    /// (place of the shard in `Stream::routes`, place in the request).
     order: Vec<(u32, u32)>,
     /// How many shards they go to.
     shards: usize,
@@ -210,7 +216,7 @@ impl Engine {
         let valid = times.is_some_and(|(created_secs, time_secs)| {
             let now_secs = self.now_ms() / 1000;
             // Children of young parents are dated a little ahead.
-            let newest = || stream.open.iter().map(|slot| slot.shard.created_secs).max();
+            let newest = || stream.routes.iter().map(|route| route.created_secs).max();
             let is_created = created_secs <= now_secs || Some(created_secs) <= newest();
             time_secs <= now_secs && is_created
         });
@@ -238,16 +244,17 @@ impl Engine {
         let seal_bytes = if data_key.is_some() { SEAL_BYTES } else { 0 };
         let now_us = self.clock.monotonic_us();
         for group in routing.order.chunk_by(|a, b| a.0 == b.0) {
-            let open_place = group[0].0;
-            let slot = &stream.open[open_place as usize];
-            let mut run = ShardRun { open_place, records: 0, metered_bytes: 0, counted_bytes: 0 };
+            let place = group[0].0;
+            let route = &stream.routes[place as usize];
+            let shard = route.key.shard();
+            let mut run = ShardRun { route: place, records: 0, metered_bytes: 0, counted_bytes: 0 };
             let mut members = group.iter().map(|(_, place)| *place);
             let entry = |place: u32| &entries[place as usize];
             let size = |place: u32| rate_bytes(entry(place).counted_bytes() as u64);
             let sizes = group.iter().map(|(_, place)| size(*place));
-            slot.meter.write(&self.settings.rates, now_us, sizes, |passes| {
+            route.meter.write(&self.settings.rates, now_us, sizes, |passes| {
                 let place = members.next().expect("one decision for each record");
-                outcomes[place as usize] = PutOutcome::Throttled { shard: slot.shard.id };
+                outcomes[place as usize] = PutOutcome::Throttled { shard };
                 if passes {
                     places.push(place);
                     run.records += 1;
@@ -262,7 +269,7 @@ impl Engine {
         }
         let mut records = RunsBuilder::with_capacity(runs.len(), bytes);
         for (run, places) in by_run(&runs, &places) {
-            let key = stream.open[run.open_place as usize].key;
+            let key = stream.routes[run.route as usize].key;
             let sealer = data_key.map(|data_key| data_key.sealer(key));
             records.push(key, |builder| {
                 for entry in places.iter().map(|place| &entries[*place as usize]) {
@@ -278,17 +285,18 @@ impl Engine {
     }
 
     fn route<P: Payload>(&self, stream: &Stream, entries: &[PutEntry<'_, P>]) -> Routing {
-        let open = stream.open.len() as u32;
-        let route_one = |entry: &PutEntry<'_, P>| match stream.distribution {
-            RecordDistribution::Auto => self.next_even.fetch_add(1, Ordering::Relaxed) % open,
+        let mut order: Vec<(u32, u32)> = match stream.distribution {
+            RecordDistribution::Auto => {
+                let open = stream.routes.len() as u32;
+                let even = || self.next_even.fetch_add(1, Ordering::Relaxed) % open;
+                std::iter::repeat_with(even).zip(0..entries.len() as u32).collect()
+            }
             RecordDistribution::UserPartitionKey => {
-                let key = entry.explicit_hash_key.unwrap_or_else(|| {
-                    hash_key::of_partition_key(entry.partition_key.as_deref().unwrap_or_default())
-                });
-                stream.route(key) as u32
+                // All hashes first: the processor then waits for many routes at once.
+                let keys: Vec<HashKey> = entries.iter().map(PutEntry::hash_key).collect();
+                keys.into_iter().map(|key| stream.route(key) as u32).zip(0..).collect()
             }
         };
-        let mut order: Vec<(u32, u32)> = entries.iter().map(route_one).zip(0u32..).collect();
         order.sort_unstable();
         let shards = order.chunk_by(|a, b| a.0 == b.0).count();
         Routing { order, shards }
@@ -299,8 +307,8 @@ impl Engine {
         if runs.is_empty() {
             return Ok(outcomes);
         }
-        let slot = |run: &ShardRun| &*stream.open[run.open_place as usize];
-        let gates = runs.iter().map(|run| &*slot(run).gate);
+        let route = |run: &ShardRun| &stream.routes[run.route as usize];
+        let gates = runs.iter().map(|run| &*route(run).gate);
         let appended = match self.store.append(records, gates).await {
             Ok(appended) => appended,
             Err(error) => {
@@ -308,19 +316,22 @@ impl Engine {
                     // They come again: nobody pays twice because of a reshard.
                     for run in &runs {
                         let (records, bytes) = (u64::from(run.records), run.metered_bytes);
-                        slot(run).meter.write_undone(&self.settings.rates, records, bytes);
+                        route(run).meter.write_undone(&self.settings.rates, records, bytes);
                     }
                 }
                 return Err(error.into());
             }
         };
+        // Adding to a counter waits for it: looking before lets them come from afar together.
+        runs.iter().for_each(|run| route(run).meter.fetch());
         for ((run, places), first_index) in by_run(&runs, &places).zip(appended.first_indices) {
-            let ShardSlot { shard, meter, .. } = slot(run);
-            meter.written(u64::from(run.records), run.counted_bytes);
-            let mut number = shard.sequence_number(first_index, appended.arrival_ms).decimal();
+            let route = route(run);
+            route.meter.written(u64::from(run.records), run.counted_bytes);
+            let shard = route.key.shard();
+            let mut number = route.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {
                 let sequence_number = number;
-                outcomes[*place as usize] = PutOutcome::Stored { shard: shard.id, sequence_number };
+                outcomes[*place as usize] = PutOutcome::Stored { shard, sequence_number };
                 number = number.next_index();
             }
         }
@@ -331,8 +342,8 @@ impl Engine {
 /// The records of a request that go to one shard.
 #[derive(Clone, Copy, Debug)]
 struct ShardRun {
-    /// Place of the shard in `Stream::open`.
-    open_place: u32,
+    /// Place of the shard in `Stream::routes`.
+    route: u32,
     records: u32,
     /// What the shard's meter took for them.
     metered_bytes: u64,

@@ -6,8 +6,10 @@ use crate::meter::ShardMeter;
 use crate::monitoring::ShardMetrics;
 use crate::resource_policy::ResourcePolicy;
 use crate::scope::StreamRef;
+use anabranch_model::hash_key::HashKeyRange;
 use anabranch_model::on_demand::WritePeaks;
 use anabranch_model::retention::Retention;
+use anabranch_model::sequence_number::SequenceNumber;
 use anabranch_model::{HashKey, Shard, ShardId, ShardKey};
 use anabranch_storage::Gate;
 use std::collections::BTreeMap;
@@ -70,6 +72,38 @@ pub struct ShardSlot {
     pub meter: Arc<ShardMeter>,
 }
 
+/// What a put needs of an open shard, in one line of the processor's cache: a request may have a
+/// record for each of hundreds of shards that nothing was put to for long.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(crate) struct Route {
+    range: HashKeyRange,
+    pub(crate) key: ShardKey,
+    /// [`Shard::created_secs`].
+    pub(crate) created_secs: u64,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) meter: Arc<ShardMeter>,
+}
+
+const _: () = assert!(size_of::<Route>() == 64);
+
+impl Route {
+    fn to(slot: &ShardSlot) -> Self {
+        Self {
+            range: slot.shard.range,
+            key: slot.key,
+            created_secs: slot.shard.created_secs,
+            gate: slot.gate.clone(),
+            meter: slot.meter.clone(),
+        }
+    }
+
+    /// The number of the shard's record with `index` that arrived at `arrival_ms`.
+    pub(crate) fn sequence_number(&self, index: u64, arrival_ms: u64) -> SequenceNumber {
+        SequenceNumber::new(self.created_secs, self.key.shard(), index, arrival_ms)
+    }
+}
+
 /// A stream.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -122,8 +156,8 @@ pub struct Stream {
     pub shards: Vec<Arc<ShardSlot>>,
     /// The open shards by the start of their ranges, which cover the ring.
     pub open: Vec<Arc<ShardSlot>>,
-    /// Where the ranges of `open` start: routing looks at no shard but the one it finds.
-    pub(crate) open_starts: Vec<HashKey>,
+    /// How puts see each of `open`: they look at nothing else of a shard.
+    pub(crate) routes: Vec<Route>,
 }
 
 impl Stream {
@@ -131,7 +165,7 @@ impl Stream {
     pub(crate) fn set_shards(&mut self, shards: Vec<Arc<ShardSlot>>) {
         self.open = shards.iter().filter(|slot| slot.shard.is_open()).cloned().collect();
         self.open.sort_by_key(|slot| slot.shard.range.start);
-        self.open_starts = self.open.iter().map(|slot| slot.shard.range.start).collect();
+        self.routes = self.open.iter().map(|slot| Route::to(slot)).collect();
         self.shards = shards;
     }
 
@@ -161,7 +195,7 @@ impl Stream {
     /// Place in [`Stream::open`] of the shard that owns `key`.
     #[must_use]
     pub fn route(&self, key: HashKey) -> usize {
-        place_in(&self.open_starts, key)
+        place_in(&self.routes, |route| &route.range, key)
     }
 
     /// The shard with this id.
@@ -207,15 +241,14 @@ impl Stream {
     }
 }
 
-/// Place of the last start that is not behind `key`; 0 if all are.
-fn place_in(starts: &[HashKey], key: HashKey) -> usize {
+/// Place of the range that `key` belongs to. They are in order and cover the ring.
+fn place_in<T>(ranges: &[T], range: impl Fn(&T) -> &HashKeyRange, key: HashKey) -> usize {
     // Where it is if the ranges have one size: a look instead of a search.
-    let guess = (((key >> 64) * starts.len() as u128) >> 64) as usize;
-    let is_from = |place: usize| starts.get(place).is_some_and(|start| *start <= key);
-    if is_from(guess) && !is_from(guess + 1) {
+    let guess = (((key >> 64) * ranges.len() as u128) >> 64) as usize;
+    if ranges.get(guess).is_some_and(|one| range(one).contains(key)) {
         return guess;
     }
-    starts.partition_point(|start| *start <= key).saturating_sub(1)
+    ranges.partition_point(|one| range(one).start <= key).saturating_sub(1)
 }
 
 #[cfg(test)]
@@ -235,10 +268,16 @@ mod tests {
             high.sort_unstable();
             for starts in [even, low, high] {
                 let around = |key: HashKey| [key.saturating_sub(1), key, key.saturating_add(1)];
+                let ends = starts.iter().skip(1).map(|start| start - 1).chain([HashKey::MAX]);
+                let ranges = starts.iter().zip(ends);
+                let ranges: Vec<HashKeyRange> = ranges
+                    .map(|(start, end_inclusive)| HashKeyRange { start: *start, end_inclusive })
+                    .collect();
                 let keys = starts.iter().copied().chain([HashKey::MAX / 2, HashKey::MAX]);
                 for key in keys.flat_map(around) {
-                    let expected = starts.iter().rposition(|start| *start <= key).unwrap_or(0);
-                    assert_eq!(place_in(&starts, key), expected, "{count} ranges, key {key}");
+                    let expected = ranges.iter().position(|range| range.contains(key));
+                    let place = place_in(&ranges, |range| range, key);
+                    assert_eq!(Some(place), expected, "{count} ranges, key {key}");
                 }
             }
         }

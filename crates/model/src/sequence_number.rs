@@ -25,6 +25,7 @@
 //! | 0 | `1`, 9 creation time of the shard, 2, 16 random, 4 index of the shard; below 2^124 the `1` is left out |
 //! | 1 | as version 2, but with 14 random and 2 for the index of the record, and `1` at the end |
 
+use crate::shard::ShardId;
 use std::fmt;
 
 /// Digits of every number that is handed out.
@@ -51,6 +52,12 @@ pub struct SequenceNumber {
 }
 
 impl SequenceNumber {
+    /// The number of a shard's record with `index` that arrived at `arrival_ms`.
+    #[must_use]
+    pub fn new(created_secs: u64, shard: ShardId, index: u64, arrival_ms: u64) -> Self {
+        Self { created_secs, shard_index: shard.0, index, time_secs: arrival_ms / 1000 }
+    }
+
     /// The three words of the number, least significant first.
     fn words(self) -> [u64; 3] {
         let time = self.time_secs & SECONDS_BITS_MASK;

@@ -104,12 +104,7 @@ impl Shard {
     /// The number of the record with `index` that arrived at `arrival_ms`.
     #[must_use]
     pub fn sequence_number(&self, index: u64, arrival_ms: u64) -> SequenceNumber {
-        SequenceNumber {
-            created_secs: self.created_secs,
-            shard_index: self.id.0,
-            index,
-            time_secs: arrival_ms / 1000,
-        }
+        SequenceNumber::new(self.created_secs, self.id, index, arrival_ms)
     }
 
     /// The number from which the shard counts.

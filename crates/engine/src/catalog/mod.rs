@@ -221,7 +221,7 @@ impl Catalog {
             changed: watch::Sender::default(),
             shards: Vec::new(),
             open: Vec::new(),
-            open_starts: Vec::new(),
+            routes: Vec::new(),
         };
         let created_secs = place.arrival_ms / 1000;
         let ranges = uniform_ranges(create.shard_count.max(1));

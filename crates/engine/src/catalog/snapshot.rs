@@ -284,7 +284,7 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         changed: watch::Sender::default(),
         shards: Vec::new(),
         open: Vec::new(),
-        open_starts: Vec::new(),
+        routes: Vec::new(),
     };
     let shards: Result<Vec<_>, _> = state
         .shards
