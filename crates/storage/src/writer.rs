@@ -369,10 +369,17 @@ impl Submission {
 
 /// Puts runs into the memtable, their indices one after the other from `first_index` on.
 fn keep(memtable: &mut Memtable, runs: Runs, mut first_index: u64, arrival_ms: u64) {
-    for (head, body) in runs.into_bodies() {
+    let runs = runs.into_bodies().map(|(head, body)| {
         let RunHead { shard, count, body_crc, .. } = head;
-        memtable.push(shard, MemRun { first_index, arrival_ms, count, body_crc, body });
+        let run = MemRun { first_index, arrival_ms, count, body_crc, body };
         first_index += u64::from(count);
+        (shard, run)
+    });
+    // Bodies are counted references, and each count waits for the memory that was written before:
+    // with the table's in between, a request to many shards would miss the cache once after another.
+    let runs: Vec<(ShardKey, MemRun)> = runs.collect();
+    for (shard, run) in runs {
+        memtable.push(shard, run);
     }
 }
 
