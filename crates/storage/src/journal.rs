@@ -25,6 +25,7 @@ use crate::format::{FILE_HEADER_BYTES, JOURNAL_MAGIC, Layout, u32_at, u64_at};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::tail_copy;
 use anabranch_env::{Disk, DiskFile};
+use anabranch_model::sequence_number::INDEX_CLOSED;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 
@@ -67,8 +68,10 @@ impl JournalHeader {
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..FILE_HEADER_BYTES as usize)?;
-        let intact =
-            bytes[..4] == JOURNAL_MAGIC && crc32fast::hash(&bytes[..60]) == u32_at(bytes, 60);
+        // A checksum that holds does not make the numbers ones that can be counted on from.
+        let intact = bytes[..4] == JOURNAL_MAGIC
+            && crc32fast::hash(&bytes[..60]) == u32_at(bytes, 60)
+            && u64_at(bytes, 8).max(u64_at(bytes, 16)) <= INDEX_CLOSED;
         intact.then(|| Self {
             number: u64_at(bytes, 8),
             next_index: u64_at(bytes, 16),
@@ -242,6 +245,12 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(JournalHeader::decode(&bytes), None, "bit {bit}");
             bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        for endless in [
+            JournalHeader { number: u64::MAX, ..header },
+            JournalHeader { next_index: u64::MAX, ..header },
+        ] {
+            assert_eq!(JournalHeader::decode(&endless.encode()), None);
         }
     }
 }

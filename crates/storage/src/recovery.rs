@@ -599,6 +599,8 @@ impl Scan {
         header.file_id == self.header.file_id
             && header.index >= next_index
             && header.index <= INDEX_CLOSED
+            // The number of a command, which counts as high as indices at most.
+            && (header.kind != FrameKind::Command || header.subject <= INDEX_CLOSED)
     }
 
     fn take_frame(&mut self, header: &FrameHeader, body: Bytes) {

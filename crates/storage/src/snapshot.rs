@@ -21,6 +21,7 @@
 use crate::format::{FILE_HEADER_BYTES, Layout, SNAPSHOT_MAGIC, number_in, u32_at, u64_at};
 use crate::recovery::OpenError;
 use anabranch_env::Disk;
+use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
 use std::io;
 use std::path::Path;
@@ -138,6 +139,8 @@ fn decode(bytes: &[u8], command: u64) -> Option<(SnapshotPlace, &[u8])> {
         && u64_at(header, 16) == payload.len() as u64
         && u32_at(header, 24) == crc32fast::hash(payload);
     let (next_index, last_ms) = (u64_at(header, 28), u64_at(header, 36));
+    // A checksum that holds does not make the numbers ones that can be counted on from.
+    let intact = intact && command.max(next_index) <= INDEX_CLOSED;
     intact.then_some((SnapshotPlace { command, next_index, last_ms }, payload))
 }
 
@@ -160,6 +163,12 @@ mod tests {
         }
         for len in 0..bytes.len() {
             assert_eq!(decode(&bytes[..len], 7), None, "{len} bytes");
+        }
+        for (command, next_index) in [(u64::MAX, 1), (7, u64::MAX)] {
+            let endless = SnapshotPlace { command, next_index, last_ms: 99 };
+            let mut bytes = encode_header(endless, payload).to_vec();
+            bytes.extend_from_slice(payload);
+            assert_eq!(decode(&bytes, command), None);
         }
     }
 }
