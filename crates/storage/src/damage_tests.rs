@@ -6,8 +6,8 @@
 //! and offset, and other shards are read as before. In every case [`crate::salvage`] must make a
 //! directory that opens, and lack nothing that it does not own up to.
 
-use crate::format::{FORMAT_TEXT, Layout};
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, Layout};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::journal::{JournalFile, JournalHeader};
 use crate::record::Records;
 use crate::salvage::{self, Lost, Salvage};
@@ -559,4 +559,32 @@ fn a_last_journal_file_whose_name_is_damaged_is_not_overlooked() {
     disk.rename(&layout.journal(2), &changed).expect("renamed");
     let refused = open(&disk, HOME).map(drop).expect_err("refused").to_string();
     assert!(refused.contains(&*changed.to_string_lossy()), "{refused}");
+}
+
+#[test]
+fn a_command_number_that_none_can_follow_ends_the_journal() {
+    let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new(HOME)));
+    disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()]).expect("written");
+    let spare = spare::prepare(&disk, &layout, 2 << 10).expect("made");
+    let header = JournalHeader::new(1, 1, 0);
+    drop(JournalFile::begin(&disk, &layout, &header, spare).expect("begun"));
+    let forged = FrameHeader {
+        kind: FrameKind::Command,
+        file_id: header.file_id,
+        subject: u64::MAX,
+        index: 1,
+        arrival_ms: 0,
+        count: 0,
+        body_len: 0,
+        body_crc: 0,
+        durable_bytes: 0,
+        continues: false,
+    };
+    disk.corrupt(&layout.journal(1), |bytes| {
+        let at = FILE_HEADER_BYTES as usize;
+        bytes[at..at + FRAME_HEADER_BYTES].copy_from_slice(&forged.encode());
+    });
+    let (_, recovered) = open(&disk, HOME).expect("opened");
+    assert!(recovered.commands.is_empty());
+    assert!(recovered.torn_bytes > 0);
 }
