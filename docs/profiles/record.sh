@@ -67,7 +67,7 @@ stop
 cargo xtask bench --only fan-out --rounds 1 --seconds 12 --no-build --data-dir "$directory" \
     --output "$directory/bench.md" >/dev/null 2>&1 &
 benching=$!
-until server=$(pgrep --newest --full 'anabranch serve '); do sleep 0.1; done
+until server=$(pgrep --newest --full "anabranch serve .*--data-dir $directory"); do sleep 0.1; done
 sleep 6
 record fan-out "1 stream of 16 shards pushed to 20 consumers, 4 producers of 500 x 1 KiB"
 wait "$benching"
