@@ -15,7 +15,8 @@
 //! | 24 | 8 | the highest arrival time before, epoch milliseconds |
 //! | 32 | 8 | identity of the file: random, anew each time a file is used |
 //! | 40 | 8 | length of the file when it was begun; 0 in files of older versions |
-//! | 48 | 12 | zero |
+//! | 48 | 1 | 1: what is in it was acknowledged before it was synced; else 0 |
+//! | 49 | 11 | zero |
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
 //!
 //! Every frame carries the file's identity. Old content of a recycled file, and records whose data
@@ -42,6 +43,8 @@ pub(crate) struct JournalHeader {
     pub(crate) file_id: u64,
     /// Length of the file when it was begun: a shorter one was cut. 0: not known.
     pub(crate) file_bytes: u64,
+    /// Whether what is in it was acknowledged before it was synced: a power cut may have taken some.
+    pub(crate) acknowledges_early: bool,
 }
 
 impl JournalHeader {
@@ -50,7 +53,7 @@ impl JournalHeader {
         let mut file_id = [0; 8];
         anabranch_env::fill_random(&mut file_id);
         let file_id = u64::from_le_bytes(file_id);
-        Self { number, next_index, last_ms, file_id, file_bytes: 0 }
+        Self { number, next_index, last_ms, file_id, file_bytes: 0, acknowledges_early: false }
     }
 
     pub(crate) fn encode(&self) -> [u8; FILE_HEADER_BYTES as usize] {
@@ -61,6 +64,7 @@ impl JournalHeader {
         out[24..32].copy_from_slice(&self.last_ms.to_le_bytes());
         out[32..40].copy_from_slice(&self.file_id.to_le_bytes());
         out[40..48].copy_from_slice(&self.file_bytes.to_le_bytes());
+        out[48] = u8::from(self.acknowledges_early);
         let crc = crc32fast::hash(&out[..60]);
         out[60..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -78,6 +82,7 @@ impl JournalHeader {
             last_ms: u64_at(bytes, 24),
             file_id: u64_at(bytes, 32),
             file_bytes: u64_at(bytes, 40),
+            acknowledges_early: bytes[48] != 0,
         })
     }
 }
@@ -238,6 +243,7 @@ mod tests {
             last_ms: 77,
             file_id: 5,
             file_bytes: 1 << 20,
+            acknowledges_early: true,
         };
         let mut bytes = header.encode();
         assert_eq!(JournalHeader::decode(&bytes), Some(header));

@@ -15,6 +15,13 @@ pub enum Durability {
     Memory,
 }
 
+impl Durability {
+    /// Whether a power cut may take what was acknowledged, and leave the rest.
+    pub(crate) fn acknowledges_early(self) -> bool {
+        matches!(self, Self::Interval(_))
+    }
+}
+
 impl std::fmt::Display for Durability {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -303,7 +303,10 @@ fn begin_journal(
     next_index: u64,
     last_ms: u64,
 ) -> Result<JournalFile, OpenError> {
-    let header = JournalHeader::new(number, next_index, last_ms);
+    let header = JournalHeader {
+        acknowledges_early: options.durability.acknowledges_early(),
+        ..JournalHeader::new(number, next_index, last_ms)
+    };
     let bytes = options.journal_file_bytes.min(FIRST_FILE_BYTES);
     spare::prepare(disk, layout, bytes)
         .and_then(|spare| JournalFile::begin(disk, layout, &header, spare))
@@ -377,7 +380,9 @@ fn take_scan(
     let new = scan.commands.into_iter().filter(|command| command.number > known_command);
     opened.recovered.commands.extend(new);
 
-    let may_have_lost = matches!(options.durability, Durability::Interval(_));
+    // The setting may be another one by now. Older versions did not say which it was; and the header
+    // of what is written next must say it.
+    let may_have_lost = scan.header.acknowledges_early || options.durability.acknowledges_early();
     let is_whole = !scan.sealed && !scan.has_leftover_frames;
     let goes_on = is_last && is_whole && !may_have_lost;
     let end_index = (!goes_on).then_some(next_index);

@@ -238,8 +238,11 @@ impl Writer<'_> {
         // From here on every error is final: the file may be sealed.
         journal.seal(submission.start_index)?;
         self.unsynced_since = None;
-        let header =
-            JournalHeader::new(journal.number + 1, submission.start_index, submission.arrival_ms);
+        let (start_index, arrival_ms) = (submission.start_index, submission.arrival_ms);
+        let header = JournalHeader {
+            acknowledges_early: shared.options.durability.acknowledges_early(),
+            ..JournalHeader::new(journal.number + 1, start_index, arrival_ms)
+        };
         self.journal = Some(JournalFile::begin(&*shared.disk, &shared.layout, &header, spare)?);
         self.turn_chapter(header.number, submission.start_index);
         Ok(())

@@ -144,8 +144,10 @@ pub fn read(
     salvage.read_segments(disk, progress)?;
     salvage.finish_journals();
     salvage.take_commands(known_command);
-    if !salvage.is_complete() {
-        // What is lost has indices that were given out, and perhaps read.
+    let last = salvage.journals.last_key_value().and_then(|(_, part)| part.header);
+    let may_have_lost = last.is_none_or(|header| header.acknowledges_early);
+    if !salvage.is_complete() || may_have_lost {
+        // What is lost, also without a trace, has indices that were given out, and perhaps read.
         salvage.next_index += LOST_INDICES_MAX;
     }
     Ok(salvage)
