@@ -44,11 +44,50 @@ pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
 #[cfg(test)]
 pub(crate) fn step(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
     let submissions = std::mem::take(&mut shared.queue.lock().submissions);
+    with_writer(shared, journal, |writer| {
+        if !submissions.is_empty() {
+            writer.commit_all(submissions);
+        }
+    });
+}
+
+/// What the thread does when nothing queues until the interval is over.
+#[cfg(test)]
+pub(crate) fn idle(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
+    with_writer(shared, journal, |writer| {
+        let is_failed = || shared.failed.load(Ordering::Acquire);
+        if !is_failed()
+            && let Err(error) = writer.sync()
+        {
+            writer.fail(&error);
+        }
+        if !is_failed() && writer.journal.as_ref().is_some_and(JournalFile::wants_mark) {
+            writer.mark();
+        }
+    });
+}
+
+/// What the thread does last.
+#[cfg(test)]
+pub(crate) fn end(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
+    with_writer(shared, journal, |writer| {
+        if !shared.failed.load(Ordering::Acquire)
+            && let Err(error) = writer.finish()
+        {
+            writer.fail(&error);
+        }
+    });
+}
+
+#[cfg(test)]
+fn with_writer(
+    shared: &Arc<Shared>,
+    journal: &mut Option<JournalFile>,
+    act: impl FnOnce(&mut Writer<'_>),
+) {
     let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
     let mut writer = Writer { shared, journal: journal.take(), chapter, unsynced_since: None };
-    if !submissions.is_empty() {
-        writer.commit_all(submissions);
-    }
+    act(&mut writer);
     *journal = writer.journal.take();
 }
 

@@ -61,6 +61,21 @@ impl Driver {
         answers.collect()
     }
 
+    /// What the writer does when nothing has queued until the interval is over.
+    pub(super) fn idle(&mut self) {
+        writer::idle(&self.shared, &mut self.journal);
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        self.store.shut_down();
+        writer::end(&self.shared, &mut self.journal);
+    }
+
+    /// Where the last journal file begins: those before are sealed.
+    pub(super) fn sealed_index(&self) -> u64 {
+        self.shared.chapters.all().last().expect("the active chapter is always there").first_index
+    }
+
     /// One turn of the maintenance thread.
     pub(super) fn maintain(&mut self) -> io::Result<()> {
         let now_ms = self.clock.now_ms();

@@ -1,10 +1,10 @@
 //! A scenario that takes every step that touches the disk, and one case for each thing that can go
 //! wrong at each of its operations: the process dies or the power is cut, in several ways, and again
 //! in the recovery from that; a write, a sync or an allocation fails; a write takes several calls; the
-//! volume is full from there on; a read fails.
+//! volume is full from there on; a read fails. Crashes and failed syncs also with durability `interval`.
 
-use super::world::{DAY_MS, End, Plan, START_MS, World};
-use crate::StoreHealth;
+use super::world::{AT_ONCE, DAY_MS, End, ON_DEMAND, Plan, START_MS, World};
+use crate::{Durability, StoreHealth};
 use anabranch_env::{Fault, PowerCut};
 
 /// What the scenario does, one after the other. None of it looks at what came of the one before.
@@ -16,6 +16,7 @@ const STEPS: &[fn(&mut World)] = &[
         let note = world.note_command(30);
         world.batch(vec![note]);
     },
+    World::idle,
     // Files fill up: the next ones are begun, segments written, a snapshot made, files used again.
     fill,
     World::maintain,
@@ -23,6 +24,7 @@ const STEPS: &[fn(&mut World)] = &[
         let shard = world.open_shards()[0];
         world.command(format!("s {shard}"));
     },
+    World::idle,
     fill,
     World::maintain,
     |world| {
@@ -45,6 +47,7 @@ const STEPS: &[fn(&mut World)] = &[
     },
     fill,
     World::maintain,
+    World::idle,
     // Old records expire, and a shard is dropped.
     |world| {
         world.clock.set_ms(START_MS + 2 * DAY_MS);
@@ -108,21 +111,23 @@ fn play(world: &mut World) {
     }
 }
 
-fn played(name: &str, plan: Plan) -> World {
+fn played(name: &str, plan: Plan, durability: Durability) -> World {
     let mut world = World::new(name.to_owned(), plan);
+    world.durability = durability;
     play(&mut world);
     world
 }
 
 /// Operations and reads of the scenario when nothing goes wrong.
-fn length() -> (u64, u64) {
-    let world = played("nothing goes wrong", Plan::default());
+fn length(durability: Durability) -> (u64, u64) {
+    let world = played("nothing goes wrong", Plan::default(), durability);
     (world.all_operations(), world.all_reads())
 }
 
 /// Numbers of the operations that begin with one of these words.
-fn operations(words: &[&str]) -> Vec<u64> {
+fn operations(words: &[&str], durability: Durability) -> Vec<u64> {
     let mut world = World::new("traced".to_owned(), Plan::default());
+    world.durability = durability;
     world.record();
     play(&mut world);
     let trace = world.recorded();
@@ -138,6 +143,7 @@ fn goes_on(world: &mut World) {
     let shard = world.open_shards()[0];
     world.put(&[(shard, 2, 30)]);
     world.maintain();
+    world.idle();
     assert_eq!(world.health(), Some(StoreHealth::Writable));
     world.end(End::Power(PowerCut::DropsUnsynced, 0));
     world.open_well();
@@ -186,22 +192,23 @@ fn the_scenario_takes_every_step() {
 }
 
 /// Every second operation, so that two cores share them. All ends of the first crash, and at each
-/// operation of one of the recoveries a second.
-fn crash_everywhere(half: u64) {
-    for at in (half..length().0).step_by(2) {
+/// operation of one of the recoveries a second, or at some.
+fn crash_everywhere(half: u64, durability: Durability, again_step: usize) {
+    for at in (half..length(durability).0).step_by(2) {
         let plan = Plan { fault: Some((at, Fault::Dead)), read_fault: None };
-        let world = played(&format!("dead at {at}"), plan);
+        let world = played(&format!("{durability} dead at {at}"), plan, durability);
         for (kind, end) in ends(at).into_iter().enumerate() {
-            let mut after = world.after(format!("dead at {at}, {end:?}"), end);
+            let mut after = world.after(format!("{durability} dead at {at}, {end:?}"), end);
             after.open_well();
             let is_followed = kind as u64 == at / 2 % ends(0).len() as u64;
             if !is_followed {
                 continue;
             }
             let recovery = after.all_operations();
-            for again in 0..recovery {
+            for again in (at % again_step as u64..recovery).step_by(again_step) {
                 let second = ends(again)[(at + again) as usize % ends(0).len()];
-                let name = format!("dead at {at}, {end:?}, dead at {again}, {second:?}");
+                let name =
+                    format!("{durability} dead at {at}, {end:?}, dead at {again}, {second:?}");
                 let mut after = world.after(name.clone(), end);
                 after.plan_fault(again, Fault::Dead);
                 assert!(after.open().is_err(), "{name}: its recovery has {recovery} operations");
@@ -215,45 +222,64 @@ fn crash_everywhere(half: u64) {
 
 #[test]
 fn a_crash_at_any_operation_and_another_in_its_recovery_even() {
-    crash_everywhere(0);
+    crash_everywhere(0, Durability::Sync, 1);
 }
 
 #[test]
 fn a_crash_at_any_operation_and_another_in_its_recovery_odd() {
-    crash_everywhere(1);
+    crash_everywhere(1, Durability::Sync, 1);
+}
+
+#[test]
+fn a_crash_at_any_operation_before_or_after_a_sync_that_nobody_waits_for() {
+    for half in [0, 1] {
+        crash_everywhere(half, ON_DEMAND, 5);
+        crash_everywhere(half, AT_ONCE, 20);
+    }
 }
 
 /// Plays the scenario with a fault at each of these operations.
-fn fail_at_each(operations: Vec<u64>, fault: Fault, look: impl Fn(&mut World)) {
+fn fail_at_each(
+    operations: Vec<u64>,
+    fault: Fault,
+    durability: Durability,
+    look: impl Fn(&mut World),
+) {
     assert!(operations.len() > 20, "{operations:?}");
     for at in operations {
         let plan = Plan { fault: Some((at, fault)), read_fault: None };
-        let mut world = played(&format!("{fault:?} at {at}"), plan);
+        let mut world = played(&format!("{durability} {fault:?} at {at}"), plan, durability);
         if world.is_open() {
             world.check();
         }
         look(&mut world);
-        world.forget_plan();
         world.disk.set_space(None);
         // What a sync that failed left is readable, and must be durable once it was seen.
-        world.end(End::Killed);
+        world.end_and_forget_plan(End::Killed);
         goes_on(&mut world);
     }
 }
 
 #[test]
 fn an_error_of_any_operation_is_survived() {
-    fail_at_each((0..length().0).collect(), Fault::Broken, |_| {});
+    for durability in [Durability::Sync, ON_DEMAND] {
+        let operations = (0..length(durability).0).collect();
+        fail_at_each(operations, Fault::Broken, durability, |_| {});
+    }
 }
 
 #[test]
 fn data_that_a_failed_sync_left_readable_are_not_taken_for_durable() {
-    fail_at_each(operations(&["sync /"]), Fault::BrokenQuietly, |_| {});
+    for durability in [Durability::Sync, ON_DEMAND, AT_ONCE] {
+        let syncs = operations(&["sync /"], durability);
+        fail_at_each(syncs, Fault::BrokenQuietly, durability, |_| {});
+    }
 }
 
 #[test]
 fn no_space_at_any_operation_is_survived() {
-    fail_at_each(operations(GROWING), Fault::NoSpace, |_| {});
+    let growing = operations(GROWING, Durability::Sync);
+    fail_at_each(growing, Fault::NoSpace, Durability::Sync, |_| {});
 }
 
 #[test]
@@ -268,7 +294,8 @@ fn writes_that_take_several_calls_make_no_difference() {
 
 #[test]
 fn a_volume_that_is_full_from_any_operation_on_takes_writes_when_there_is_room_again() {
-    fail_at_each(operations(GROWING), Fault::Full, |world| {
+    let growing = operations(GROWING, Durability::Sync);
+    fail_at_each(growing, Fault::Full, Durability::Sync, |world| {
         if !world.is_open() {
             return;
         }
@@ -299,11 +326,30 @@ fn segments_of_an_attempt_that_failed_are_not_read_beside_those_of_the_next() {
     }
 }
 
+/// Found by `random.rs`.
+#[test]
+fn what_a_power_cut_took_is_not_given_out_again_by_a_process_that_syncs() {
+    let mut world = World::new("another durability".to_owned(), Plan::default());
+    world.durability = ON_DEMAND;
+    world.open_well();
+    world.put(&[(0, 2, 30)]);
+    world.idle();
+    world.put(&[(0, 3, 30)]);
+    world.end(End::Power(PowerCut::DropsUnsynced, 0));
+    world.durability = Durability::Sync;
+    for _ in 0..2 {
+        world.open_well();
+        assert_eq!(world.model.fates.lost, 1, "the request that was not synced");
+        world.put(&[(0, 1, 30)]);
+        world.end(End::Killed);
+    }
+}
+
 #[test]
 fn a_failed_read_is_told_and_never_wrong_data() {
-    for at in 0..length().1 {
+    for at in 0..length(Durability::Sync).1 {
         let plan = Plan { fault: None, read_fault: Some(at) };
-        let mut world = played(&format!("read {at} fails"), plan);
+        let mut world = played(&format!("read {at} fails"), plan, Durability::Sync);
         world.forget_plan();
         world.end(End::Killed);
         world.open_well();

@@ -2,8 +2,9 @@
 //! one alone.
 
 use super::driver::BATCH_MAX;
-use super::world::{End, Plan, Put, START_MS, World};
-use crate::StoreHealth;
+use super::model::Fates;
+use super::world::{AT_ONCE, End, ON_DEMAND, Plan, Put, START_MS, World};
+use crate::{Durability, StoreHealth};
 use anabranch_env::{Clock, Fault, PowerCut};
 use anabranch_model::retention::HOUR_MS;
 use rand::rngs::StdRng;
@@ -23,6 +24,7 @@ impl Case {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut world = World::new(format!("ANABRANCH_SEED={seed}"), Plan::default());
+        world.durability = durability(&mut rng);
         let is_watched = rng.random_bool(0.2);
         if is_watched {
             world.watch();
@@ -33,9 +35,11 @@ impl Case {
     fn run(&mut self) {
         for _ in 0..self.rng.random_range(1..4) {
             self.live();
-            let end = self.end();
-            self.world.forget_plan();
-            self.world.end(end);
+            self.end();
+            // Somebody changes the setting now and then.
+            if self.rng.random_bool(0.2) {
+                self.world.durability = durability(&mut self.rng);
+            }
         }
         // What is left of all that is a store like any other.
         self.world.disk.set_space(None);
@@ -44,6 +48,7 @@ impl Case {
         self.world.put(&[(shard, 2, 50)]);
         assert_eq!(self.world.health(), Some(StoreHealth::Writable));
         self.world.maintain();
+        self.world.idle();
         self.world.end(End::Power(PowerCut::DropsUnsynced, 0));
         self.world.open_well();
     }
@@ -72,9 +77,7 @@ impl Case {
             _ => {}
         }
         if self.world.open().is_err() {
-            let end = self.end();
-            self.world.forget_plan();
-            self.world.end(end);
+            self.end();
             self.world.disk.set_space(None);
             self.world.open_well();
         }
@@ -88,17 +91,26 @@ impl Case {
         }
     }
 
-    fn end(&mut self) -> End {
+    fn end(&mut self) {
         let kinds = PowerCut::ALL;
-        match self.rng.random_range(0..8) {
-            0 => End::ShutDown,
-            1 | 2 => End::Killed,
-            _ => End::Power(kinds[self.rng.random_range(0..kinds.len())], self.rng.random()),
+        let cut = End::Power(kinds[self.rng.random_range(0..kinds.len())], self.rng.random());
+        let ends: &[End] = match self.rng.random_range(0..16) {
+            0 => &[End::ShutDown],
+            1 => &[End::ShutDown, cut],
+            2..=5 => &[End::Killed],
+            _ => &[cut],
+        };
+        for end in ends {
+            self.world.end_and_forget_plan(*end);
+        }
+        // A machine without power may come back with another time.
+        if self.rng.random_bool(0.2) {
+            self.move_clock();
         }
     }
 
     fn act(&mut self) {
-        match self.rng.random_range(0..24) {
+        match self.rng.random_range(0..25) {
             0..=8 => {
                 let put = self.put();
                 self.world.batch(vec![put]);
@@ -120,6 +132,7 @@ impl Case {
                 self.world.set_retention(self.rng.random_range(0..2), retention_ms);
             }
             22 => self.world.disk.set_space(None),
+            23 => self.world.idle(),
             _ => {
                 let put = self.put();
                 self.world.batch(vec![put]);
@@ -183,8 +196,9 @@ impl Case {
     }
 }
 
-fn run(seed: u64) {
-    Case::new(seed).run();
+/// In half of the cases all that is acknowledged is synced before.
+fn durability(rng: &mut StdRng) -> Durability {
+    [Durability::Sync, Durability::Sync, AT_ONCE, ON_DEMAND][rng.random_range(0..4)]
 }
 
 fn traced(seed: u64) -> Vec<String> {
@@ -214,7 +228,15 @@ fn run_all(half: u64) {
         traced(seed.parse().expect("ANABRANCH_SEED is a number"));
         return;
     }
-    (half..CASES).step_by(2).for_each(run);
+    let (mut lost, mut kept, mut ahead) = (0, 0, 0);
+    for seed in (half..CASES).step_by(2) {
+        let mut case = Case::new(seed);
+        case.run();
+        let fates = case.world.model.fates;
+        (lost, kept, ahead) = (lost + fates.lost, kept + fates.kept, ahead + fates.ahead);
+    }
+    let fates = Fates { lost, kept, ahead };
+    assert!(lost > 100 && kept > 100 && ahead > 10, "power cuts meet all cases: {fates:?}");
 }
 
 #[test]

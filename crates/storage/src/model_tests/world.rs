@@ -4,15 +4,18 @@
 //! * Every acknowledged record is where its number says, byte for byte, with its arrival time; none
 //!   is lost before it expires, none is doubled, nothing else is there.
 //! * Of requests that were not acknowledged, the first so many are there as a whole and the others
-//!   not at all, records and commands alike.
-//! * Numbers only rise, arrival times never fall, whatever the clock does.
+//!   not at all, records and commands alike. With durability `interval`, a power cut makes one row of
+//!   them and what was acknowledged and not synced; only a snapshot may hold commands from further on.
+//! * Numbers only rise, also over what a power cut took; arrival times never fall, whatever the clock
+//!   does.
 //! * What was ever readable stays readable.
 
 use super::driver::{Driver, Request};
+use super::model::{Model, Record, Sent, Uncertain, closed_by};
 use crate::record::Records;
 use crate::{
-    AppendError, Appended, Gate, Host, OpenError, ReadError, ReadRequest, Recovered, RunsBuilder,
-    StoreHealth, StoreOptions,
+    AppendError, Appended, Durability, Gate, Host, OpenError, ReadError, ReadRequest, Recovered,
+    RunsBuilder, StoreHealth, StoreOptions,
 };
 use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
 use anabranch_model::ShardKey;
@@ -26,9 +29,15 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(super) const START_MS: u64 = 10_000_000_000;
 pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// An interval that is over as soon as something was written, and acknowledged.
+pub(super) const AT_ONCE: Durability = Durability::Interval(Duration::ZERO);
+/// An interval that is over when [`World::idle`] says so.
+pub(super) const ON_DEMAND: Durability = Durability::Interval(Duration::from_secs(3_600));
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug)]
@@ -43,45 +52,6 @@ pub(super) enum End {
 pub(super) struct Plan {
     pub(super) fault: Option<(u64, Fault)>,
     pub(super) read_fault: Option<u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Record {
-    arrival_ms: u64,
-    key: Option<String>,
-    data: Vec<u8>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct ShardModel {
-    records: BTreeMap<u64, Record>,
-    /// Index of the command that opened it, and of the one that closed it.
-    start: u64,
-    end: Option<u64>,
-    is_dropped: bool,
-}
-
-/// Partition key and data.
-type SentRecord = (Option<String>, Vec<u8>);
-
-/// What was asked for.
-#[derive(Clone, Debug)]
-enum Sent {
-    /// Shard and records of each run.
-    Runs(Vec<(u64, Vec<SentRecord>)>),
-    Command(String),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Model {
-    shards: Vec<ShardModel>,
-    /// All commands in order; what they did to the shards is above.
-    commands: Vec<String>,
-    last_command: u64,
-    /// Requests whose fate is not known: they failed.
-    uncertain: Vec<Sent>,
-    next_index: u64,
-    last_ms: u64,
 }
 
 /// The catalog, as the store asks for it.
@@ -136,9 +106,11 @@ pub(super) struct World {
     pub(super) disk: FakeDisk,
     pub(super) clock: Arc<ManualClock>,
     host: Arc<TestHost>,
-    model: Model,
+    pub(super) model: Model,
     gates: Vec<Arc<Gate>>,
     driver: Option<Driver>,
+    /// Of the processes that start from now on.
+    pub(super) durability: Durability,
     plan: Plan,
     /// Operations and reads of the disks before this one.
     operations: u64,
@@ -155,8 +127,9 @@ pub(super) struct World {
 }
 
 /// Small files, so that a few records fill them.
-fn options() -> StoreOptions {
+fn options(durability: Durability) -> StoreOptions {
     StoreOptions {
+        durability,
         journal_file_bytes: 4 << 10,
         tail_cache_bytes: 12 << 10,
         ..StoreOptions::new(PathBuf::from("/srv/data"))
@@ -170,15 +143,15 @@ impl World {
         let retention_ms = [DAY_MS, 7 * DAY_MS];
         let state = HostState { retention_ms, ..HostState::default() };
         let host = TestHost { clock: clock.clone(), state: Mutex::new(state) };
-        let model = Model { shards: vec![ShardModel::default(); 3], ..Model::default() };
         let mut world = Self {
             name,
             disk: FakeDisk::default(),
             clock,
             host: Arc::new(host),
-            model,
+            model: Model::new(),
             gates: Vec::new(),
             driver: None,
+            durability: Durability::Sync,
             plan,
             operations: 0,
             reads: 0,
@@ -197,7 +170,7 @@ impl World {
     pub(super) fn after(&self, name: String, end: End) -> Self {
         let clock = Arc::new(ManualClock::at_ms(self.clock.now_ms()));
         let state = Mutex::new(self.host.state.lock().clone());
-        Self {
+        let mut world = Self {
             name,
             disk: end.leaves(&self.disk),
             clock: clock.clone(),
@@ -205,6 +178,7 @@ impl World {
             model: self.model.clone(),
             gates: Vec::new(),
             driver: None,
+            durability: self.durability,
             plan: Plan::default(),
             operations: 0,
             reads: 0,
@@ -214,7 +188,11 @@ impl World {
             is_doomed: false,
             is_watched: false,
             visible_to: Arc::default(),
+        };
+        if matches!(end, End::Power(..)) {
+            world.lose_unsynced();
         }
+        world
     }
 
     /// Notes what happens, for comparing.
@@ -255,6 +233,13 @@ impl World {
         fault.is_some_and(|(at, _)| met(at, self.operations, self.all_operations()))
             || read_fault.is_some_and(|at| met(at, self.reads, self.all_reads()))
             || self.is_doomed
+    }
+
+    /// Whether there was a fault that the writer does not go on after.
+    fn may_fail(&self) -> bool {
+        let harmless = [Some(Fault::Full), Some(Fault::Short)];
+        let is_harmless = harmless.contains(&self.plan.fault.map(|(_, fault)| fault));
+        self.has_met_fault() && (self.is_doomed || !is_harmless)
     }
 
     /// Whether the volume is full, or may be.
@@ -306,12 +291,33 @@ impl World {
 
     /// Ends the process and leaves the disk for the next one.
     pub(super) fn end(&mut self, end: End) {
-        if let Some(driver) = self.driver.take() {
-            if matches!(end, End::ShutDown) {
-                driver.store.shut_down();
-            }
-            drop(driver);
+        self.stop(end);
+        self.leave_disk(end);
+    }
+
+    /// As [`World::end`], and nothing goes wrong in the next process.
+    pub(super) fn end_and_forget_plan(&mut self, end: End) {
+        self.stop(end);
+        self.forget_plan();
+        self.leave_disk(end);
+    }
+
+    fn stop(&mut self, end: End) {
+        if let (End::ShutDown, Some(driver)) = (end, &mut self.driver) {
+            driver.shut_down();
+            self.synced_unless_failed();
         }
+        // The system may have dropped what a sync should have written.
+        let dropping = [Some(Fault::Broken), Some(Fault::NoSpace)];
+        let has_dropped = self.health() == Some(StoreHealth::Failed)
+            && dropping.contains(&self.plan.fault.map(|(_, fault)| fault));
+        self.driver = None;
+        if has_dropped || matches!(end, End::Power(..)) {
+            self.lose_unsynced();
+        }
+    }
+
+    fn leave_disk(&mut self, end: End) {
         self.note(|| format!("{end:?}"));
         let (operations, reads) = (self.all_operations(), self.all_reads());
         self.disk = end.leaves(&self.disk);
@@ -323,15 +329,46 @@ impl World {
         self.set_faults();
     }
 
+    fn lose_unsynced(&mut self) {
+        self.model.lose_unsynced();
+        self.tell_host();
+    }
+
+    /// Tells the host what its catalog is.
+    fn tell_host(&self) {
+        let mut state = self.host.state.lock();
+        (state.applied, state.dropped) = (self.model.snapshot(), self.model.dropped());
+    }
+
+    /// What was acknowledged is durable now, or the store says that it does not know.
+    fn synced_unless_failed(&mut self) {
+        if self.health() == Some(StoreHealth::Failed) {
+            assert!(self.may_fail(), "{}: failed for no reason", self.name);
+        } else {
+            self.model.synced();
+        }
+    }
+
+    /// The writer has nothing to do until the interval is over.
+    pub(super) fn idle(&mut self) {
+        let Some(driver) = &mut self.driver else { return };
+        driver.idle();
+        self.synced_unless_failed();
+    }
+
     /// Starts a process and compares everything. An error has been looked at: it was to be expected.
     pub(super) fn open(&mut self) -> Result<(), OpenError> {
-        let opened = Driver::open(options(), &self.disk, &self.clock, self.host.clone());
+        let opened =
+            Driver::open(options(self.durability), &self.disk, &self.clock, self.host.clone());
         let (driver, recovered) = opened.inspect_err(|error| self.check_open_error(error))?;
         self.driver = Some(driver);
         self.gates = self.model.shards.iter().map(|shard| gate(shard.end.is_some())).collect();
         self.resolve(recovered);
+        // What recovery shows is durable.
+        self.model.synced();
         self.check();
-        if self.is_watched {
+        // What is shown before it is synced is shown at operations of the disk.
+        if self.is_watched && self.durability != AT_ONCE {
             self.hook();
         }
         Ok(())
@@ -391,11 +428,8 @@ impl World {
                     assert!(may_be, "{}: full for no reason", self.name);
                 }
                 Err(AppendError::Failed) => {
-                    let harmless = [Some(Fault::Full), Some(Fault::Short)];
-                    let is_harmless = harmless.contains(&self.plan.fault.map(|(_, fault)| fault));
-                    let may_fail = self.has_met_fault() && (self.is_doomed || !is_harmless);
-                    assert!(may_fail, "{}: failed for no reason", self.name);
-                    self.model.uncertain.push(sent);
+                    assert!(self.may_fail(), "{}: failed for no reason", self.name);
+                    self.model.uncertain.push(Uncertain { sent, place: None });
                 }
                 Err(AppendError::Closed(shard)) => {
                     let Sent::Runs(runs) = sent else { panic!("{}: {sent:?}", self.name) };
@@ -407,9 +441,14 @@ impl World {
                 Err(error) => panic!("{}: {error}", self.name),
             }
         }
-        let durable = self.driver.as_ref().map_or(0, |driver| driver.store.durable_index());
+        let driver = self.driver.as_ref().expect("open");
+        let (durable, synced) = (driver.store.durable_index(), driver.sealed_index());
         self.visible_to.store(durable, Ordering::SeqCst);
         assert!(durable >= self.model.next_index, "{}: acknowledged, not durable", self.name);
+        self.model.synced_below(synced);
+        if self.durability == AT_ONCE {
+            self.synced_unless_failed();
+        }
     }
 
     fn request_of(&self, sent: &Sent) -> Request {
@@ -437,6 +476,9 @@ impl World {
         let Model { next_index, last_ms, .. } = self.model;
         assert!(appended.arrival_ms >= last_ms, "{name}: arrival falls from {last_ms}");
         assert!(appended.first_indices[0] >= next_index, "{name}: index falls from {next_index}");
+        if self.durability != Durability::Sync {
+            self.model.note_unsynced(sent.clone(), appended.clone());
+        }
         match sent {
             Sent::Runs(runs) => {
                 let mut at = appended.first_indices[0];
@@ -457,26 +499,9 @@ impl World {
 
     /// What a command does once it is durable.
     fn apply(&mut self, text: String, number: u64, index: u64) {
-        for shard in closed_by(&text) {
-            let model = &mut self.model.shards[shard as usize];
-            let last = model.records.last_key_value().map_or(0, |(last, _)| *last);
-            assert!(index > last, "{}: shard {shard} closed at {index} before {last}", self.name);
-            model.end = Some(index);
-            self.gates[shard as usize] = gate(true);
-        }
-        for _ in 0..opened_by(&text) {
-            self.model.shards.push(ShardModel { start: index, ..ShardModel::default() });
-            self.gates.push(gate(false));
-        }
-        self.model.next_index = self.model.next_index.max(index);
-        self.model.last_command = number;
-        self.model.commands.push(text.clone());
-        let mut state = self.host.state.lock();
-        if let Some(shard) = dropped_by(&text) {
-            self.model.shards[shard as usize].is_dropped = true;
-            state.dropped.insert(shard);
-        }
-        state.applied = (number, self.model.commands.join("\n").into_bytes());
+        self.model.apply(&text, number, index);
+        self.gates = self.model.shards.iter().map(|shard| gate(shard.end.is_some())).collect();
+        self.tell_host();
     }
 
     /// Open shards, in order.
@@ -559,7 +584,7 @@ impl World {
             assert!(record.arrival_ms >= from_ms, "{name}: older than asked for");
         }
         for (index, record) in &model.records {
-            let may_be_gone = record.arrival_ms < told_ms || model.is_dropped;
+            let may_be_gone = record.arrival_ms < told_ms || model.is_dropped || model.was_dropped;
             let is_found = may_be_gone || found.contains_key(index);
             assert!(is_found, "{name}: shard {shard} lost index {index}");
             assert!(*index >= model.start, "{name}: a child's record before its parent's end");
@@ -618,18 +643,21 @@ impl World {
         let snapshot = recovered.snapshot.map(|bytes| bytes.to_vec()).unwrap_or_default();
         let snapshot = String::from_utf8(snapshot).expect("text");
         let covered = snapshot.lines().count();
-        assert!(snapshot.lines().eq(self.model.commands.iter().take(covered)), "{}", self.name);
+        let acknowledged = self.model.acknowledged_commands().take(covered);
+        assert!(snapshot.lines().eq(acknowledged), "{}: another catalog", self.name);
         for command in recovered.commands {
             let text = String::from_utf8(command.payload.to_vec()).expect("text");
             commands.push((command.number, command.index, text));
         }
-        let known = self.model.commands.len() - covered;
+        let all = self.model.commands.len();
+        let ahead = covered.saturating_sub(all);
+        let known = all.saturating_sub(covered);
         assert!(commands.len() >= known, "{}: commands are lost", self.name);
         let extra = commands.split_off(known);
         let texts = commands.iter().map(|(_, _, text)| text);
-        assert!(texts.eq(&self.model.commands[covered..]), "{}: commands changed", self.name);
+        assert!(texts.eq(&self.model.commands[all - known..]), "{}: commands changed", self.name);
         let unknown = self.unknown_records();
-        self.adopt(unknown, extra);
+        self.adopt(unknown, extra, ahead);
         let driver = self.driver.as_ref().expect("open");
         let (durable, now_ms) = (driver.store.durable_index(), driver.store.now_ms());
         assert!(durable >= self.model.next_index, "{}: the end went back", self.name);
@@ -640,9 +668,10 @@ impl World {
     fn unknown_records(&mut self) -> BTreeMap<Vec<u8>, (u64, u64, Record)> {
         let mut unknown = BTreeMap::new();
         // Shards that commands without an answer may have opened are read as well.
-        for shard in 0..self.model.shards.len() as u64 {
+        for shard in 0..self.model.shards_max() {
             for (index, record) in self.read_all(shard, 0) {
-                if !self.model.shards[shard as usize].records.contains_key(&index) {
+                let known = self.model.shards.get(shard as usize);
+                if known.is_none_or(|shard| !shard.records.contains_key(&index)) {
                     unknown.insert(record.data.clone(), (shard, index, record));
                 }
             }
@@ -650,36 +679,61 @@ impl World {
         unknown
     }
 
-    /// A prefix of what had failed is there, each request as a whole.
+    /// A prefix of what is uncertain is there, each request as a whole, and `ahead` commands in any
+    /// case: a snapshot holds them.
     fn adopt(
         &mut self,
         mut unknown: BTreeMap<Vec<u8>, (u64, u64, Record)>,
         extra: Vec<(u64, u64, String)>,
+        mut ahead: usize,
     ) {
         let (mut extra, mut is_over) = (extra.into_iter(), false);
-        for sent in std::mem::take(&mut self.model.uncertain) {
+        for Uncertain { sent, place } in std::mem::take(&mut self.model.uncertain) {
+            let was_acknowledged = u64::from(place.is_some());
             match sent {
+                Sent::Command(text) if ahead > 0 => {
+                    ahead -= 1;
+                    self.model.fates.ahead += 1;
+                    let place = place.expect("a snapshot holds what was acknowledged");
+                    self.apply(text, place.command, place.first_indices[0]);
+                    self.model.last_ms = place.arrival_ms;
+                }
                 Sent::Command(text) if !is_over => match extra.next() {
                     Some((number, index, found)) => {
                         assert_eq!(found, text, "{}: another command", self.name);
+                        let is_there = place.is_none_or(|place| {
+                            (place.command, place.first_indices[0]) == (number, index)
+                        });
+                        assert!(is_there, "{}: a command has moved", self.name);
                         self.apply(text, number, index);
                     }
-                    None => is_over = true,
+                    None => {
+                        is_over = true;
+                        self.model.fates.lost += was_acknowledged;
+                    }
                 },
-                Sent::Command(_) => {}
+                Sent::Command(_) => self.model.fates.lost += was_acknowledged,
                 Sent::Runs(runs) => {
                     let records = || runs.iter().flat_map(|(_, records)| records);
                     let places: Vec<_> =
                         records().filter_map(|(_, data)| unknown.remove(data)).collect();
                     is_over |= places.is_empty();
                     if places.is_empty() {
+                        self.model.fates.lost += was_acknowledged;
                         continue;
                     }
+                    self.model.fates.kept += was_acknowledged;
                     assert!(!is_over, "{}: a later request without an earlier", self.name);
                     assert_eq!(places.len(), records().count(), "{}: half a request", self.name);
                     let (first, arrival_ms) = (places[0].1, places[0].2.arrival_ms);
                     assert!(arrival_ms >= self.model.last_ms, "{}: arrival falls", self.name);
-                    assert!(first >= self.model.next_index, "{}: index falls", self.name);
+                    let is_there = match place {
+                        Some(place) => {
+                            (place.first_indices[0], place.arrival_ms) == (first, arrival_ms)
+                        }
+                        None => first >= self.model.next_index,
+                    };
+                    assert!(is_there, "{}: index {first} falls or has moved", self.name);
                     self.model.last_ms = arrival_ms;
                     let mut at = first;
                     for (shard, records) in runs {
@@ -715,26 +769,6 @@ impl Put {
     }
 }
 
-impl Sent {
-    fn closes(&self) -> Vec<u64> {
-        match self {
-            Self::Command(text) => closed_by(text).collect(),
-            Self::Runs(_) => Vec::new(),
-        }
-    }
-}
-
-impl Model {
-    fn store(&mut self, shard: u64, records: Vec<SentRecord>, first: u64, arrival_ms: u64) {
-        for (index, (key, data)) in (first..).zip(records) {
-            let record = Record { arrival_ms, key, data };
-            let before = self.shards[shard as usize].records.insert(index, record);
-            assert!(before.is_none(), "index {index} was given out twice");
-            self.next_index = self.next_index.max(index + 1);
-        }
-    }
-}
-
 impl End {
     fn leaves(self, disk: &FakeDisk) -> FakeDisk {
         match self {
@@ -757,24 +791,4 @@ fn request(shard: u64, from_index: u64, records_max: usize, bytes_max: usize) ->
 
 fn gate(is_closed: bool) -> Arc<Gate> {
     Arc::new(if is_closed { Gate::closed() } else { Gate::default() })
-}
-
-fn numbers(text: &str) -> impl Iterator<Item = u64> {
-    text.split(' ').skip(1).map_while(|number| number.parse().ok())
-}
-
-fn closed_by(text: &str) -> impl Iterator<Item = u64> {
-    numbers(text).take(if text.starts_with(['s', 'm']) { usize::MAX } else { 0 })
-}
-
-fn opened_by(text: &str) -> usize {
-    match text.as_bytes()[0] {
-        b's' => 2,
-        b'm' => 1,
-        _ => 0,
-    }
-}
-
-fn dropped_by(text: &str) -> Option<u64> {
-    text.strip_prefix("d ").and_then(|number| number.parse().ok())
 }
