@@ -47,12 +47,6 @@ impl<P: Payload> PutEntry<'_, P> {
         self.partition_key.as_deref().map_or(0, str::len)
     }
 
-    fn hash_key(&self) -> HashKey {
-        self.explicit_hash_key.unwrap_or_else(|| {
-            hash_key::of_partition_key(self.partition_key.as_deref().unwrap_or_default())
-        })
-    }
-
     /// Bytes that count for limits: data and partition key.
     fn counted_bytes(&self) -> usize {
         self.data.data_len() + self.key_len()
@@ -81,6 +75,16 @@ impl<P: Payload> PutEntry<'_, P> {
             });
         });
     }
+}
+
+/// The hash key of each record.
+fn hash_keys<P>(entries: &[PutEntry<'_, P>]) -> Vec<HashKey> {
+    let hashed = entries.iter().filter(|entry| entry.explicit_hash_key.is_none());
+    let keys: Vec<&str> =
+        hashed.map(|entry| entry.partition_key.as_deref().unwrap_or_default()).collect();
+    let mut hashes = hash_key::of_partition_keys(&keys).into_iter();
+    let explicit = entries.iter().map(|entry| entry.explicit_hash_key);
+    explicit.map(|key| key.or_else(|| hashes.next()).expect("one for each")).collect()
 }
 
 /// What became of one record.
@@ -293,8 +297,8 @@ impl Engine {
             }
             RecordDistribution::UserPartitionKey => {
                 // All hashes first: the processor then waits for many routes at once.
-                let keys: Vec<HashKey> = entries.iter().map(PutEntry::hash_key).collect();
-                keys.into_iter().map(|key| stream.route(key) as u32).zip(0..).collect()
+                let keys = hash_keys(entries).into_iter();
+                keys.map(|key| stream.route(key) as u32).zip(0..).collect()
             }
         };
         order.sort_unstable();

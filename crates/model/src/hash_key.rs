@@ -1,6 +1,10 @@
 //! Partition keys as points on a ring of 2^128, and the ranges that shards own.
 
+use crate::md5_lanes::{self, Blocks};
 use md5::{Digest, Md5};
+
+/// From so many texts on it is quicker to hash them at once (`examples/hash_keys.rs`).
+const AT_ONCE_MIN: usize = 8;
 
 /// A point on the ring: the MD5 of a partition key, or the caller's ExplicitHashKey.
 pub type HashKey = u128;
@@ -9,6 +13,32 @@ pub type HashKey = u128;
 #[must_use]
 pub fn of_partition_key(partition_key: &str) -> HashKey {
     u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into())
+}
+
+/// The hash key of each of many partition keys, as [`of_partition_key`] has it, in their order.
+#[must_use]
+pub fn of_partition_keys(partition_keys: &[&str]) -> Vec<HashKey> {
+    let is_short = |key: &&&str| key.len() <= md5_lanes::TEXT_BYTES_MAX;
+    let short: Vec<&str> = partition_keys.iter().filter(is_short).copied().collect();
+    let mut short_hashes = short.chunks(md5_lanes::LANES).flat_map(of_short_keys);
+    let hashes = partition_keys.iter().map(|key| {
+        if is_short(&key) {
+            short_hashes.next().expect("one for each short key")
+        } else {
+            of_partition_key(key)
+        }
+    });
+    hashes.collect()
+}
+
+/// At most [`md5_lanes::LANES`] keys of at most [`md5_lanes::TEXT_BYTES_MAX`] bytes.
+fn of_short_keys(keys: &[&str]) -> Vec<HashKey> {
+    if keys.len() < AT_ONCE_MIN {
+        return keys.iter().map(|key| of_partition_key(key)).collect();
+    }
+    let mut blocks = Blocks::new();
+    keys.iter().for_each(|key| blocks.push(key.as_bytes()));
+    blocks.digests().map(u128::from_be_bytes).collect()
 }
 
 /// Parses an ExplicitHashKey whose pattern was already checked.
@@ -69,6 +99,15 @@ mod tests {
     fn hashes_partition_keys_as_the_service_does() {
         assert_eq!(of_partition_key("a"), 16_955_237_001_963_240_173_058_271_559_858_726_497);
         assert_eq!(of_partition_key("b"), 195_289_424_170_611_159_128_911_017_612_795_795_343);
+    }
+
+    proptest! {
+        #[test]
+        fn many_keys_hash_as_each_alone(keys in proptest::collection::vec(".{0,70}", 0..100)) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let each: Vec<HashKey> = keys.iter().map(|key| of_partition_key(key)).collect();
+            prop_assert_eq!(of_partition_keys(&keys), each);
+        }
     }
 
     #[test]

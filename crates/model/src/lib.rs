@@ -8,6 +8,7 @@ pub mod arn;
 pub mod commitment;
 pub mod hash_key;
 pub mod limits;
+mod md5_lanes;
 pub mod on_demand;
 pub mod reshard;
 pub mod retention;
