@@ -10,12 +10,14 @@ mod disk;
 mod fake_disk;
 mod real_disk;
 mod sequential;
+mod short_slices;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskFile};
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use real_disk::RealDisk;
 pub use sequential::SequentialFile;
+pub use short_slices::ask_for_short_slices;
 
 /// Raises the number of files and sockets this process may have open to what it is allowed at
 /// most, and returns it. `None`: there is no limit.

@@ -231,13 +231,10 @@ impl Store {
     /// When a thread cannot be started.
     pub fn start(&self, host: Arc<dyn Host>) -> std::io::Result<()> {
         let journal = self.journal.lock().take();
-        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let (shared, clock) = (self.shared.clone(), self.clock.clone());
-        let writer = named("journal")
-            .spawn(move || abort_on_panic(move || writer::run(&shared, journal)))?;
+        let writer = spawn("journal", move || writer::run(&shared, journal))?;
         let shared = self.shared.clone();
-        let maintenance = named("maintenance")
-            .spawn(move || abort_on_panic(move || maintenance::run(&shared, &*host, &*clock)))?;
+        let maintenance = spawn("maintenance", move || maintenance::run(&shared, &*host, &*clock))?;
         self.threads.lock().extend([writer, maintenance]);
         Ok(())
     }
@@ -472,6 +469,17 @@ impl Queue {
         self.last_ms = self.last_ms.max(now_ms);
         self.last_ms
     }
+}
+
+/// Starts a thread that callers wait for.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    let name = name.to_owned();
+    std::thread::Builder::new().name(name.clone()).spawn(move || {
+        if let Err(error) = anabranch_env::ask_for_short_slices() {
+            tracing::debug!(%error, name, "a thread may wait longer for a processor");
+        }
+        abort_on_panic(work);
+    })
 }
 
 /// A broken invariant in storage must not leave callers waiting, or worse, go on: the process

@@ -62,6 +62,13 @@ fn unwrap_is_found_outside_tests_only() {
 }
 
 #[test]
+fn the_lint_against_unsafe_is_lifted_in_one_module_only() {
+    let text = ["#[allow(unsafe", "_code)]"].concat();
+    assert_eq!(check("crates/storage/src/a.rs", &text).len(), 1);
+    assert_eq!(check("crates/env/src/short_slices.rs", &text), [""; 0]);
+}
+
+#[test]
 fn paths_of_one_machine_are_found() {
     let path = ["/wo", "rk/thing"].concat();
     assert_eq!(check("a.txt", &format!("see {path}")).len(), 1);
