@@ -23,6 +23,7 @@
 
 pub mod backup;
 mod chapter;
+mod eviction;
 mod format;
 mod frame;
 mod host;

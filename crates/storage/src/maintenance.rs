@@ -1,6 +1,7 @@
 //! The maintenance thread: turns old journal into segments, and deletes what has expired.
 
 use crate::chapter::{Chapter, ChapterState};
+use crate::eviction::Eviction;
 use crate::format::Layout;
 use crate::host::Host;
 use crate::memtable::MemRun;
@@ -37,7 +38,7 @@ pub(crate) struct Signals {
 
 /// Works until the store is stopped.
 pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
-    let mut expiry = ExpiryPlan::default();
+    let mut maintenance = Maintenance::default();
     shared.maintenance.lock().wanted = true;
     loop {
         {
@@ -50,7 +51,7 @@ pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
             }
             signals.wanted = false;
         }
-        let outcome = turn(shared, host, clock.now_ms(), &mut expiry);
+        let outcome = maintenance.turn(shared, host, clock.now_ms());
         let kind = outcome.as_ref().err().map(io::Error::kind);
         let mut signals = shared.maintenance.lock();
         signals.is_stuck = kind.is_some_and(|kind| kind != ErrorKind::WouldBlock);
@@ -66,17 +67,23 @@ pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
     }
 }
 
-pub(crate) fn turn(
-    shared: &Shared,
-    host: &dyn Host,
-    now_ms: u64,
-    expiry: &mut ExpiryPlan,
-) -> io::Result<()> {
-    // What cannot be deleted must not keep what is new from being stored.
-    if let Err(error) = expire(shared, host, now_ms, expiry) {
-        tracing::error!(%error, "expired records could not be deleted; it will be tried again");
-    }
-    if shared.options.durability != Durability::Memory {
+/// What is kept between turns.
+#[derive(Debug, Default)]
+pub(crate) struct Maintenance {
+    expiry: ExpiryPlan,
+    eviction: Eviction,
+}
+
+impl Maintenance {
+    /// Does all that is due.
+    pub(crate) fn turn(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+        // What cannot be deleted must not keep what is new from being stored.
+        if let Err(error) = expire(shared, host, now_ms, &mut self.expiry) {
+            tracing::error!(%error, "expired records could not be deleted; it will be tried again");
+        }
+        if shared.options.durability == Durability::Memory {
+            return Ok(());
+        }
         for chapter in shared.chapters.all() {
             let state = chapter.state.read();
             let is_due = state.end_index.is_some() && state.has_journal;
@@ -84,12 +91,13 @@ pub(crate) fn turn(
             if is_due && !shared.maintenance.lock().stop {
                 retire(shared, host, &chapter)?;
                 shared.maintenance_progress.notify_all();
+                self.eviction.run(shared);
             }
         }
-        evict(shared);
+        self.eviction.run(shared);
         make_spare(shared);
+        Ok(())
     }
-    Ok(())
 }
 
 /// Makes the next journal file ahead of time, so that the writer need not.
@@ -210,28 +218,9 @@ fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
     synced
 }
 
-/// Drops memtables, old ones first, until the tail cache is within its limit.
-fn evict(shared: &Shared) {
-    // Freed after the guards are gone: readers do not wait for the allocator.
-    let mut evicted = Vec::new();
-    let mut excess = shared.chapters.memory_bytes().saturating_sub(shared.options.tail_cache_bytes);
-    for chapter in shared.chapters.all() {
-        if excess == 0 {
-            break;
-        }
-        let mut state = chapter.state.write();
-        if state.segments.is_some()
-            && let Some(memtable) = state.memtable.take()
-        {
-            excess = excess.saturating_sub(memtable.bytes());
-            evicted.push(memtable);
-        }
-    }
-}
-
 /// When each segment is worth another look: an idle store reads no directories.
 #[derive(Debug, Default)]
-pub(crate) struct ExpiryPlan {
+struct ExpiryPlan {
     look_again_ms: HashMap<SegmentName, u64>,
     /// Out of the readers' sight, still on the disk.
     expired: Vec<SegmentName>,

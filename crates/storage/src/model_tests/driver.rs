@@ -1,7 +1,7 @@
 //! A store without threads: what the writer and maintenance do happens when the test says so.
 
 use crate::journal::JournalFile;
-use crate::maintenance::{self, ExpiryPlan};
+use crate::maintenance::Maintenance;
 use crate::store::Shared;
 use crate::{
     AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions, writer,
@@ -28,7 +28,7 @@ pub(super) struct Driver {
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
     journal: Option<JournalFile>,
-    expiry: ExpiryPlan,
+    maintenance: Maintenance,
     clock: Arc<ManualClock>,
     host: Arc<dyn Host>,
 }
@@ -43,8 +43,8 @@ impl Driver {
         assert!(options.backlog_chapters_max() >= BATCH_MAX);
         let (store, recovered) = Store::open(options, Arc::new(disk.clone()), clock.clone())?;
         let (shared, journal) = store.take_apart();
-        let (expiry, clock) = (ExpiryPlan::default(), clock.clone());
-        Ok((Self { store, shared, journal, expiry, clock, host }, recovered))
+        let (maintenance, clock) = (Maintenance::default(), clock.clone());
+        Ok((Self { store, shared, journal, maintenance, clock, host }, recovered))
     }
 
     /// Queues the requests, lets the writer go once, and returns the answers.
@@ -79,7 +79,7 @@ impl Driver {
     /// One turn of the maintenance thread.
     pub(super) fn maintain(&mut self) -> io::Result<()> {
         let now_ms = self.clock.now_ms();
-        let outcome = maintenance::turn(&self.shared, &*self.host, now_ms, &mut self.expiry);
+        let outcome = self.maintenance.turn(&self.shared, &*self.host, now_ms);
         self.shared.maintenance.lock().is_stuck = outcome.is_err();
         outcome
     }
