@@ -4,6 +4,11 @@
 # Needs perf (Debian: linux-perf) and inferno (cargo install inferno). Nothing else should run. To be
 # called in the repository, after `cargo xtask bench --quick` or another run that has built what it needs.
 set -euo pipefail
+for tool in perf inferno-collapse-perf inferno-flamegraph; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: see the head of this file" >&2; exit 1; }
+done
+server= running=
+trap 'kill ${server:-} ${running:-} 2>/dev/null || true' EXIT
 binary=$(realpath "$1")
 out=$(realpath "$(dirname "$0")")
 directory=${2:-$(mktemp -d)}
@@ -21,6 +26,7 @@ server() {
 stop() {
     kill "$server"
     wait "$server" || true
+    server=
     rm -rf "$directory/data"
 }
 
@@ -43,10 +49,11 @@ profile() {
     shift 2
     server
     load "$@" --duration 8s &
-    local running=$!
+    running=$!
     sleep 2
     record "$name" "$title"
     wait "$running"
+    running=
     stop
 }
 
