@@ -59,4 +59,27 @@ mod tests {
         .join()
         .expect("as before");
     }
+
+    /// What the kernel tells of this thread, if it is one that tells it and grants short slices.
+    fn granted_ns() -> Option<u64> {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+        let mut numbers = release.split('.').map(str::parse::<u32>);
+        let version = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        let told = std::fs::read_to_string("/proc/thread-self/sched").ok()?;
+        let slice = told.lines().find(|line| line.starts_with("se.slice"))?;
+        let granted = slice.rsplit(' ').next()?.parse().ok()?;
+        (version >= (6, 12)).then_some(granted)
+    }
+
+    #[test]
+    fn the_kernel_grants_what_was_asked_for() {
+        std::thread::spawn(|| {
+            let before = granted_ns();
+            assert_ne!(before, Some(SLICE_NS), "nothing was asked for yet");
+            ask_for_short_slices().expect("allowed to anyone");
+            assert!(before.is_none() || granted_ns() == Some(SLICE_NS), "{:?}", granted_ns());
+        })
+        .join()
+        .expect("as granted");
+    }
 }
