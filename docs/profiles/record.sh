@@ -65,16 +65,18 @@ profile put-record "PutRecord 1 KiB, 4 shards, 64 connections" \
 server
 load --stream reads --shards 4 --workload put-records --batch 500 --connections 16 --duration 1s
 while load --stream reads --workload get --connections 4; do :; done &
-reading=$!
+running=$!
 record get-records "GetRecords from the tail, 4 connections"
-kill "$reading"
+kill "$running"
+running=
 stop
 
 # 320 subscriptions and four producers, as the benchmark has them; of its binary, target/release/anabranch.
 cargo xtask bench --only fan-out --rounds 1 --seconds 12 --no-build --data-dir "$directory" \
     --output "$directory/bench.md" >/dev/null 2>&1 &
-benching=$!
+running=$!
 until server=$(pgrep --newest --full "anabranch serve .*--data-dir $directory"); do sleep 0.1; done
 sleep 6
 record fan-out "1 stream of 16 shards pushed to 20 consumers, 4 producers of 500 x 1 KiB"
-wait "$benching"
+wait "$running"
+running=

@@ -18,27 +18,18 @@ pub fn of_partition_key(partition_key: &str) -> HashKey {
 /// The hash key of each of many partition keys, as [`of_partition_key`] has it, in their order.
 #[must_use]
 pub fn of_partition_keys(partition_keys: &[&str]) -> Vec<HashKey> {
-    let is_short = |key: &&&str| key.len() <= md5_lanes::TEXT_BYTES_MAX;
-    let short: Vec<&str> = partition_keys.iter().filter(is_short).copied().collect();
-    let mut short_hashes = short.chunks(md5_lanes::LANES).flat_map(of_short_keys);
-    let hashes = partition_keys.iter().map(|key| {
-        if is_short(&key) {
-            short_hashes.next().expect("one for each short key")
+    let mut hashes = Vec::with_capacity(partition_keys.len());
+    for keys in partition_keys.chunks(md5_lanes::LANES) {
+        let are_short = keys.iter().all(|key| key.len() <= md5_lanes::TEXT_BYTES_MAX);
+        if are_short && keys.len() >= AT_ONCE_MIN {
+            let mut blocks = Blocks::new();
+            keys.iter().for_each(|key| blocks.push(key.as_bytes()));
+            hashes.extend(blocks.digests().map(u128::from_be_bytes));
         } else {
-            of_partition_key(key)
+            hashes.extend(keys.iter().map(|key| of_partition_key(key)));
         }
-    });
-    hashes.collect()
-}
-
-/// At most [`md5_lanes::LANES`] keys of at most [`md5_lanes::TEXT_BYTES_MAX`] bytes.
-fn of_short_keys(keys: &[&str]) -> Vec<HashKey> {
-    if keys.len() < AT_ONCE_MIN {
-        return keys.iter().map(|key| of_partition_key(key)).collect();
     }
-    let mut blocks = Blocks::new();
-    keys.iter().for_each(|key| blocks.push(key.as_bytes()));
-    blocks.digests().map(u128::from_be_bytes).collect()
+    hashes
 }
 
 /// Parses an ExplicitHashKey whose pattern was already checked.
@@ -103,7 +94,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_keys_hash_as_each_alone(keys in proptest::collection::vec(".{0,70}", 0..100)) {
+        fn many_keys_hash_as_each_alone(
+            keys in proptest::collection::vec(".{0,70}", 0..100),
+            short_keys in proptest::collection::vec("[a-z]{0,55}", 0..100),
+        ) {
+            let keys = [keys, short_keys].concat();
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             let each: Vec<HashKey> = keys.iter().map(|key| of_partition_key(key)).collect();
             prop_assert_eq!(of_partition_keys(&keys), each);

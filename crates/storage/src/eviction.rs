@@ -34,20 +34,10 @@ impl Eviction {
         if evicted.is_empty() {
             return;
         }
-        self.wait();
-        // Without a thread they are freed here.
-        self.freeing = Builder::new().name("eviction".into()).spawn(move || drop(evicted)).ok();
-    }
-
-    fn wait(&mut self) {
         if let Some(thread) = self.freeing.take() {
             let _ = thread.join();
         }
-    }
-}
-
-impl Drop for Eviction {
-    fn drop(&mut self) {
-        self.wait();
+        // Without a thread they are freed here.
+        self.freeing = Builder::new().name("eviction".into()).spawn(move || drop(evicted)).ok();
     }
 }

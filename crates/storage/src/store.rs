@@ -472,9 +472,11 @@ impl Queue {
 }
 
 /// Starts a thread that callers wait for.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    let name = name.to_owned();
-    std::thread::Builder::new().name(name.clone()).spawn(move || {
+fn spawn(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         if let Err(error) = anabranch_env::ask_for_short_slices() {
             tracing::debug!(%error, name, "a thread may wait longer for a processor");
         }
