@@ -326,11 +326,14 @@ impl Engine {
                 return Err(error.into());
             }
         };
-        // Adding to a counter waits for it: looking before lets them come from afar together.
+        // Adding to a counter waits for it, and for everything that was stored before: they come
+        // from afar together, and are counted with nothing in between.
         runs.iter().for_each(|run| route(run).meter.fetch());
+        for run in &runs {
+            route(run).meter.written(u64::from(run.records), run.counted_bytes);
+        }
         for ((run, places), first_index) in by_run(&runs, &places).zip(appended.first_indices) {
             let route = route(run);
-            route.meter.written(u64::from(run.records), run.counted_bytes);
             let shard = route.key.shard();
             let mut number = route.sequence_number(first_index, appended.arrival_ms).decimal();
             for place in places {

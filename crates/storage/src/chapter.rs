@@ -45,6 +45,12 @@ impl Chapter {
         Arc::new(Self { number, first_index, state: RwLock::new(state) })
     }
 
+    /// Whether it takes no more records and its journal file is still there.
+    pub(crate) fn is_due(&self) -> bool {
+        let state = self.state.read();
+        state.end_index.is_some() && state.has_journal
+    }
+
     pub(crate) fn has_segment(&self, name: &SegmentName) -> bool {
         let state = self.state.read();
         state.segments.as_ref().is_some_and(|segments| segments.contains(name))
@@ -80,6 +86,11 @@ impl Chapters {
 
     pub(crate) fn remove(&self, number: u64) {
         self.0.write().retain(|chapter| chapter.number != number);
+    }
+
+    /// Whether maintenance has a chapter to retire.
+    pub(crate) fn is_any_due(&self) -> bool {
+        self.0.read().iter().any(|chapter| chapter.is_due())
     }
 
     /// Sealed chapters whose segments are not written yet.

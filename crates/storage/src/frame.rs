@@ -25,6 +25,9 @@ use crate::format::{FRAME_MAGIC, u32_at, u64_at};
 
 /// Size of a frame's header.
 pub(crate) const FRAME_HEADER_BYTES: usize = 64;
+/// Headers that are made together before any goes to its frame. A checksum reads what was just
+/// stored, and waits for all stores before it: also for those that miss the cache.
+pub(crate) const HEADERS_AT_ONCE: usize = 32;
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

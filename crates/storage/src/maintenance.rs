@@ -34,12 +34,24 @@ pub(crate) struct Signals {
     pub(crate) stop: bool,
     /// The last turn ended with an error: waiting for the next one may take long.
     pub(crate) is_stuck: bool,
+    /// The thread runs: what is due will be done.
+    pub(crate) is_running: bool,
+}
+
+impl Signals {
+    /// Whether it makes sense to wait for what maintenance does.
+    pub(crate) fn makes_progress(&self) -> bool {
+        self.is_running && !self.is_stuck && !self.stop
+    }
 }
 
 /// Works until the store is stopped.
 pub(crate) fn run(shared: &Arc<Shared>, host: &dyn Host, clock: &dyn Clock) {
     let mut maintenance = Maintenance::default();
-    shared.maintenance.lock().wanted = true;
+    {
+        let mut signals = shared.maintenance.lock();
+        (signals.wanted, signals.is_running) = (true, true);
+    }
     loop {
         {
             let mut signals = shared.maintenance.lock();
@@ -85,26 +97,36 @@ impl Maintenance {
             return Ok(());
         }
         for chapter in shared.chapters.all() {
-            let state = chapter.state.read();
-            let is_due = state.end_index.is_some() && state.has_journal;
-            drop(state);
-            if is_due && !shared.maintenance.lock().stop {
+            if chapter.is_due() && !shared.maintenance.lock().stop {
                 retire(shared, host, &chapter)?;
+                // Not between a writer's look and its waiting.
+                drop(shared.maintenance.lock());
                 shared.maintenance_progress.notify_all();
                 self.eviction.run(shared);
             }
         }
         self.eviction.run(shared);
-        make_spare(shared);
+        // A chapter that became due meanwhile brings a file back sooner than one is made.
+        if !shared.chapters.is_any_due() {
+            make_spare(shared);
+        }
         Ok(())
     }
 }
 
-/// Makes the next journal file ahead of time, so that the writer need not.
+/// Makes a journal file ahead of time, so that the writer need not: one is always there, and more
+/// if that was not enough.
 fn make_spare(shared: &Shared) {
-    let _sole = shared.spare.lock();
-    let bytes = shared.options.journal_file_bytes;
-    if let Err(error) = spare::prepare(&*shared.disk, &shared.layout, bytes) {
+    let (disk, layout) = (&*shared.disk, &shared.layout);
+    let made = spare::count(disk, layout).and_then(|count| {
+        let wanted_max = shared.options.backlog_chapters_max();
+        let is_wanted = count < wanted_max && shared.lacked_spare.swap(false, Ordering::Relaxed);
+        match count == 0 || is_wanted {
+            true => spare::add(disk, layout, shared.options.journal_file_bytes),
+            false => Ok(()),
+        }
+    });
+    if let Err(error) = made {
         // The writer tries again when it needs the file, and refuses writes if it must.
         tracing::debug!(%error, "the next journal file could not be made ahead of time");
     }
@@ -181,15 +203,15 @@ fn write_segments(
     // Nobody writes to a sealed chapter but this thread: the guard holds no one up.
     let state = chapter.state.read();
     let memtable = state.memtable.as_ref().expect("kept until the segments are written");
-    let mut classes: BTreeMap<RetentionClass, Vec<(ShardKey, &[MemRun])>> = BTreeMap::new();
-    for (shard, runs) in memtable.by_shard() {
-        if let Some(class) = host.retention_class(shard) {
-            classes.entry(class).or_default().push((shard, runs));
+    let mut classes: BTreeMap<RetentionClass, Vec<(ShardKey, &MemRun)>> = BTreeMap::new();
+    for runs in memtable.by_shard().chunk_by(|a, b| a.0 == b.0) {
+        if let Some(class) = host.retention_class(runs[0].0) {
+            classes.entry(class).or_default().extend_from_slice(runs);
         }
     }
     let mut names = Vec::new();
-    for (class, shards) in classes {
-        let last_ms = shards.iter().filter_map(|(_, runs)| Some(runs.last()?.arrival_ms)).max();
+    for (class, runs) in classes {
+        let last_ms = runs.iter().map(|(_, run)| run.arrival_ms).max();
         let name = SegmentName {
             chapter: chapter.number,
             class,
@@ -197,7 +219,7 @@ fn write_segments(
             end_index: state.end_index.expect("only sealed chapters are retired"),
             last_ms: last_ms.unwrap_or(0),
         };
-        segment::write(disk, &layout.segment_dir(), &name, &shards)?;
+        segment::write(disk, &layout.segment_dir(), &name, &runs)?;
         names.push(name);
     }
     disk.sync_dir(&layout.segment_dir())?;
@@ -290,9 +312,8 @@ fn remove_expired(shared: &Shared, plan: &mut ExpiryPlan) -> io::Result<()> {
 
 fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
     let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
-    memtable.by_shard().iter().any(|(shard, runs)| {
-        let last_ms = runs.last().map_or(0, |run| run.arrival_ms);
-        host.trim_horizon_ms(*shard).is_some_and(|horizon| last_ms >= horizon)
+    memtable.newest_by_shard().any(|(shard, newest)| {
+        host.trim_horizon_ms(shard).is_some_and(|horizon| newest.arrival_ms >= horizon)
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::frame::FRAME_HEADER_BYTES;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -51,17 +52,35 @@ impl Hasher for KeyHasher {
     }
 }
 
-/// Runs by shard, each shard's in index order.
+/// Places of a shard's runs. With many shards, a chapter has but a few runs of each: so many are
+/// found without another look into the memory.
+type Places = SmallVec<[u32; 12]>;
+
+const _: () = assert!(size_of::<(ShardKey, Places)>() == 64);
+
+/// Runs in the order in which they came, and which are whose.
 #[derive(Debug, Default)]
 pub(crate) struct Memtable {
-    shards: HashMap<ShardKey, Vec<MemRun>, BuildHasherDefault<KeyHasher>>,
+    runs: Vec<MemRun>,
+    /// Places in `runs`, by shard, each shard's in index order.
+    shards: HashMap<ShardKey, Places, BuildHasherDefault<KeyHasher>>,
     bytes: u64,
 }
 
 impl Memtable {
+    /// # Panics
+    /// With 2^32 runs, which no journal file has room for.
     pub(crate) fn push(&mut self, shard: ShardKey, run: MemRun) {
+        let place = u32::try_from(self.runs.len()).expect("a run has 64 bytes and more");
         self.bytes += run.body.len() as u64 + RUN_OVERHEAD_BYTES;
-        self.shards.entry(shard).or_default().push(run);
+        self.runs.push(run);
+        self.shards.entry(shard).or_default().push(place);
+    }
+
+    /// Looks for the shard's places, so that they are in the cache when [`Memtable::push`] needs
+    /// them: the processor waits for those of many shards at once.
+    pub(crate) fn fetch(&self, shard: ShardKey) {
+        std::hint::black_box(self.shards.get(&shard).map(SmallVec::len));
     }
 
     /// Memory that the table takes.
@@ -69,19 +88,39 @@ impl Memtable {
         self.bytes
     }
 
+    fn run(&self, place: u32) -> &MemRun {
+        &self.runs[place as usize]
+    }
+
     /// The shard's runs that hold an index of `from` or later and arrived at `from_ms` or later.
-    pub(crate) fn runs(&self, shard: ShardKey, from: u64, from_ms: u64) -> &[MemRun] {
-        let Some(runs) = self.shards.get(&shard) else { return &[] };
+    pub(crate) fn runs(
+        &self,
+        shard: ShardKey,
+        from: u64,
+        from_ms: u64,
+    ) -> impl Iterator<Item = &MemRun> {
+        let places = self.shards.get(&shard).map_or(&[][..], SmallVec::as_slice);
         // Indices and arrival times both rise, so each bound is a prefix to skip.
-        let start = runs.partition_point(|run| run.end_index() <= from || run.arrival_ms < from_ms);
-        &runs[start..]
+        let start = places.partition_point(|place| {
+            let run = self.run(*place);
+            run.end_index() <= from || run.arrival_ms < from_ms
+        });
+        places[start..].iter().map(|place| self.run(*place))
+    }
+
+    /// Each shard's newest run.
+    pub(crate) fn newest_by_shard(&self) -> impl Iterator<Item = (ShardKey, &MemRun)> {
+        self.shards.iter().filter_map(|(shard, places)| Some((*shard, self.run(*places.last()?))))
     }
 
     /// All runs, by shard in key order.
-    pub(crate) fn by_shard(&self) -> Vec<(ShardKey, &[MemRun])> {
-        let mut shards: Vec<_> =
-            self.shards.iter().map(|(k, runs)| (*k, runs.as_slice())).collect();
-        shards.sort_by_key(|(key, _)| *key);
-        shards
+    pub(crate) fn by_shard(&self) -> Vec<(ShardKey, &MemRun)> {
+        let mut shards: Vec<_> = self.shards.iter().collect();
+        shards.sort_unstable_by_key(|(shard, _)| **shard);
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for (shard, places) in shards {
+            runs.extend(places.iter().map(|place| (*shard, self.run(*place))));
+        }
+        runs
     }
 }

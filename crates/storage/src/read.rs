@@ -111,7 +111,7 @@ fn nothing_after(shared: &Shared, request: &ReadRequest, at: u64, stop: u64) -> 
         let covers_rest = state.end_index.is_none_or(|end| end >= stop);
         let runs = state.memtable.as_ref().map(|table| table.runs(request.shard, at, 0));
         // A run that came after `stop` was read does not count.
-        covers_rest && runs.is_some_and(|runs| runs.iter().all(|run| run.first_index >= stop))
+        covers_rest && runs.is_some_and(|mut runs| runs.all(|run| run.first_index >= stop))
     })
 }
 
@@ -136,8 +136,8 @@ fn visit(
         visit.last_ms = 0;
     }
     if let Some(memtable) = &state.memtable {
-        let runs = memtable.runs(request.shard, at, request.from_ms);
-        let _ = runs.iter().all(|run| collector.take(run));
+        let mut runs = memtable.runs(request.shard, at, request.from_ms);
+        let _ = runs.all(|run| collector.take(run));
         return Ok(visit);
     }
     let segments = state.segments.clone().unwrap_or_default();

@@ -314,6 +314,8 @@ fn begin_journal(
 }
 
 fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<Opened, OpenError> {
+    spare::remove_unfinished(disk, layout)
+        .map_err(|error| OpenError::io(&layout.unfinished_spare(), error))?;
     let snapshot = snapshot::read_newest(disk, layout)?;
     let journals = list_journals(layout, disk)?;
     let Some((&first, &last)) = journals.first().zip(journals.last()) else {

@@ -4,7 +4,7 @@
 //! headers of the frames are filled in by the writer, which then writes the buffer as it is, and
 //! the memtable keeps slices of it.
 
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADERS_AT_ONCE};
 use crate::record::RunBuilder;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
@@ -48,10 +48,13 @@ impl Runs {
         mut header: impl FnMut(&RunHead) -> FrameHeader,
     ) -> &[u8] {
         let mut rest = &mut self.frames[..];
-        for head in &self.heads {
-            let (frame, after) = rest.split_at_mut(head.frame_len());
-            frame[..FRAME_HEADER_BYTES].copy_from_slice(&header(head).encode());
-            rest = after;
+        for heads in self.heads.chunks(HEADERS_AT_ONCE) {
+            let headers: Vec<_> = heads.iter().map(|head| header(head).encode()).collect();
+            for (head, header) in heads.iter().zip(&headers) {
+                let (frame, after) = rest.split_at_mut(head.frame_len());
+                frame[..FRAME_HEADER_BYTES].copy_from_slice(header);
+                rest = after;
+            }
         }
         &self.frames
     }
@@ -93,12 +96,12 @@ impl RunsBuilder {
         self.frames.push_raw(&[0; FRAME_HEADER_BYTES]);
         let start = self.frames.bytes().len();
         push(&mut self.frames);
-        let body = &self.frames.bytes()[start..];
+        let body_len = self.frames.bytes().len() - start;
         self.heads.push(RunHead {
             shard,
             count: self.frames.count() - count,
-            body_len: u32::try_from(body.len()).expect("a run is far below 4 GiB"),
-            body_crc: crc32fast::hash(body),
+            body_len: u32::try_from(body_len).expect("a run is far below 4 GiB"),
+            body_crc: 0,
         });
     }
 
@@ -116,8 +119,15 @@ impl RunsBuilder {
 
     /// The runs.
     #[must_use]
-    pub fn finish(self) -> Runs {
-        Runs { frames: self.frames.into_bytes(), heads: self.heads }
+    pub fn finish(mut self) -> Runs {
+        let frames = self.frames.into_bytes();
+        let mut rest = &frames[..];
+        for head in &mut self.heads {
+            let (frame, after) = rest.split_at(head.frame_len());
+            head.body_crc = crc32fast::hash(&frame[FRAME_HEADER_BYTES..]);
+            rest = after;
+        }
+        Runs { frames, heads: self.heads }
     }
 }
 

@@ -16,7 +16,7 @@
 //! CRC-32 of directory and sparse index (4), zero, CRC-32 of 60 bytes at 60. All little-endian.
 
 use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, HEADERS_AT_ONCE};
 use crate::memtable::MemRun;
 use anabranch_env::{Disk, DiskFile, SequentialFile};
 use anabranch_model::ShardKey;
@@ -137,61 +137,81 @@ struct IndexEntry {
     offset: u64,
 }
 
-/// Writes a segment under its name. `shards` are in key order, runs in index order.
+/// Writes a segment under its name. `runs` are in the order of their shards' keys, those of a shard
+/// in index order.
 pub(crate) fn write(
     disk: &dyn Disk,
     directory: &Path,
     name: &SegmentName,
-    shards: &[(ShardKey, &[MemRun])],
+    runs: &[(ShardKey, &MemRun)],
 ) -> io::Result<()> {
     let temporary = directory.join(format!("{}.tmp", name.file_name()));
-    let frames = shards.iter().flat_map(|(_, runs)| *runs).map(|run| run.frame_bytes() as u64);
-    let bytes_min = FILE_HEADER_BYTES + frames.sum::<u64>() + TRAILER_BYTES;
-    let file = disk.create_sequential(&temporary, bytes_min)?;
-    let mut writer = SegmentWriter::new(file, name.chapter)?;
-    for (shard, runs) in shards {
-        writer.shard(*shard, runs)?;
+    let footer = Footer::of(runs);
+    let mut file = disk.create_sequential(&temporary, footer.file_bytes())?;
+    file.append(&mut [IoSlice::new(&header(name.chapter))])?;
+    for runs in runs.chunks(HEADERS_AT_ONCE) {
+        append_frames(&mut *file, name.chapter, runs)?;
     }
-    writer.finish()?;
+    let parts = [&footer.directory[..], &footer.index, &footer.trailer()];
+    file.append(&mut parts.map(IoSlice::new))?;
+    file.finish()?;
     disk.rename(&temporary, &directory.join(name.file_name()))
 }
 
-struct SegmentWriter {
-    file: Box<dyn SequentialFile>,
+/// Appends a few frames.
+///
+/// The checksum of a header is read from what was just stored, and waits for all stores before
+/// it: behind the copy of a body, for the memory that the body comes from. So the runs are looked
+/// at first, then the headers made, then the bodies copied, and what is not in the cache comes for
+/// many at once.
+fn append_frames(
+    file: &mut dyn SequentialFile,
     chapter: u64,
-    offset: u64,
+    runs: &[(ShardKey, &MemRun)],
+) -> io::Result<()> {
+    let headers = runs.iter().map(|(shard, run)| frame_header(chapter, *shard, run));
+    let headers: Vec<FrameHeader> = headers.collect();
+    let headers: Vec<_> = headers.iter().map(FrameHeader::encode).collect();
+    let frames = headers.iter().zip(runs);
+    let slices = frames.flat_map(|(header, (_, run))| [&header[..], &run.body]);
+    file.append(&mut slices.map(IoSlice::new).collect::<Vec<_>>())
+}
+
+/// What lies behind the frames, and where everything is.
+#[derive(Debug)]
+struct Footer {
     directory: Vec<u8>,
     index: Vec<u8>,
     index_count: u32,
     shard_count: u32,
+    /// Where the frames end and the directory begins.
+    start: u64,
 }
 
-impl SegmentWriter {
-    fn new(mut file: Box<dyn SequentialFile>, chapter: u64) -> io::Result<Self> {
-        file.append(&mut [IoSlice::new(&header(chapter))])?;
-        Ok(Self {
-            file,
-            chapter,
-            offset: FILE_HEADER_BYTES,
+impl Footer {
+    fn of(runs: &[(ShardKey, &MemRun)]) -> Self {
+        let mut footer = Self {
             directory: Vec::new(),
             index: Vec::new(),
             index_count: 0,
             shard_count: 0,
-        })
+            start: FILE_HEADER_BYTES,
+        };
+        runs.chunk_by(|a, b| a.0 == b.0).for_each(|runs| footer.add_shard(runs));
+        footer
     }
 
-    fn shard(&mut self, shard: ShardKey, runs: &[MemRun]) -> io::Result<()> {
-        let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(()) };
-        let (start, index_start) = (self.offset, self.index_count);
+    /// Runs of one shard; there is one at least.
+    fn add_shard(&mut self, runs: &[(ShardKey, &MemRun)]) {
+        let ((shard, first), (_, last)) = (runs[0], runs[runs.len() - 1]);
+        let (start, index_start) = (self.start, self.index_count);
         let mut indexed_to = start;
-        for run in runs {
-            if self.offset >= indexed_to {
-                self.add_index_entry(run, self.offset);
-                indexed_to = self.offset + INDEX_STRIDE_BYTES;
+        for (_, run) in runs {
+            if self.start >= indexed_to {
+                self.add_index_entry(run);
+                indexed_to = self.start + INDEX_STRIDE_BYTES;
             }
-            let header = frame_header(self.chapter, shard, run).encode();
-            self.file.append(&mut [IoSlice::new(&header), IoSlice::new(&run.body)])?;
-            self.offset += (FRAME_HEADER_BYTES + run.body.len()) as u64;
+            self.start += run.frame_bytes() as u64;
         }
         let entry = DirectoryEntry {
             shard,
@@ -200,37 +220,38 @@ impl SegmentWriter {
             first_ms: first.arrival_ms,
             last_ms: last.arrival_ms,
             offset: start,
-            len: self.offset - start,
+            len: self.start - start,
             index_start,
             index_count: self.index_count - index_start,
         };
         entry.encode(&mut self.directory);
         self.shard_count += 1;
-        Ok(())
     }
 
-    fn add_index_entry(&mut self, run: &MemRun, offset: u64) {
-        for field in [run.first_index, run.arrival_ms, offset] {
+    /// For a run whose frame is the next.
+    fn add_index_entry(&mut self, run: &MemRun) {
+        for field in [run.first_index, run.arrival_ms, self.start] {
             self.index.extend_from_slice(&field.to_le_bytes());
         }
         self.index_count += 1;
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    fn file_bytes(&self) -> u64 {
+        self.start + (self.directory.len() + self.index.len()) as u64 + TRAILER_BYTES
+    }
+
+    fn trailer(&self) -> [u8; TRAILER_BYTES as usize] {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&self.directory);
         crc.update(&self.index);
         let mut trailer = [0u8; TRAILER_BYTES as usize];
         trailer[..4].copy_from_slice(&SEGMENT_TRAILER_MAGIC);
         trailer[4..8].copy_from_slice(&self.shard_count.to_le_bytes());
-        trailer[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        trailer[8..16].copy_from_slice(&self.start.to_le_bytes());
         trailer[16..20].copy_from_slice(&self.index_count.to_le_bytes());
         trailer[20..24].copy_from_slice(&crc.finalize().to_le_bytes());
         close_header(&mut trailer);
-        let parts = [&self.directory[..], &self.index, &trailer];
-        let mut slices = parts.map(IoSlice::new);
-        self.file.append(&mut slices)?;
-        self.file.finish()
+        trailer
     }
 }
 
@@ -554,9 +575,10 @@ mod tests {
     fn sample(disk: &FakeDisk) -> (Vec<MemRun>, PathBuf) {
         let runs: Vec<_> =
             (0..300).map(|i| run(10 + i * 2, 1000 + i, &vec![i as u8; 900])).collect();
-        let small = [run(5, 900, b"x")];
-        let shards = [(ShardKey(1), &small[..]), (ShardKey(7), &runs[..])];
-        write(disk, Path::new("/s"), &name(), &shards).expect("written");
+        let small = run(5, 900, b"x");
+        let mut by_shard = vec![(ShardKey(1), &small)];
+        by_shard.extend(runs.iter().map(|run| (ShardKey(7), run)));
+        write(disk, Path::new("/s"), &name(), &by_shard).expect("written");
         (runs, Path::new("/s").join(name().file_name()))
     }
 

@@ -1,13 +1,17 @@
 //! Spare journal files: reserved and written before, so that one is there when it is needed.
 //!
-//! `journal/next.spare` becomes the next journal file. Beside it some retired files are kept as
-//! `journal/<number>.spare`: when writers are ahead of maintenance, several journal files are in
-//! use at once, and a new one costs as much as writing its content. What a spare file holds is
-//! of no meaning: its old frames have another identity than the next use will have.
+//! `journal/next.spare` becomes the next journal file. Beside it `journal/<number>.spare` are
+//! retired files, and number 0 is one that was made ahead of need. What a spare file holds is of
+//! no meaning: its old frames have another identity than the next use will have.
+//!
+//! To make a file costs as much as to write its content. So writers wait for one that maintenance
+//! is about to bring back (`Writer::wait_for_spare`), and if they had to, maintenance makes another
+//! when it has nothing else to do, until writers are as far ahead of it as they may be.
 
 use crate::format::{Layout, number_in};
 use anabranch_env::{Disk, DiskFile};
 use std::io::{self, ErrorKind, IoSlice};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Bytes of zeros written at once.
@@ -36,10 +40,48 @@ pub(crate) fn prepare(
             return Ok(file);
         }
     }
-    let file = disk.create(&path)?;
+    make(disk, &path, bytes)
+}
+
+/// Spare files that are there: when there are none, [`prepare`] makes one.
+///
+/// # Errors
+/// As the operating system has them.
+pub(crate) fn count(disk: &dyn Disk, layout: &Layout) -> io::Result<usize> {
+    let next = disk.open(&layout.spare(), false).is_ok();
+    Ok(usize::from(next) + kept(disk, layout)?.len())
+}
+
+/// Makes one more, unless the last one that was made is still unused. Others may be used meanwhile.
+///
+/// # Errors
+/// As the operating system has them.
+pub(crate) fn add(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<()> {
+    let path = layout.kept_spare(0);
+    if disk.open(&path, false).is_ok() {
+        return Ok(());
+    }
+    let unfinished = layout.unfinished_spare();
+    make(disk, &unfinished, bytes)?;
+    disk.rename(&unfinished, &path)
+}
+
+/// Removes what a process did not live to finish.
+///
+/// # Errors
+/// As the operating system has them.
+pub(crate) fn remove_unfinished(disk: &dyn Disk, layout: &Layout) -> io::Result<()> {
+    match disk.remove(&layout.unfinished_spare()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn make(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
+    let file = disk.create(path)?;
     if let Err(error) = file.allocate(bytes).and_then(|()| fill(&*file, bytes)) {
         // A file without its space must not be mistaken for a spare.
-        disk.remove(&path)?;
+        disk.remove(path)?;
         return Err(error);
     }
     Ok(file)
@@ -98,8 +140,7 @@ fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anabranch_env::FakeDisk;
-    use std::path::Path;
+    use anabranch_env::{FakeDisk, Fault};
 
     const BYTES: u64 = 4096;
 
@@ -128,6 +169,35 @@ mod tests {
             disk.rename(&layout.spare(), &layout.journal(9)).expect("used");
             disk.remove(&layout.journal(9)).expect("removed");
             assert_eq!(names(&disk, &layout).len(), left.len());
+        }
+    }
+
+    #[test]
+    fn one_is_made_ahead_and_no_other_before_it_is_used() {
+        let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/d")));
+        let made = "0000000000000000.spare";
+        for _ in 0..2 {
+            add(&disk, &layout, BYTES).expect("added");
+            assert_eq!(names(&disk, &layout), [made]);
+        }
+        prepare(&disk, &layout, BYTES).expect("the one that is there");
+        assert_eq!(names(&disk, &layout), ["next.spare"]);
+        add(&disk, &layout, BYTES).expect("added");
+        assert_eq!(count(&disk, &layout).expect("counted"), 2);
+    }
+
+    #[test]
+    fn a_file_that_was_not_finished_is_no_spare_one() {
+        let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/d")));
+        // The space is there, but not written.
+        disk.fail_after(2, Fault::Dead);
+        add(&disk, &layout, BYTES).expect_err("dead");
+        let disk = disk.restart();
+        assert_eq!(names(&disk, &layout), ["spare.tmp"]);
+        assert_eq!(count(&disk, &layout).expect("counted"), 0);
+        for _ in 0..2 {
+            remove_unfinished(&disk, &layout).expect("removed or not there");
+            assert_eq!(names(&disk, &layout), [""; 0]);
         }
     }
 

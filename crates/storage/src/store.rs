@@ -146,8 +146,10 @@ pub(crate) struct Shared {
     pub(crate) failed: AtomicBool,
     /// Number of the last command in a snapshot that is surely durable.
     pub(crate) covered_command: Mutex<Option<u64>>,
-    /// Held while the spare journal file is made or used.
+    /// Held while the next journal file is prepared or used, or a retired one kept.
     pub(crate) spare: Mutex<()>,
+    /// The writer had to wait for a spare journal file since maintenance last made one.
+    pub(crate) lacked_spare: AtomicBool,
     pub(crate) maintenance: Mutex<maintenance::Signals>,
     pub(crate) maintenance_wanted: Condvar,
     pub(crate) maintenance_progress: Condvar,
@@ -209,6 +211,7 @@ impl Store {
             failed: AtomicBool::new(false),
             covered_command: Mutex::new(opened.covered_command),
             spare: Mutex::new(()),
+            lacked_spare: AtomicBool::new(false),
             maintenance: Mutex::new(maintenance::Signals::default()),
             maintenance_wanted: Condvar::new(),
             maintenance_progress: Condvar::new(),
@@ -449,9 +452,13 @@ impl Store {
     }
 }
 
-/// For tests that do the threads' work themselves instead of calling [`Store::start`].
 #[cfg(test)]
 impl Store {
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// For tests that do the threads' work themselves instead of calling [`Store::start`].
     pub(crate) fn take_apart(&self) -> (Arc<Shared>, Option<crate::journal::JournalFile>) {
         (self.shared.clone(), self.journal.lock().take())
     }

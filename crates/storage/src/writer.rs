@@ -262,9 +262,9 @@ impl Writer<'_> {
         submission: &Submission,
     ) -> Result<(), TurnError> {
         let shared = self.shared;
-        let backlog = self.wait_for_backlog();
+        let waited = self.wait_for_backlog().and_then(|()| self.wait_for_spare());
         let _sole = shared.spare.lock();
-        let spare = backlog.and_then(|()| {
+        let spare = waited.and_then(|()| {
             spare::prepare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
         });
         let spare = match spare {
@@ -321,6 +321,21 @@ impl Writer<'_> {
                 return Err(ErrorKind::StorageFull.into());
             }
             self.shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);
+        }
+        Ok(())
+    }
+
+    /// Waits for the file of a chapter that is being retired, unless there is a spare one: to make
+    /// another takes longer, and takes the disk from those who bring one back.
+    fn wait_for_spare(&self) -> io::Result<()> {
+        let shared = self.shared;
+        let mut signals = shared.maintenance.lock();
+        while signals.makes_progress()
+            && shared.chapters.is_any_due()
+            && spare::count(&*shared.disk, &shared.layout)? == 0
+        {
+            shared.lacked_spare.store(true, Ordering::Relaxed);
+            shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);
         }
         Ok(())
     }
@@ -420,6 +435,7 @@ fn keep(memtable: &mut Memtable, runs: Runs, mut first_index: u64, arrival_ms: u
     // Bodies are counted references, and each count waits for the memory that was written before:
     // with the table's in between, a request to many shards would miss the cache once after another.
     let runs: Vec<(ShardKey, MemRun)> = runs.collect();
+    runs.iter().for_each(|(shard, _)| memtable.fetch(*shard));
     for (shard, run) in runs {
         memtable.push(shard, run);
     }

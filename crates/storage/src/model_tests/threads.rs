@@ -17,6 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 const CASES: u64 = 100;
@@ -26,6 +27,8 @@ const SHARDS: u64 = 5;
 struct TestHost {
     applied: Mutex<(u64, Vec<u8>)>,
     horizon_ms: Mutex<u64>,
+    /// Maintenance gets no snapshot, and so retires nothing.
+    is_busy: AtomicBool,
 }
 
 impl Host for TestHost {
@@ -42,6 +45,9 @@ impl Host for TestHost {
     }
 
     fn snapshot(&self) -> (u64, Vec<u8>) {
+        while self.is_busy.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
         self.applied.lock().clone()
     }
 }
@@ -467,7 +473,7 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     // A first life makes the spare file, so that maintenance leaves the disk alone in the second.
     let store = open();
     store.start(Arc::<TestHost>::default()).expect("threads");
-    while !disk.paths().iter().any(|path| path.ends_with("next.spare")) {
+    while !disk.paths().iter().any(|path| path.extension() == Some("spare".as_ref())) {
         tokio::task::yield_now().await;
     }
     drop(store);
@@ -482,6 +488,47 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
         assert_eq!(outcome, Err(AppendError::Failed));
     }
     assert_eq!(store.durable_index(), 1, "and nothing is shown");
+}
+
+/// To make one takes the disk from maintenance, and longer than what maintenance is about to do.
+#[tokio::test]
+async fn a_writer_without_a_spare_file_waits_for_one_and_the_next_time_there_are_more() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let options = StoreOptions { tail_cache_bytes: 80 << 10, ..options() };
+    let (store, _) = Store::open(options, Arc::new(disk.clone()), clock).expect("opened");
+    let host = Arc::<TestHost>::default();
+    let spares =
+        || disk.paths().iter().filter(|path| path.extension() == Some("spare".as_ref())).count();
+    host.is_busy.store(true, Ordering::Release);
+    store.start(host.clone()).expect("threads");
+    while spares() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Each fills a journal file: the second takes the spare one, and for the third there is none.
+    for _ in 0..2 {
+        append(&store, run_of(6_000)).await.expect("stored");
+    }
+    disk.record();
+    let mut third = std::pin::pin!(append(&store, run_of(6_000)));
+    let early = loop {
+        tokio::select! {
+            outcome = &mut third => break Some(outcome),
+            () = tokio::task::yield_now() => {}
+        }
+        if store.shared().lacked_spare.load(Ordering::Relaxed) {
+            break None;
+        }
+    };
+    host.is_busy.store(false, Ordering::Release);
+    assert_eq!(early, None, "it waits");
+    third.await.expect("stored");
+    let made = |line: &String| line.starts_with("create /data/journal/next.spare");
+    assert!(!disk.take_recorded().iter().any(made), "and makes none");
+    while spares() < 2 {
+        store.nudge_maintenance();
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

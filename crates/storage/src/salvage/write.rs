@@ -76,9 +76,9 @@ impl Salvage {
         let newest = runs.values().flatten().map(|run| run.arrival_ms).max();
         let Some(last_ms) = newest else { return Ok(None) };
         let name = SegmentName { last_ms, ..part.name };
-        let shards: Vec<(ShardKey, &[MemRun])> =
-            runs.iter().map(|(shard, runs)| (*shard, runs.as_slice())).collect();
-        let written = segment::write(disk, &to.segment_dir(), &name, &shards);
+        let runs = runs.iter().flat_map(|(shard, runs)| runs.iter().map(|run| (*shard, run)));
+        let runs: Vec<(ShardKey, &MemRun)> = runs.collect();
+        let written = segment::write(disk, &to.segment_dir(), &name, &runs);
         written.map_err(|e| BackupError::io(&to.segment_dir(), e))?;
         Ok(Some(name))
     }
