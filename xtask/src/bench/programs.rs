@@ -82,7 +82,7 @@ impl Programs {
             Kind::Nginx => PathBuf::from("/usr/sbin/nginx"),
             Kind::Anabranch | Kind::AnabranchSigned => self.anabranch.clone(),
             Kind::ReadBody => self.example("read_body"),
-            Kind::ReadAndSync => self.example("read_and_sync"),
+            Kind::ReadAndSync | Kind::ReadAndKeep => self.example("read_and_sync"),
             Kind::Blast => self.example("raw_load"),
         }
     }

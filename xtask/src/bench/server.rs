@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     ReadBody,
     /// Reads the body, writes and syncs it, and answers something fixed.
     ReadAndSync,
+    /// The same into new files, so that what was written stays.
+    ReadAndKeep,
     /// Sends bytes without end.
     Blast,
 }
@@ -68,6 +70,7 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::ReadBody => "read_body",
             Self::ReadAndSync => "read_and_sync",
+            Self::ReadAndKeep => "read_and_sync, new files",
             Self::Blast => "blast",
         }
     }
@@ -130,6 +133,9 @@ impl Kind {
             }
             Self::ReadBody => {
                 command.arg(&address);
+            }
+            Self::ReadAndKeep => {
+                command.arg(&address).arg(directory).arg("keep");
             }
             Self::ReadAndSync => {
                 command.arg(&address).arg(directory);
