@@ -18,6 +18,7 @@ pub struct ShardMeter {
     buckets: OnceLock<Box<Mutex<Buckets>>>,
 }
 
+/// What a put touches comes first, and so lies together.
 #[derive(Debug, Default)]
 #[repr(C)]
 struct Counters {
