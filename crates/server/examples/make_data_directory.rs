@@ -47,7 +47,9 @@ fn main() {
     for journal in files(&data.join("journal")) {
         trim(&journal);
     }
-    let _ = fs::remove_file(data.join("journal/next.spare"));
+    for spare in ["next.spare", "0000000000000000.spare"] {
+        let _ = fs::remove_file(data.join("journal").join(spare));
+    }
     let copy = target.join("copy");
     copy_tree(&data, &copy);
     let clock = Arc::new(ManualClock::at_ms(LOOKED_AT_MS));

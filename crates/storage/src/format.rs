@@ -57,6 +57,10 @@ impl Layout {
         self.journal_dir().join(format!("{number:016}.spare"))
     }
 
+    pub(crate) fn unfinished_next(&self) -> PathBuf {
+        self.journal_dir().join("next.tmp")
+    }
+
     pub(crate) fn unfinished_spare(&self) -> PathBuf {
         self.journal_dir().join("spare.tmp")
     }

@@ -36,6 +36,8 @@ pub(crate) struct Signals {
     pub(crate) is_stuck: bool,
     /// The thread runs: what is due will be done.
     pub(crate) is_running: bool,
+    /// It is making a spare journal file.
+    pub(crate) makes_spare: bool,
 }
 
 impl Signals {
@@ -118,13 +120,17 @@ impl Maintenance {
 /// if that was not enough.
 fn make_spare(shared: &Shared) {
     let (disk, layout) = (&*shared.disk, &shared.layout);
-    let made = spare::count(disk, layout).and_then(|count| {
+    let bytes = shared.options.journal_file_bytes;
+    let made = spare::count(disk, layout, bytes).and_then(|count| {
         let wanted_max = shared.options.backlog_chapters_max();
         let is_wanted = count < wanted_max && shared.lacked_spare.swap(false, Ordering::Relaxed);
-        match count == 0 || is_wanted {
-            true => spare::add(disk, layout, shared.options.journal_file_bytes),
-            false => Ok(()),
+        if count > 0 && !is_wanted {
+            return Ok(());
         }
+        shared.maintenance.lock().makes_spare = true;
+        let added = spare::add(disk, layout, bytes);
+        shared.maintenance.lock().makes_spare = false;
+        added
     });
     if let Err(error) = made {
         // The writer tries again when it needs the file, and refuses writes if it must.

@@ -315,7 +315,7 @@ fn begin_journal(
 
 fn recover(options: &StoreOptions, layout: &Layout, disk: &dyn Disk) -> Result<Opened, OpenError> {
     spare::remove_unfinished(disk, layout)
-        .map_err(|error| OpenError::io(&layout.unfinished_spare(), error))?;
+        .map_err(|error| OpenError::io(&layout.journal_dir(), error))?;
     let snapshot = snapshot::read_newest(disk, layout)?;
     let journals = list_journals(layout, disk)?;
     let Some((&first, &last)) = journals.first().zip(journals.last()) else {

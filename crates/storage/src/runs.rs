@@ -49,7 +49,10 @@ impl Runs {
     ) -> &[u8] {
         let mut rest = &mut self.frames[..];
         for heads in self.heads.chunks(HEADERS_AT_ONCE) {
-            let headers: Vec<_> = heads.iter().map(|head| header(head).encode()).collect();
+            let mut headers = [[0; FRAME_HEADER_BYTES]; HEADERS_AT_ONCE];
+            for (head, encoded) in heads.iter().zip(&mut headers) {
+                *encoded = header(head).encode();
+            }
             for (head, header) in heads.iter().zip(&headers) {
                 let (frame, after) = rest.split_at_mut(head.frame_len());
                 frame[..FRAME_HEADER_BYTES].copy_from_slice(header);

@@ -40,16 +40,24 @@ pub(crate) fn prepare(
             return Ok(file);
         }
     }
-    make(disk, &path, bytes)
+    let unfinished = layout.unfinished_next();
+    let file = make(disk, &unfinished, bytes)?;
+    disk.rename(&unfinished, &path)?;
+    Ok(file)
 }
 
-/// Spare files that are there: when there are none, [`prepare`] makes one.
+fn is_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> bool {
+    disk.open(path, false).and_then(|file| file.len()).is_ok_and(|len| len >= bytes)
+}
+
+/// Spare files of at least `bytes` that are there.
 ///
 /// # Errors
 /// As the operating system has them.
-pub(crate) fn count(disk: &dyn Disk, layout: &Layout) -> io::Result<usize> {
-    let next = disk.open(&layout.spare(), false).is_ok();
-    Ok(usize::from(next) + kept(disk, layout)?.len())
+pub(crate) fn count(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<usize> {
+    let kept = kept(disk, layout)?.into_iter().map(|number| layout.kept_spare(number));
+    let spares = kept.chain([layout.spare()]);
+    Ok(spares.filter(|path| is_long_enough(disk, path, bytes)).count())
 }
 
 /// Makes one more, unless the last one that was made is still unused. Others may be used meanwhile.
@@ -58,7 +66,7 @@ pub(crate) fn count(disk: &dyn Disk, layout: &Layout) -> io::Result<usize> {
 /// As the operating system has them.
 pub(crate) fn add(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<()> {
     let path = layout.kept_spare(0);
-    if disk.open(&path, false).is_ok() {
+    if is_long_enough(disk, &path, bytes) {
         return Ok(());
     }
     let unfinished = layout.unfinished_spare();
@@ -71,10 +79,13 @@ pub(crate) fn add(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<()
 /// # Errors
 /// As the operating system has them.
 pub(crate) fn remove_unfinished(disk: &dyn Disk, layout: &Layout) -> io::Result<()> {
-    match disk.remove(&layout.unfinished_spare()) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    for path in [layout.unfinished_next(), layout.unfinished_spare()] {
+        match disk.remove(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 fn make(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
@@ -183,7 +194,7 @@ mod tests {
         prepare(&disk, &layout, BYTES).expect("the one that is there");
         assert_eq!(names(&disk, &layout), ["next.spare"]);
         add(&disk, &layout, BYTES).expect("added");
-        assert_eq!(count(&disk, &layout).expect("counted"), 2);
+        assert_eq!(count(&disk, &layout, BYTES).expect("counted"), 2);
     }
 
     #[test]
@@ -194,7 +205,7 @@ mod tests {
         add(&disk, &layout, BYTES).expect_err("dead");
         let disk = disk.restart();
         assert_eq!(names(&disk, &layout), ["spare.tmp"]);
-        assert_eq!(count(&disk, &layout).expect("counted"), 0);
+        assert_eq!(count(&disk, &layout, BYTES).expect("counted"), 0);
         for _ in 0..2 {
             remove_unfinished(&disk, &layout).expect("removed or not there");
             assert_eq!(names(&disk, &layout), [""; 0]);

@@ -262,8 +262,14 @@ impl Writer<'_> {
         submission: &Submission,
     ) -> Result<(), TurnError> {
         let shared = self.shared;
+        // Not later than promised, however long it waits.
+        journal.sync()?;
+        self.unsynced_since = None;
         let waited = self.wait_for_backlog().and_then(|()| self.wait_for_spare());
         let _sole = shared.spare.lock();
+        if shared.failed.load(Ordering::Acquire) {
+            return Err(io::Error::other("the journal's directory could not be synced").into());
+        }
         let spare = waited.and_then(|()| {
             spare::prepare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
         });
@@ -276,7 +282,6 @@ impl Writer<'_> {
         };
         // From here on every error is final: the file may be sealed.
         journal.seal(submission.start_index)?;
-        self.unsynced_since = None;
         let (start_index, arrival_ms) = (submission.start_index, submission.arrival_ms);
         let header = JournalHeader {
             acknowledges_early: shared.options.durability.acknowledges_early(),
@@ -325,14 +330,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Waits for the file of a chapter that is being retired, unless there is a spare one: to make
-    /// another takes longer, and takes the disk from those who bring one back.
+    /// Waits for the file of a chapter that is being retired, or one that is being made, unless
+    /// there is a spare one: to make another takes longer, and takes the disk from them.
     fn wait_for_spare(&self) -> io::Result<()> {
         let shared = self.shared;
+        let bytes = shared.options.journal_file_bytes;
         let mut signals = shared.maintenance.lock();
         while signals.makes_progress()
-            && shared.chapters.is_any_due()
-            && spare::count(&*shared.disk, &shared.layout)? == 0
+            && (signals.makes_spare || shared.chapters.is_any_due())
+            && spare::count(&*shared.disk, &shared.layout, bytes)? == 0
         {
             shared.lacked_spare.store(true, Ordering::Relaxed);
             shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);

@@ -166,7 +166,7 @@ fn the_scenario_takes_every_step() {
     let expected = [
         "create directory /srv/data/journal",
         "rename to /srv/data/FORMAT",
-        "allocate /srv/data/journal/next.spare",
+        "allocate /srv/data/journal/next.tmp",
         "rename to /srv/data/journal/0000000000000002.journal",
         "rename to /srv/data/journal/next.spare",
         "rename to /srv/data/SEGMENTS",

@@ -523,7 +523,7 @@ async fn a_writer_without_a_spare_file_waits_for_one_and_the_next_time_there_are
     host.is_busy.store(false, Ordering::Release);
     assert_eq!(early, None, "it waits");
     third.await.expect("stored");
-    let made = |line: &String| line.starts_with("create /data/journal/next.spare");
+    let made = |line: &String| line.starts_with("create /data/journal/next.tmp");
     assert!(!disk.take_recorded().iter().any(made), "and makes none");
     while spares() < 2 {
         store.nudge_maintenance();
