@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use tokio::task::JoinHandle;
 
 const CASES: u64 = 100;
 const SHARDS: u64 = 5;
@@ -29,6 +30,8 @@ struct TestHost {
     horizon_ms: Mutex<u64>,
     /// Maintenance gets no snapshot, and so retires nothing.
     is_busy: AtomicBool,
+    /// It waits for one.
+    is_asking: AtomicBool,
 }
 
 impl Host for TestHost {
@@ -46,6 +49,7 @@ impl Host for TestHost {
 
     fn snapshot(&self) -> (u64, Vec<u8>) {
         while self.is_busy.load(Ordering::Acquire) {
+            self.is_asking.store(true, Ordering::Release);
             std::thread::yield_now();
         }
         self.applied.lock().clone()
@@ -490,45 +494,78 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     assert_eq!(store.durable_index(), 1, "and nothing is shown");
 }
 
-/// To make one takes the disk from maintenance, and longer than what maintenance is about to do.
-#[tokio::test]
-async fn a_writer_without_a_spare_file_waits_for_one_and_the_next_time_there_are_more() {
-    let disk = FakeDisk::default();
+/// A store whose writer has no spare file while maintenance is busy, and the append that waits.
+async fn without_a_spare(
+    disk: &FakeDisk,
+) -> (Arc<Store>, Arc<TestHost>, JoinHandle<Result<Appended, AppendError>>) {
     let clock = Arc::new(ManualClock::at_ms(1_000));
     let options = StoreOptions { tail_cache_bytes: 80 << 10, ..options() };
     let (store, _) = Store::open(options, Arc::new(disk.clone()), clock).expect("opened");
-    let host = Arc::<TestHost>::default();
-    let spares =
-        || disk.paths().iter().filter(|path| path.extension() == Some("spare".as_ref())).count();
+    let (store, host) = (Arc::new(store), Arc::<TestHost>::default());
     host.is_busy.store(true, Ordering::Release);
     store.start(host.clone()).expect("threads");
-    while spares() == 0 {
+    while spares(disk) == 0 {
         tokio::task::yield_now().await;
     }
     // Each fills a journal file: the second takes the spare one, and for the third there is none.
     for _ in 0..2 {
         append(&store, run_of(6_000)).await.expect("stored");
     }
-    disk.record();
-    let mut third = std::pin::pin!(append(&store, run_of(6_000)));
-    let early = loop {
-        tokio::select! {
-            outcome = &mut third => break Some(outcome),
-            () = tokio::task::yield_now() => {}
-        }
-        if store.shared().lacked_spare.load(Ordering::Relaxed) {
-            break None;
-        }
+    let third = {
+        let store = store.clone();
+        tokio::spawn(async move { append(&store, run_of(6_000)).await })
     };
+    let is_waiting = || store.shared().lacked_spare.load(Ordering::Relaxed) || third.is_finished();
+    while !(is_waiting() && host.is_asking.load(Ordering::Acquire)) {
+        tokio::task::yield_now().await;
+    }
+    (store, host, third)
+}
+
+fn spares(disk: &FakeDisk) -> usize {
+    let is_spare = |path: &&PathBuf| path.extension() == Some("spare".as_ref());
+    disk.paths().iter().filter(is_spare).count()
+}
+
+/// To make one takes the disk from maintenance, and longer than what maintenance is about to do.
+#[tokio::test]
+async fn a_writer_without_a_spare_file_waits_for_one_and_the_next_time_there_are_more() {
+    let disk = FakeDisk::default();
+    let (store, host, third) = without_a_spare(&disk).await;
+    disk.record();
+    let has_waited = !third.is_finished();
     host.is_busy.store(false, Ordering::Release);
-    assert_eq!(early, None, "it waits");
-    third.await.expect("stored");
+    assert!(has_waited);
+    third.await.expect("no panic").expect("stored");
     let made = |line: &String| line.starts_with("create /data/journal/next.tmp");
     assert!(!disk.take_recorded().iter().any(made), "and makes none");
-    while spares() < 2 {
+    while spares(&disk) < 2 {
         store.nudge_maintenance();
         tokio::task::yield_now().await;
     }
+}
+
+/// It may have its old name again after a power cut, and be read as what it was.
+#[tokio::test]
+async fn a_file_whose_new_name_may_not_last_is_not_written_to_by_who_waited_for_it() {
+    let comes_back = |line: &String| line.starts_with("rename to /data/journal/next.spare");
+    for after in 0..100 {
+        let disk = FakeDisk::default();
+        let (_store, host, third) = without_a_spare(&disk).await;
+        disk.record();
+        disk.fail_after(after, Fault::Broken);
+        host.is_busy.store(false, Ordering::Release);
+        let outcome = third.await.expect("no panic");
+        let trace = disk.take_recorded();
+        let place = trace.iter().position(comes_back).expect("there is a file in the end");
+        if after == place as u64 + 1 {
+            assert_eq!(outcome, Err(AppendError::Failed));
+            let is_write = |line: &String| line.starts_with("write");
+            assert!(!trace[place..].iter().any(is_write), "{trace:#?}");
+            return;
+        }
+    }
+    panic!("no fault was met at the sync");
 }
 
 #[tokio::test]

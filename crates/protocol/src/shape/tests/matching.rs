@@ -115,7 +115,8 @@ fn strings_of_channels() {
 
 #[test]
 fn hostile_length_takes_linear_time() {
-    let repeated = ":123456789012:stream/".repeat(200_000);
+    // Miri takes minutes for the longer one.
+    let repeated = ":123456789012:stream/".repeat(if cfg!(miri) { 100 } else { 200_000 });
     let text = format!("arn:aws:kinesis:{repeated} ");
     for pattern in [Pattern::StreamArn, Pattern::ResourceArn, Pattern::ConsumerArn] {
         assert!(!pattern.matches(&text));

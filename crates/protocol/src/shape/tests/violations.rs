@@ -128,6 +128,7 @@ fn maps_show_their_entries_and_the_whole_rule() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "14 MB of text take miri too long")]
 fn blobs_and_lists_of_structures_are_not_shown() {
     let record = r#"{"Data":""},"#;
     let json = format!(r#"{{"Records":[{}]}}"#, record.repeat(501).trim_end_matches(','));
