@@ -1,8 +1,8 @@
 //! What HTTP and the disk cost together: a server with the connection settings of ours that reads
 //! the bodies of puts and writes them, as they are, with one `fdatasync` for all that wait.
 //!
-//! `read_and_sync ADDRESS:PORT DIRECTORY [keep]`. The disk's work is that of our journal: files of the
-//! same size, filled with zeros beforehand and used again in turn, each begun with a header, a
+//! `read_and_sync ADDRESS:PORT DIRECTORY [keep]`. The disk's work is that of our journal: files
+//! of the same size, filled with zeros beforehand and used again in turn, each begun with a header, a
 //! sync, a new name and a sync of the directory; one vectored write and one sync for a batch.
 //! Nothing is parsed, decoded, routed, numbered, checksummed or kept. A ceiling and not a
 //! competitor.

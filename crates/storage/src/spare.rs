@@ -27,16 +27,13 @@ pub(crate) fn prepare(
     bytes: u64,
 ) -> io::Result<Arc<dyn DiskFile>> {
     let path = layout.spare();
-    let is_there = |file: io::Result<Arc<dyn DiskFile>>| {
-        file.ok().filter(|file| file.len().is_ok_and(|len| len >= bytes))
-    };
-    if let Some(file) = is_there(disk.open(&path, true)) {
+    if let Some(file) = open_long_enough(disk, &path, bytes) {
         return Ok(file);
     }
     if let Some(number) = kept(disk, layout)?.first() {
         // Durable with the name of the journal file that it becomes.
         disk.rename(&layout.kept_spare(*number), &path)?;
-        if let Some(file) = is_there(disk.open(&path, true)) {
+        if let Some(file) = open_long_enough(disk, &path, bytes) {
             return Ok(file);
         }
     }
@@ -46,8 +43,9 @@ pub(crate) fn prepare(
     Ok(file)
 }
 
-fn is_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> bool {
-    disk.open(path, false).and_then(|file| file.len()).is_ok_and(|len| len >= bytes)
+fn open_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> Option<Arc<dyn DiskFile>> {
+    let file = disk.open(path, true).ok()?;
+    file.len().is_ok_and(|len| len >= bytes).then_some(file)
 }
 
 /// Spare files of at least `bytes` that are there.
@@ -57,7 +55,7 @@ fn is_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> bool {
 pub(crate) fn count(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<usize> {
     let kept = kept(disk, layout)?.into_iter().map(|number| layout.kept_spare(number));
     let spares = kept.chain([layout.spare()]);
-    Ok(spares.filter(|path| is_long_enough(disk, path, bytes)).count())
+    Ok(spares.filter_map(|path| open_long_enough(disk, &path, bytes)).count())
 }
 
 /// Makes one more, unless the last one that was made is still unused. Others may be used meanwhile.
@@ -66,7 +64,7 @@ pub(crate) fn count(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<
 /// As the operating system has them.
 pub(crate) fn add(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<()> {
     let path = layout.kept_spare(0);
-    if is_long_enough(disk, &path, bytes) {
+    if open_long_enough(disk, &path, bytes).is_some() {
         return Ok(());
     }
     let unfinished = layout.unfinished_spare();

@@ -134,11 +134,11 @@ impl Kind {
             Self::ReadBody => {
                 command.arg(&address);
             }
-            Self::ReadAndKeep => {
-                command.arg(&address).arg(directory).arg("keep");
-            }
-            Self::ReadAndSync => {
+            Self::ReadAndSync | Self::ReadAndKeep => {
                 command.arg(&address).arg(directory);
+                if self == Self::ReadAndKeep {
+                    command.arg("keep");
+                }
             }
             Self::Blast => {
                 command.args(["blast", "--listen", &address]);
