@@ -4,8 +4,8 @@
 //! not empty), the others are commands.
 #![no_main]
 
-use anabranch_engine::catalog::Catalog;
-use anabranch_engine::catalog::command::Command;
+use anabranch_engine::Catalog;
+use anabranch_engine::command::Command;
 use anabranch_model::limits;
 use anabranch_storage::RecoveredCommand;
 use bytes::Bytes;

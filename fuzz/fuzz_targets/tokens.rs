@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-use anabranch_engine::catalog::command::Command;
+use anabranch_engine::command::Command;
 use anabranch_engine::{
     ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, RecordDistribution,
     Scope, ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
@@ -45,18 +45,18 @@ fuzz_target!(|input: &[u8]| {
         records_max: 10,
         dry_run: false,
     };
-    let _ = runtime.block_on(engine.get_records(get));
+    let _ = runtime.block_on(engine.data.get_records(get));
     let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
-    let _ = engine.list_shards(scope, &next);
+    let _ = engine.control.list_shards(scope, &next);
     let page = StreamPageRequest { token: Some(token), ..StreamPageRequest::default() };
-    let _ = engine.list_streams(scope, &page);
+    let _ = engine.control.list_streams(scope, &page);
     let consumers = ConsumerPageRequest {
         stream: &StreamRef { scope: scope.clone(), name: "one".into() },
         created_secs: None,
         token: Some(token),
         limit: None,
     };
-    let _ = engine.list_consumers(&consumers);
+    let _ = engine.control.list_consumers(&consumers);
 });
 
 /// As the engine's `token.rs`.
@@ -97,7 +97,7 @@ fn fixture() -> Fixture {
                 distribution: RecordDistribution::UserPartitionKey,
                 warm_mibps: 0,
             };
-            engine.create_stream(&scope, new).await.expect("created");
+            engine.control.create_stream(&scope, new).await.expect("created");
         }
         engine
     });

@@ -66,7 +66,7 @@ async fn measure(
         distribution: RecordDistribution::UserPartitionKey,
         warm_mibps: 0,
     };
-    engine.create_stream(&scope, new).await?;
+    engine.control.create_stream(&scope, new).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let acknowledged = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();
@@ -83,9 +83,11 @@ async fn measure(
                     explicit_hash_key: None,
                     data: data.as_slice(),
                 };
-                let prepared = engine.prepare_put_record(&scope, STREAM, PRINCIPAL, &entry, None);
+                let prepared =
+                    engine.data.prepare_put_record(&scope, STREAM, PRINCIPAL, &entry, None);
                 let prepared = prepared.expect("the engine takes records");
-                let outcome = engine.commit_put(prepared).await.expect("the disk takes records");
+                let outcome =
+                    engine.data.commit_put(prepared).await.expect("the disk takes records");
                 assert!(outcome.is_some(), "no shard is closed here");
                 acknowledged.fetch_add(1, Ordering::Relaxed);
             }

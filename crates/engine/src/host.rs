@@ -1,7 +1,7 @@
 //! The catalog as storage sees it.
 
-use crate::catalog::Catalog;
-use crate::stream::Stream;
+use crate::state::catalog::Catalog;
+use crate::state::stream::Stream;
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;

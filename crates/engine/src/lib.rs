@@ -1,38 +1,36 @@
 //! The Kinesis service without HTTP: the catalog, routing, limits, life cycles, reading.
 //!
-//! The catalog is a deterministic state machine ([`catalog::Catalog`]) fed by commands from the
-//! journal. A change is decided by a pure look at the catalog, journaled, and applied once it is
-//! durable; no two changes are under way at once. Puts and gets take a snapshot of their stream
-//! (an `Arc`) and never wait for a change, except that a put to a shard that is just being closed
-//! waits until its children are there.
+//! The floors, each of which knows only those below it:
+//!
+//! ```text
+//! engine             a cell, started and wired
+//! streams, records   control: changes of the catalog · data: puts, reads, subscriptions
+//! ledger             decides, journals, applies
+//! lookup, keys       finding what is in a state to be used · data keys
+//! error              what can go wrong, as facts
+//! state              the catalog and all that it is made of
+//! ```
+//!
+//! The catalog is a deterministic state machine ([`Catalog`]) fed by commands from the journal. A
+//! change is decided by a pure look at the catalog, journaled, and applied once it is durable; no
+//! two changes are under way at once. Puts and gets take a snapshot of their stream (an `Arc`) and
+//! never wait for a change, except that a put to a shard that is just being closed waits until its
+//! children are there.
 //!
 //! Invariant: nothing here knows HTTP, JSON or CBOR.
 
-mod account;
-mod capacity;
-pub mod catalog;
-pub mod consumer;
-mod encryption;
 mod engine;
 pub mod error;
-mod get;
 mod host;
-mod iterator;
-mod list;
-pub mod meter;
-mod monitoring;
-mod put;
-mod reshard;
-mod resource_policy;
-mod retention;
+mod keys;
+mod ledger;
+mod lookup;
+mod records;
 pub mod salvage;
-mod scaling;
-mod scope;
-mod seats;
 mod settings;
-pub mod stream;
-mod stream_life;
-mod subscribe;
+mod state;
+mod streams;
+mod supervisor;
 mod token;
 
 pub use anabranch_storage::record::{RecordRef, Records};
@@ -40,22 +38,26 @@ pub use anabranch_storage::{
     AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, backup,
     inspect,
 };
-pub use capacity::WarmThroughput;
-pub use consumer::{Consumer, ConsumerName, ConsumerPage, ConsumerPageRequest, ConsumerStatus};
-pub use encryption::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, NoKeys};
-pub use encryption::{Encryption, KeyRequest, OpenRun, WrappedKey};
-pub use engine::{Engine, RecoverySummary, StartError};
-pub use error::EngineError;
-pub use get::{GetReply, GetRequest};
-pub use iterator::{IteratorPosition, StartingPosition};
-pub use list::{ShardPage, ShardPageRequest, StreamPage, StreamPageRequest};
-pub use meter::{ReadCount, ShardTraffic};
-pub use monitoring::{MonitoringChange, ShardMetric, ShardMetrics};
-pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
-pub use reshard::ShardCountUpdate;
-pub use resource_policy::{ResourceName, ResourcePolicy};
-pub use scope::{ConsumerRef, Scope, StreamRef};
+pub use engine::{Engine, RecoverySummary};
+pub use error::StartError;
+pub use keys::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, NoKeys};
+pub use records::{
+    Data, GetReply, GetRequest, IteratorPosition, OpenRun, Payload, PreparedPut, PutEntry,
+    PutOutcome, StartingPosition, SubscribeRequest, Subscription, SubscriptionEvent,
+};
 pub use settings::{EngineSettings, ShardRates};
-pub use stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
-pub use stream_life::{AccountLimits, NewStream};
-pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};
+pub use state::catalog::{Catalog, Place};
+pub use state::command;
+pub use state::consumer::{Consumer, ConsumerName, ConsumerStatus};
+pub use state::encryption::{Encryption, WrappedKey};
+pub use state::meter::{ReadCount, ShardMeter, ShardTraffic};
+pub use state::policy::ResourcePolicy;
+pub use state::scope::{ConsumerRef, ResourceName, Scope, StreamRef};
+pub use state::shard_metrics::{ShardMetric, ShardMetrics};
+pub use state::slot::ShardSlot;
+pub use state::stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
+pub use streams::{
+    AccountLimits, ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange,
+    NewStream, ShardCountUpdate, ShardPage, ShardPageRequest, StreamPage, StreamPageRequest,
+    WarmThroughput,
+};

@@ -11,9 +11,9 @@
 //! Records of streams and shards that were deleted before look the same but for their numbers, which
 //! were given out before: they stay deleted.
 
-use crate::catalog::command::{Command, CreateStream, Distribution, Mode};
-use crate::catalog::{Catalog, Place};
-use crate::scope::Scope;
+use crate::state::catalog::{Catalog, Place};
+use crate::state::command::{Command, CreateStream, Distribution, Mode};
+use crate::state::scope::Scope;
 use anabranch_model::{ShardId, ShardKey, limits};
 pub use anabranch_storage::salvage::{Finding, Lost, Salvage, ShardExtent, read};
 use std::collections::{BTreeMap, BTreeSet};

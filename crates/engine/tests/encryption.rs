@@ -1,10 +1,12 @@
 //! Encryption through the engine's public API, on a fake disk and a keyring that the test moves.
 
-use anabranch_engine::catalog::Catalog;
+use anabranch_engine::error::{
+    EncryptionError, EncryptionLimit, GetRecordsError, PutError, ShardReadError, StreamUnavailable,
+};
 use anabranch_engine::{
-    DataKeyBytes, Engine, EngineError, EngineSettings, GetReply, GetRequest, KeyProblem,
-    KeyRequest, Keyring, NewStream, PutEntry, RecordDistribution, Records, Scope, ShardRates,
-    StartingPosition, StoreOptions, StreamMode, StreamStatus, inspect,
+    Catalog, DataKeyBytes, Engine, EngineSettings, GetReply, GetRequest, KeyProblem, KeyRequest,
+    Keyring, NewStream, PutEntry, RecordDistribution, Records, Scope, ShardRates, StartingPosition,
+    StoreOptions, StreamMode, StreamStatus, inspect,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
@@ -111,7 +113,7 @@ impl World {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        engine.create_stream(&scope, new).await.expect("created");
+        engine.control.create_stream(&scope, new).await.expect("created");
         Self { engine, disk, clock, keys, scope, settings }
     }
 
@@ -130,20 +132,21 @@ impl World {
         KeyRequest { caller, principal: Arc::from(ALICE), key_id }
     }
 
-    async fn start_with(&self, key: &str) -> Result<(), EngineError> {
-        self.engine.start_encryption(&self.scope, "s", self.request(key)).await
+    async fn start_with(&self, key: &str) -> Result<(), EncryptionError> {
+        self.engine.control.start_encryption(&self.scope, "s", self.request(key)).await
     }
 
-    async fn stop_with(&self, key: &str) -> Result<(), EngineError> {
-        self.engine.stop_encryption(&self.scope, "s", self.request(key)).await
+    async fn stop_with(&self, key: &str) -> Result<(), EncryptionError> {
+        self.engine.control.stop_encryption(&self.scope, "s", self.request(key)).await
     }
 
-    async fn try_put(&self, principal: &str, data: &[u8]) -> Result<bool, EngineError> {
+    async fn try_put(&self, principal: &str, data: &[u8]) -> Result<bool, PutError> {
         let partition_key = Some(Cow::Borrowed("key-that-must-not-show"));
         let entry = PutEntry { partition_key, explicit_hash_key: None, data };
-        let prepared = self.engine.prepare_put_records(&self.scope, "s", principal, &[entry])?;
+        let prepared =
+            self.engine.data.prepare_put_records(&self.scope, "s", principal, &[entry])?;
         let is_encrypted = prepared.is_encrypted();
-        self.engine.commit_put(prepared).await?.expect("no reshard");
+        self.engine.data.commit_put(prepared).await?.expect("no reshard");
         Ok(is_encrypted)
     }
 
@@ -151,10 +154,11 @@ impl World {
         self.try_put(ALICE, data).await.expect("stored")
     }
 
-    async fn get(&self, principal: &str) -> Result<GetReply, EngineError> {
+    async fn get(&self, principal: &str) -> Result<GetReply, GetRecordsError> {
         let position = StartingPosition::TrimHorizon;
         let shard = "shardId-000000000000";
-        let iterator = self.engine.shard_iterator(&self.scope, "s", shard, &position)?;
+        let iterator = self.engine.data.shard_iterator(&self.scope, "s", shard, &position);
+        let iterator = iterator.expect("an iterator");
         let request = GetRequest {
             scope: &self.scope,
             principal,
@@ -163,7 +167,7 @@ impl World {
             records_max: 1000,
             dry_run: false,
         };
-        self.engine.get_records(request).await
+        self.engine.data.get_records(request).await
     }
 
     /// Data of all records, and whether each is encrypted.
@@ -209,10 +213,31 @@ async fn start(
     engine.expect("the engine starts")
 }
 
-fn problem(outcome: Result<impl Sized, EngineError>) -> Option<KeyProblem> {
-    match outcome {
-        Err(EngineError::Key(refusal)) => Some(refusal.problem),
-        _ => None,
+fn problem<E: KeyRefused>(outcome: Result<impl Sized, E>) -> Option<KeyProblem> {
+    outcome.err().and_then(E::problem)
+}
+
+/// The errors of operations that use keys.
+trait KeyRefused {
+    fn problem(self) -> Option<KeyProblem>;
+}
+
+impl KeyRefused for PutError {
+    fn problem(self) -> Option<KeyProblem> {
+        if let Self::Key(refusal) = self { Some(refusal.problem) } else { None }
+    }
+}
+
+impl KeyRefused for GetRecordsError {
+    fn problem(self) -> Option<KeyProblem> {
+        let Self::Read(ShardReadError::Key(refusal)) = self else { return None };
+        Some(refusal.problem)
+    }
+}
+
+impl KeyRefused for EncryptionError {
+    fn problem(self) -> Option<KeyProblem> {
+        if let Self::Key(refusal) = self { Some(refusal.problem) } else { None }
     }
 }
 
@@ -314,7 +339,7 @@ async fn stopping_names_the_key_in_use() {
     world.start_with("alias/a").await.expect("started");
     for other in ["b", "c"] {
         let stopped = world.stop_with(other).await;
-        assert!(matches!(stopped, Err(EngineError::KeyNotInUse { .. })), "{other}");
+        assert!(matches!(stopped, Err(EncryptionError::KeyNotInUse(_))), "{other}");
     }
     world.stop_with(&format!("{ARN}a")).await.expect("another name of the key");
     world.start_with("alias/a").await.expect("started");
@@ -335,9 +360,9 @@ async fn changes_pass_through_updating_and_are_limited_by_the_day() {
         assert_eq!(status(&world), Some(StreamStatus::Updating));
         assert!(world.put(b"x").await, "puts go on");
         let again = world.start_with("a").await;
-        assert!(matches!(again, Err(EngineError::StreamNotActive { .. })));
+        assert!(matches!(again, Err(EncryptionError::Stream(StreamUnavailable::NotActive(_)))));
         let stopped = world.stop_with("a").await;
-        assert!(matches!(stopped, Err(EngineError::StreamNotActive { .. })));
+        assert!(matches!(stopped, Err(EncryptionError::Stream(StreamUnavailable::NotActive(_)))));
         settle(&world);
         assert_eq!(status(&world), Some(StreamStatus::Active));
         world.stop_with("a").await.expect("stopped");
@@ -346,7 +371,10 @@ async fn changes_pass_through_updating_and_are_limited_by_the_day() {
     }
     world.crash().await;
     let limited = world.start_with("a").await;
-    assert!(matches!(limited, Err(EngineError::EncryptionLimit { stops: false, limit: 25, .. })));
+    assert!(matches!(
+        limited,
+        Err(EncryptionError::Limit(EncryptionLimit { stops: false, limit: 25, .. }))
+    ));
     world.clock.advance_ms(24 * HOUR_MS - 50_000);
     world.start_with("a").await.expect("the first start is a day ago");
     settle(&world);
@@ -365,7 +393,7 @@ async fn with_another_data_key_records_are_an_error_and_never_garbage() {
     world.keys.mask.store(0x5b, Ordering::SeqCst);
     world.keys.set(None);
     let read = world.get(ALICE).await;
-    assert!(matches!(read, Err(EngineError::RecordNotAuthentic { .. })));
+    assert!(matches!(read, Err(GetRecordsError::Read(ShardReadError::RecordNotAuthentic(_)))));
     world.keys.mask.store(0x5a, Ordering::SeqCst);
     world.keys.set(None);
     assert_eq!(world.read().await, [(SECRET.to_vec(), true)]);

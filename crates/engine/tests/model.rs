@@ -6,8 +6,12 @@
 
 mod ring;
 
+use anabranch_engine::error::{
+    ChangeFailure, CreateStreamError, DeleteStreamError, NotReshardable, PutError, RescaleError,
+    ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
+};
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
+    Engine, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
     RecordDistribution, Records, Scope, ShardRates, StartError, StartingPosition, StoreHealth,
     StoreOptions, StreamMode,
 };
@@ -200,9 +204,9 @@ impl Case {
     }
 
     /// An error of an operation: only what was planned may be its cause.
-    fn expect_fault(&self, error: &EngineError) {
-        assert!(self.is_faulty, "seed {}: {error}", self.seed);
-        assert!(matches!(error, EngineError::Append(_)), "seed {}: {error}", self.seed);
+    fn expect_fault(&self, error: &Refused) {
+        assert!(self.is_faulty, "seed {}: {error:?}", self.seed);
+        assert!(matches!(error, Refused::Append), "seed {}: {error:?}", self.seed);
     }
 
     async fn create(&mut self) {
@@ -219,22 +223,22 @@ impl Case {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        match self.engine().create_stream(&self.scope, new).await {
+        match self.engine().control.create_stream(&self.scope, new).await {
             Ok(()) => drop(self.streams.insert(name, StreamModel::default())),
             // Its deletion goes on.
-            Err(EngineError::StreamExists(_)) => {}
+            Err(CreateStreamError::Exists(_)) => {}
             Err(error) => {
-                self.expect_fault(&error);
+                self.expect_fault(&error.into());
                 self.doubtful.push(name);
             }
         }
     }
 
     async fn delete(&mut self, name: String) {
-        match self.engine().delete_stream(&self.scope, &name, true).await {
+        match self.engine().control.delete_stream(&self.scope, &name, true).await {
             Ok(()) => drop(self.streams.remove(&name)),
             Err(error) => {
-                self.expect_fault(&error);
+                self.expect_fault(&error.into());
                 self.doubtful.push(name);
             }
         }
@@ -249,22 +253,25 @@ impl Case {
         let outcome = match self.rng.random_range(0..3) {
             0 if place > 0 => {
                 let [lower, upper] = [place - 1, place].map(|at| open[at].id.to_string());
-                engine.merge_shards(&scope, name, &lower, &upper).await
+                let merged = engine.control.merge_shards(&scope, name, &lower, &upper).await;
+                merged.map_err(Refused::from)
             }
             1 if open.len() < OPEN_SHARDS_MAX => {
                 let target = self.rng.random_range(open.len().div_ceil(2)..=open.len() * 2) as u32;
-                engine.update_shard_count(&scope, name, target).await.map(drop)
+                let begun = engine.control.update_shard_count(&scope, name, target).await;
+                begun.map(drop).map_err(Refused::from)
             }
             _ if open.len() < OPEN_SHARDS_MAX && range.end_inclusive - range.start > 10 => {
                 let at = self.rng.random_range(range.start + 2..=range.end_inclusive - 1);
                 let shard = open[place].id.to_string();
-                engine.split_shard(&scope, name, &shard, &at.to_string()).await
+                let split = engine.control.split_shard(&scope, name, &shard, &at.to_string()).await;
+                split.map_err(Refused::from)
             }
             _ => return,
         };
         match outcome {
             // A change of the shard count goes on meanwhile.
-            Ok(()) | Err(EngineError::StreamNotActive { .. }) => {}
+            Ok(()) | Err(Refused::StreamNotActive) => {}
             Err(error) => self.expect_fault(&error),
         }
     }
@@ -274,11 +281,11 @@ impl Case {
         let current = engine.stream(&self.scope, name).expect("there").retention.hours;
         let hours = [24, 25, 100, 168, 500][self.rng.random_range(0..5)];
         let outcome = match hours > i64::from(current) {
-            true => engine.increase_retention(&self.scope, name, hours).await,
-            false => engine.decrease_retention(&self.scope, name, hours).await,
+            true => engine.control.increase_retention(&self.scope, name, hours).await,
+            false => engine.control.decrease_retention(&self.scope, name, hours).await,
         };
-        match outcome {
-            Ok(()) | Err(EngineError::StreamNotActive { .. }) => {}
+        match outcome.map_err(Refused::from) {
+            Ok(()) | Err(Refused::StreamNotActive) => {}
             Err(error) => {
                 self.expect_fault(&error);
                 // It may have been done: what it would hide may be hidden.
@@ -328,7 +335,7 @@ impl Case {
                 }
             }
             Err(error) => {
-                self.expect_fault(&error);
+                self.expect_fault(&error.into());
                 self.streams.get_mut(name).expect("there").uncertain.push(records);
             }
         }
@@ -393,7 +400,7 @@ impl Case {
         found: &mut BTreeMap<(ShardId, String), (u64, Record)>,
     ) {
         let (scope, text) = (self.scope.clone(), shard.to_string());
-        let start = engine.shard_iterator(&scope, name, &text, &StartingPosition::TrimHorizon);
+        let start = engine.data.shard_iterator(&scope, name, &text, &StartingPosition::TrimHorizon);
         let is_listed = || {
             let shards = list(engine, &scope, name, ShardFilter::FromTrimHorizon);
             shards.iter().any(|one| one.id == shard)
@@ -402,7 +409,7 @@ impl Case {
             Ok(iterator) => iterator,
             // A rescaling goes on by itself. It closes a shard at the time at which that was journaled,
             // and if the clock has jumped over the retention since, the shard has expired at once.
-            Err(EngineError::ShardNotFound { .. }) if !is_listed() => return,
+            Err(ShardIteratorError::Shard(ShardNameError::NotFound(_))) if !is_listed() => return,
             Err(error) => panic!("seed {}: {name} {shard}: {error}", self.seed),
         };
         let mut last = (String::new(), 0);
@@ -415,7 +422,7 @@ impl Case {
                 records_max: self.rng.random_range(1..40),
                 dry_run: false,
             };
-            let reply = match engine.get_records(request).await {
+            let reply = match engine.data.get_records(request).await {
                 Ok(reply) => reply,
                 Err(error) => panic!("seed {}: {error}", self.seed),
             };
@@ -446,7 +453,7 @@ async fn put(
     scope: &Scope,
     name: &str,
     records: &[Record],
-) -> Result<Vec<PutOutcome>, EngineError> {
+) -> Result<Vec<PutOutcome>, PutError> {
     let entries: Vec<PutEntry<'_, &[u8]>> = records
         .iter()
         .map(|record| PutEntry {
@@ -456,8 +463,8 @@ async fn put(
         })
         .collect();
     loop {
-        let prepared = engine.prepare_put_records(scope, name, PRINCIPAL, &entries)?;
-        if let Some(outcomes) = engine.commit_put(prepared).await? {
+        let prepared = engine.data.prepare_put_records(scope, name, PRINCIPAL, &entries)?;
+        if let Some(outcomes) = engine.data.commit_put(prepared).await? {
             return Ok(outcomes);
         }
     }
@@ -486,4 +493,79 @@ fn the_service_keeps_what_it_acknowledged_even_seeds() {
 #[test]
 fn the_service_keeps_what_it_acknowledged_odd_seeds() {
     run_all(1);
+}
+
+/// Why an operation was refused, as far as the model cares.
+#[derive(Debug)]
+enum Refused {
+    Append,
+    StreamNotActive,
+    Other { _error: String },
+}
+
+impl Refused {
+    fn other(error: impl std::fmt::Display) -> Self {
+        Self::Other { _error: error.to_string() }
+    }
+}
+
+impl From<PutError> for Refused {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Append(_) => Self::Append,
+            other => Self::other(other),
+        }
+    }
+}
+
+impl From<CreateStreamError> for Refused {
+    fn from(error: CreateStreamError) -> Self {
+        match error {
+            CreateStreamError::Failure(ChangeFailure::Append(_)) => Self::Append,
+            other => Self::other(other),
+        }
+    }
+}
+
+impl From<DeleteStreamError> for Refused {
+    fn from(error: DeleteStreamError) -> Self {
+        match error {
+            DeleteStreamError::Failure(ChangeFailure::Append(_)) => Self::Append,
+            other => Self::other(other),
+        }
+    }
+}
+
+impl From<ReshardError> for Refused {
+    fn from(error: ReshardError) -> Self {
+        match error {
+            ReshardError::Failure(ChangeFailure::Append(_)) => Self::Append,
+            ReshardError::Stream(NotReshardable::Stream(StreamUnavailable::NotActive(_))) => {
+                Self::StreamNotActive
+            }
+            other => Self::other(other),
+        }
+    }
+}
+
+impl From<RescaleError> for Refused {
+    fn from(error: RescaleError) -> Self {
+        match error {
+            RescaleError::Failure(ChangeFailure::Append(_)) => Self::Append,
+            RescaleError::Stream(NotReshardable::Stream(StreamUnavailable::NotActive(_))) => {
+                Self::StreamNotActive
+            }
+            other => Self::other(other),
+        }
+    }
+}
+
+impl From<RetentionError> for Refused {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::Failure(ChangeFailure::Append(_)) => Self::Append,
+            RetentionError::Stream(StreamUnavailable::NotActive(_)) => Self::StreamNotActive,
+            other => Self::other(other),
+        }
+    }
 }

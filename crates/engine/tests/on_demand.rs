@@ -2,10 +2,13 @@
 
 mod ring;
 
+use anabranch_engine::error::{
+    CapacityError, ConsumerLimit, CreateStreamError, ModeSwitchLimit, RegisterConsumerError,
+    WarmThroughputError,
+};
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, NewStream, NoKeys, PutEntry, PutOutcome,
-    RecordDistribution, Scope, ShardRates, ShardTraffic, StoreOptions, StreamMode, StreamRef,
-    StreamStatus,
+    Engine, EngineSettings, NewStream, NoKeys, PutEntry, PutOutcome, RecordDistribution, Scope,
+    ShardRates, ShardTraffic, StoreOptions, StreamMode, StreamRef, StreamStatus,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
@@ -49,7 +52,7 @@ impl World {
         Self::new(StreamMode::OnDemand, settings).await
     }
 
-    async fn create(&self, name: &str, mode: StreamMode) -> Result<(), EngineError> {
+    async fn create(&self, name: &str, mode: StreamMode) -> Result<(), CreateStreamError> {
         let new = NewStream {
             name: name.to_owned(),
             shard_count: Some(2),
@@ -59,7 +62,7 @@ impl World {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        self.engine.create_stream(&self.stream.scope, new).await
+        self.engine.control.create_stream(&self.stream.scope, new).await
     }
 
     async fn restart(&mut self) {
@@ -76,9 +79,12 @@ impl World {
             data: &data[..],
         };
         let StreamRef { scope, name } = &self.stream;
-        let prepared =
-            self.engine.prepare_put_records(scope, name, PRINCIPAL, &[entry]).expect("prepared");
-        let committed = self.engine.commit_put(prepared).await.expect("committed");
+        let prepared = self
+            .engine
+            .data
+            .prepare_put_records(scope, name, PRINCIPAL, &[entry])
+            .expect("prepared");
+        let committed = self.engine.data.commit_put(prepared).await.expect("committed");
         committed.expect("no reshard")[0]
     }
 
@@ -86,7 +92,7 @@ impl World {
     /// began. Returns how many streams it changed.
     async fn round(&self, ms: u64) -> usize {
         self.clock.advance_ms(ms);
-        let changed = self.engine.scale_on_demand_streams().await;
+        let changed = self.engine.control.scale_on_demand_streams().await;
         self.settle().await;
         changed
     }
@@ -112,13 +118,17 @@ impl World {
     }
 
     async fn commit(&self, enabled: bool) -> CommitmentStatus {
-        let commitment = self.engine.set_commitment(&self.stream.scope, enabled).await;
+        let commitment = self.engine.control.set_commitment(&self.stream.scope, enabled).await;
         commitment.expect("set").status(self.engine.now_ms())
     }
 
     async fn warm(&self, mibps: u32) -> (u32, u32) {
-        let (_, warm) =
-            self.engine.set_warm_throughput(&self.stream, mibps).await.expect("warm throughput");
+        let (_, warm) = self
+            .engine
+            .control
+            .set_warm_throughput(&self.stream, mibps)
+            .await
+            .expect("warm throughput");
         self.settle().await;
         (warm.target_mibps, warm.current_mibps)
     }
@@ -170,7 +180,12 @@ async fn provisioned_streams_are_left_alone() {
     }
     assert_eq!(world.open().len(), 2);
     // As an on-demand one it gets the shards that such a stream starts with.
-    world.engine.set_stream_mode(&world.stream, StreamMode::OnDemand, None).await.expect("set");
+    world
+        .engine
+        .control
+        .set_stream_mode(&world.stream, StreamMode::OnDemand, None)
+        .await
+        .expect("set");
     assert_eq!(world.open().len(), 2, "a switch keeps the shards");
     assert_eq!(world.round(1000).await, 1);
     assert_eq!(world.open().len(), 4);
@@ -215,13 +230,16 @@ async fn growth_ends_with_the_accounts_shards() {
 #[tokio::test]
 async fn warm_throughput_opens_shards_and_gives_them_back() {
     let mut world = World::on_demand().await;
-    let refused = world.engine.set_warm_throughput(&world.stream, 7).await;
-    assert!(matches!(refused, Err(EngineError::WarmNeedsCommitment(_))), "{refused:?}");
+    let refused = world.engine.control.set_warm_throughput(&world.stream, 7).await;
+    assert!(
+        matches!(refused, Err(CapacityError::Warm(WarmThroughputError::NeedsCommitment(_)))),
+        "{refused:?}"
+    );
     assert_eq!(world.commit(true).await, CommitmentStatus::Enabled);
     assert_eq!(world.warm(7).await, (7, 4));
     assert_eq!(world.open().len(), 7);
     world.restart().await;
-    let warm = world.engine.warm_throughput(&world.stream()).expect("unlocked");
+    let warm = world.engine.control.warm_throughput(&world.stream()).expect("unlocked");
     assert_eq!((warm.target_mibps, warm.current_mibps), (7, 7));
     assert_eq!(world.round(3 * DAY_MS).await + world.round(3 * DAY_MS).await, 0);
     assert_eq!(world.warm(5).await, (5, 5));
@@ -230,7 +248,7 @@ async fn warm_throughput_opens_shards_and_gives_them_back() {
 
     assert_eq!(world.warm(9).await, (9, 5));
     assert_eq!(world.commit(false).await, CommitmentStatus::Disabled);
-    assert!(world.engine.warm_throughput(&world.stream()).is_none());
+    assert!(world.engine.control.warm_throughput(&world.stream()).is_none());
     assert_eq!(world.round(1000).await, 0);
     assert_eq!(world.round(DAY_MS).await, 1, "without a commitment nothing is kept warm");
     assert_eq!(world.open().len(), 4);
@@ -243,32 +261,40 @@ async fn a_commitment_unlocks_consumers_until_it_ends_by_itself() {
     for consumer in 0..30 {
         let name = format!("c{consumer}");
         let registered =
-            world.engine.register_consumer(&world.stream, &name, BTreeMap::new()).await;
+            world.engine.control.register_consumer(&world.stream, &name, BTreeMap::new()).await;
         registered.expect("registered");
     }
     world.clock.advance_ms(HOUR_MS);
     assert_eq!(world.commit(false).await, CommitmentStatus::EnabledUntilEarliestAllowedEnd);
     world.clock.advance_ms(23 * HOUR_MS - 1);
     world.restart().await;
-    let status =
-        |world: &World| world.engine.commitment(&world.stream.scope).status(world.engine.now_ms());
+    let status = |world: &World| {
+        world.engine.control.commitment(&world.stream.scope).status(world.engine.now_ms())
+    };
     assert_eq!(status(&world), CommitmentStatus::EnabledUntilEarliestAllowedEnd);
     world.clock.advance_ms(1);
     assert_eq!(status(&world), CommitmentStatus::Disabled);
-    let refused = world.engine.register_consumer(&world.stream, "more", BTreeMap::new()).await;
-    assert!(matches!(refused, Err(EngineError::ConsumerLimit { limit: 20, .. })), "{refused:?}");
+    let refused =
+        world.engine.control.register_consumer(&world.stream, "more", BTreeMap::new()).await;
+    assert!(
+        matches!(refused, Err(RegisterConsumerError::Limit(ConsumerLimit { limit: 20, .. }))),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_mode_is_switched_twice_in_any_day() {
     let world = World::on_demand().await;
-    let switch = |mode| world.engine.set_stream_mode(&world.stream, mode, None);
+    let switch = |mode| world.engine.control.set_stream_mode(&world.stream, mode, None);
     switch(StreamMode::Provisioned).await.expect("the first");
     world.clock.advance_ms(HOUR_MS);
     switch(StreamMode::OnDemand).await.expect("the second");
     world.clock.advance_ms(23 * HOUR_MS - 1);
     let refused = switch(StreamMode::Provisioned).await;
-    assert!(matches!(refused, Err(EngineError::ModeSwitchLimit { limit: 2, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(CapacityError::ModeSwitchLimit(ModeSwitchLimit { limit: 2, .. }))),
+        "{refused:?}"
+    );
     world.clock.advance_ms(1);
     switch(StreamMode::Provisioned).await.expect("the first was a day ago");
     assert!(switch(StreamMode::OnDemand).await.is_err());

@@ -2,9 +2,14 @@
 
 mod ring;
 
+use anabranch_engine::error::{
+    CreateStreamError, GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit,
+    RescaleError, RescaleTooHigh, RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit,
+    ShardNameError, StreamUnavailable,
+};
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry,
-    PutOutcome, RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
+    Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
+    RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
     StreamStatus,
 };
 use anabranch_env::{FakeDisk, ManualClock};
@@ -46,7 +51,12 @@ impl World {
         Self::new(shards, settings).await
     }
 
-    async fn create(&self, name: &str, shards: u32, mode: StreamMode) -> Result<(), EngineError> {
+    async fn create(
+        &self,
+        name: &str,
+        shards: u32,
+        mode: StreamMode,
+    ) -> Result<(), CreateStreamError> {
         let new = NewStream {
             name: name.to_owned(),
             shard_count: Some(shards),
@@ -56,7 +66,7 @@ impl World {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        self.engine.create_stream(&self.scope, new).await
+        self.engine.control.create_stream(&self.scope, new).await
     }
 
     async fn restart(&mut self) {
@@ -64,17 +74,17 @@ impl World {
         self.engine = start(&self.disk, &self.clock, &self.settings).await;
     }
 
-    async fn split(&self, shard: &str, at: u128) -> Result<(), EngineError> {
-        self.engine.split_shard(&self.scope, "s", shard, &at.to_string()).await
+    async fn split(&self, shard: &str, at: u128) -> Result<(), ReshardError> {
+        self.engine.control.split_shard(&self.scope, "s", shard, &at.to_string()).await
     }
 
-    async fn merge(&self, lower: &str, upper: &str) -> Result<(), EngineError> {
-        self.engine.merge_shards(&self.scope, "s", lower, upper).await
+    async fn merge(&self, lower: &str, upper: &str) -> Result<(), ReshardError> {
+        self.engine.control.merge_shards(&self.scope, "s", lower, upper).await
     }
 
     /// Rescales and waits until it is done.
-    async fn rescale(&self, target: u32) -> Result<(), EngineError> {
-        let update = self.engine.update_shard_count(&self.scope, "s", target).await?;
+    async fn rescale(&self, target: u32) -> Result<(), RescaleError> {
+        let update = self.engine.control.update_shard_count(&self.scope, "s", target).await?;
         assert_eq!(update.target, target);
         while self.status() == Some(StreamStatus::Updating) {
             tokio::task::yield_now().await;
@@ -102,19 +112,23 @@ impl World {
         let entry = entry(hash_key, data);
         loop {
             let prepared =
-                self.engine.prepare_put_record(&self.scope, "s", PRINCIPAL, &entry, None);
-            let committed = self.engine.commit_put(prepared.expect("prepared")).await;
+                self.engine.data.prepare_put_record(&self.scope, "s", PRINCIPAL, &entry, None);
+            let committed = self.engine.data.commit_put(prepared.expect("prepared")).await;
             if let Some(outcomes) = committed.expect("committed") {
                 return outcomes[0];
             }
         }
     }
 
-    fn iterator(&self, shard: u32, position: StartingPosition) -> Result<String, EngineError> {
-        self.engine.shard_iterator(&self.scope, "s", &shard.to_string(), &position)
+    fn iterator(
+        &self,
+        shard: u32,
+        position: StartingPosition,
+    ) -> Result<String, ShardIteratorError> {
+        self.engine.data.shard_iterator(&self.scope, "s", &shard.to_string(), &position)
     }
 
-    async fn get(&self, iterator: &str) -> Result<GetReply, EngineError> {
+    async fn get(&self, iterator: &str) -> Result<GetReply, GetRecordsError> {
         let request = GetRequest {
             scope: &self.scope,
             principal: PRINCIPAL,
@@ -123,7 +137,7 @@ impl World {
             records_max: 1,
             dry_run: false,
         };
-        self.engine.get_records(request).await
+        self.engine.data.get_records(request).await
     }
 
     /// Records of a closed shard from a position on, and its children.
@@ -214,12 +228,13 @@ async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
 async fn a_put_on_its_way_to_a_shard_that_closes_goes_to_a_child() {
     let world = World::plain(1).await;
     let entry = entry(HALF, b"late");
-    let prepare = || world.engine.prepare_put_record(&world.scope, "s", PRINCIPAL, &entry, None);
+    let prepare =
+        || world.engine.data.prepare_put_record(&world.scope, "s", PRINCIPAL, &entry, None);
     let prepared = prepare().expect("prepared");
     world.split("0", HALF).await.expect("split");
-    let committed = world.engine.commit_put(prepared).await.expect("committed");
+    let committed = world.engine.data.commit_put(prepared).await.expect("committed");
     assert_eq!(committed, None, "and nothing was stored");
-    let committed = world.engine.commit_put(prepare().expect("prepared")).await;
+    let committed = world.engine.data.commit_put(prepare().expect("prepared")).await;
     assert_eq!(shard_of(committed.expect("committed").expect("no reshard")[0]), 2);
     assert_eq!(world.read_to_end(0, StartingPosition::TrimHorizon).await.0, 0);
 }
@@ -240,11 +255,11 @@ async fn a_put_that_has_to_be_prepared_again_does_not_pay_twice() {
     let world = World::new(2, settings).await;
     let data = vec![0; 600_000];
     let entries = [entry(0, b"small"), entry(HALF, &data)];
-    let prepare = || world.engine.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
+    let prepare = || world.engine.data.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
     let prepared = prepare().expect("prepared");
     world.split("0", 1 << 126).await.expect("split");
-    assert_eq!(world.engine.commit_put(prepared).await.expect("committed"), None);
-    let outcomes = world.engine.commit_put(prepare().expect("prepared")).await;
+    assert_eq!(world.engine.data.commit_put(prepared).await.expect("committed"), None);
+    let outcomes = world.engine.data.commit_put(prepare().expect("prepared")).await;
     let outcomes = outcomes.expect("committed").expect("no reshard");
     assert!(outcomes.iter().all(|o| matches!(o, PutOutcome::Stored { .. })), "{outcomes:?}");
 }
@@ -259,8 +274,13 @@ async fn numbers_of_children_are_higher_and_may_be_used_for_ordering() {
         let number = sequence_number.to_string();
         assert!(number > last, "generation {generation}");
         let ordered = entry(u128::MAX, b"x");
-        let prepared =
-            world.engine.prepare_put_record(&world.scope, "s", PRINCIPAL, &ordered, Some(&number));
+        let prepared = world.engine.data.prepare_put_record(
+            &world.scope,
+            "s",
+            PRINCIPAL,
+            &ordered,
+            Some(&number),
+        );
         prepared.expect("a number that was given out is accepted");
         last = number;
         let at = u128::MAX - (u128::MAX >> generation);
@@ -305,15 +325,15 @@ async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
     world.merge("0", "1").await.expect("merged");
     world.clock.advance_ms(12 * HOUR_MS);
     world.rescale(2).await.expect("rescaled");
-    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 0);
+    assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 0);
     world.clock.advance_ms(12 * HOUR_MS + 1);
     assert_eq!(ids(&world.list(ShardFilter::FromTrimHorizon)), [2, 3, 4], "hidden at once");
     assert!(matches!(
         world.iterator(0, StartingPosition::TrimHorizon),
-        Err(EngineError::ShardNotFound { .. })
+        Err(ShardIteratorError::Shard(ShardNameError::NotFound(_)))
     ));
-    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 1);
-    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 0);
+    assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 1);
+    assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 0);
     for _ in 0..2 {
         let stream = world.engine.stream(&world.scope, "s").expect("there");
         assert_eq!(stream.shards.len(), 3);
@@ -323,12 +343,13 @@ async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
         let gone = world.get(&old).await;
         assert!(matches!(
             gone,
-            Err(EngineError::ShardNotFound { .. } | EngineError::IteratorExpired { .. })
+            Err(GetRecordsError::ShardNotFound(_)
+                | GetRecordsError::Iterator(IteratorError::Expired(_)))
         ));
         world.restart().await;
     }
     world.clock.advance_ms(12 * HOUR_MS + 1);
-    assert_eq!(world.engine.forget_expired_shards().await.expect("looked"), 1);
+    assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 1);
     world.merge("3", "4").await.expect("merged");
     assert_eq!(ids(&world.open()), [5]);
 }
@@ -339,27 +360,30 @@ async fn rescaling_keeps_to_its_limits() {
     let world = World::new(3, settings).await;
     assert!(matches!(
         world.rescale(7).await,
-        Err(EngineError::RescaleTooHigh { current: 3, target: 7 })
+        Err(RescaleError::TooHigh(RescaleTooHigh { current: 3, target: 7 }))
     ));
     assert!(matches!(
         world.rescale(1).await,
-        Err(EngineError::RescaleTooLow { current: 3, target: 1 })
+        Err(RescaleError::TooLow(RescaleTooLow { current: 3, target: 1 }))
     ));
     world.rescale(2).await.expect("half, rounded up");
     world.rescale(4).await.expect("twice");
     world.rescale(8).await.expect("twice");
     assert!(matches!(
         world.rescale(10).await,
-        Err(EngineError::ShardLimit { current: 8, limit: 9, additional: 2, .. })
+        Err(RescaleError::ShardLimit(ShardLimit { current: 8, limit: 9, additional: 2, .. }))
     ));
     for _ in 3..10 {
         world.rescale(8).await.expect("the same number");
     }
-    assert!(matches!(world.rescale(8).await, Err(EngineError::RescaleCallLimit { limit: 10, .. })));
+    assert!(matches!(
+        world.rescale(8).await,
+        Err(RescaleError::CallLimit(RescaleCallLimit { limit: 10, .. }))
+    ));
     world.clock.advance_ms(24 * HOUR_MS);
     world.rescale(9).await.expect("a day later");
     let eighth = world.open()[0].id.to_string();
-    assert!(matches!(world.split(&eighth, 77).await, Err(EngineError::ShardLimit { .. })));
+    assert!(matches!(world.split(&eighth, 77).await, Err(ReshardError::ShardLimit(_))));
 }
 
 #[tokio::test]
@@ -368,16 +392,19 @@ async fn only_active_provisioned_streams_are_resharded_by_callers() {
     let world = World::new(1, settings).await;
     world.create("o", 4, StreamMode::OnDemand).await.expect("created");
     world.clock.advance_ms(50);
-    let on_demand = world.engine.update_shard_count(&world.scope, "o", 5).await;
-    assert!(matches!(on_demand, Err(EngineError::OnDemandStream(_))));
+    let on_demand = world.engine.control.update_shard_count(&world.scope, "o", 5).await;
+    assert!(matches!(on_demand, Err(RescaleError::Stream(NotReshardable::OnDemand(_)))));
     world.split("0", HALF).await.expect("split");
     assert_eq!(world.status(), Some(StreamStatus::Updating));
-    assert!(matches!(world.merge("1", "2").await, Err(EngineError::StreamNotActive { .. })));
+    assert!(matches!(
+        world.merge("1", "2").await,
+        Err(ReshardError::Stream(NotReshardable::Stream(StreamUnavailable::NotActive(_))))
+    ));
     world.clock.advance_ms(50);
-    assert!(matches!(world.split("0", HALF).await, Err(EngineError::ShardClosed { .. })));
-    assert!(matches!(world.split("9", HALF).await, Err(EngineError::ShardIdInvalid { .. })));
-    assert!(matches!(world.merge("2", "1").await, Err(EngineError::NotAdjacent { .. })));
-    assert!(matches!(world.merge("1", "1").await, Err(EngineError::NotAdjacent { .. })));
-    assert!(matches!(world.split("2", HALF + 1).await, Err(EngineError::SplitKeyInvalid { .. })));
+    assert!(matches!(world.split("0", HALF).await, Err(ReshardError::ShardClosed(_))));
+    assert!(matches!(world.split("9", HALF).await, Err(ReshardError::ShardIdInvalid(_))));
+    assert!(matches!(world.merge("2", "1").await, Err(ReshardError::NotAdjacent(_))));
+    assert!(matches!(world.merge("1", "1").await, Err(ReshardError::NotAdjacent(_))));
+    assert!(matches!(world.split("2", HALF + 1).await, Err(ReshardError::SplitKeyInvalid(_))));
     world.merge("1", "2").await.expect("merged");
 }

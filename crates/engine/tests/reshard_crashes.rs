@@ -6,8 +6,9 @@
 
 mod ring;
 
+use anabranch_engine::error::{ChangeFailure, PutError, RescaleError, ReshardError};
 use anabranch_engine::{
-    Engine, EngineError, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
+    Engine, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
     RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
     StreamStatus,
 };
@@ -139,7 +140,7 @@ impl Case {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        engine.create_stream(&self.scope, new).await.expect("created");
+        engine.control.create_stream(&self.scope, new).await.expect("created");
     }
 
     fn produce(&self, life: &mut Life) {
@@ -178,21 +179,30 @@ impl Case {
         let outcome = match self.rng.random_range(0..3) {
             0 if count < OPEN_SHARDS_MAX => {
                 let at = self.cut_of(&open[place]).to_string();
-                engine.split_shard(&self.scope, STREAM, &open[place].id.to_string(), &at).await
+                engine
+                    .control
+                    .split_shard(&self.scope, STREAM, &open[place].id.to_string(), &at)
+                    .await
+                    .map_err(from_reshard)
             }
             1 if place > 0 => {
                 let [lower, upper] = [place - 1, place].map(|at| open[at].id.to_string());
-                engine.merge_shards(&self.scope, STREAM, &lower, &upper).await
+                let merged = engine.control.merge_shards(&self.scope, STREAM, &lower, &upper).await;
+                merged.map_err(from_reshard)
             }
             _ => {
                 let most = (2 * count).min(OPEN_SHARDS_MAX);
                 let target = self.rng.random_range(count.div_ceil(2)..=most);
-                engine.update_shard_count(&self.scope, STREAM, target).await.map(drop)
+                let begun = engine.control.update_shard_count(&self.scope, STREAM, target).await;
+                begun.map(drop).map_err(|error| match error {
+                    RescaleError::Failure(failure) => failure,
+                    refused => panic!("{refused}"),
+                })
             }
         };
         match outcome {
             Ok(()) => {}
-            Err(EngineError::Append(_)) if self.disk.is_dead() => {}
+            Err(ChangeFailure::Append(_)) if self.disk.is_dead() => {}
             Err(error) => panic!("seed {}: {error}", self.seed),
         }
     }
@@ -262,7 +272,8 @@ impl Case {
         records: &mut Vec<(String, u64, String)>,
     ) -> Vec<Shard> {
         let (scope, text) = (&self.scope, shard.to_string());
-        let start = engine.shard_iterator(scope, STREAM, &text, &StartingPosition::TrimHorizon);
+        let start =
+            engine.data.shard_iterator(scope, STREAM, &text, &StartingPosition::TrimHorizon);
         let mut iterator = start.expect("an iterator");
         loop {
             let request = GetRequest {
@@ -273,7 +284,7 @@ impl Case {
                 records_max: 37,
                 dry_run: false,
             };
-            let reply = engine.get_records(request).await.expect("records");
+            let reply = engine.data.get_records(request).await.expect("records");
             for run in &reply.runs {
                 for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
                     let number = reply.slot.shard.sequence_number(index, run.arrival_ms);
@@ -302,7 +313,7 @@ async fn put(
     scope: &Scope,
     number: usize,
     producer: &Mutex<Producer>,
-) -> Result<(), EngineError> {
+) -> Result<(), PutError> {
     let first = {
         let mut producer = producer.lock().expect("no panic");
         producer.next += 3;
@@ -319,8 +330,8 @@ async fn put(
         })
         .collect();
     let outcomes = loop {
-        let prepared = engine.prepare_put_records(scope, STREAM, PRINCIPAL, &entries)?;
-        if let Some(outcomes) = engine.commit_put(prepared).await? {
+        let prepared = engine.data.prepare_put_records(scope, STREAM, PRINCIPAL, &entries)?;
+        if let Some(outcomes) = engine.data.commit_put(prepared).await? {
             break outcomes;
         }
     };
@@ -343,5 +354,13 @@ fn nothing_is_lost_doubled_or_reordered_by_reshards_and_power_cuts() {
             let ended = tokio::time::timeout(SEED_PATIENCE, Case::new(seed).run()).await;
             ended.unwrap_or_else(|_| panic!("seed {seed}: it hangs"));
         });
+    }
+}
+
+/// Only the disk may be why a change is not made.
+fn from_reshard(error: ReshardError) -> ChangeFailure {
+    match error {
+        ReshardError::Failure(failure) => failure,
+        refused => panic!("{refused}"),
     }
 }

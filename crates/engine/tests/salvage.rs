@@ -37,14 +37,15 @@ async fn put(engine: &Engine, text: &str, hash_key: u128) {
         explicit_hash_key: Some(hash_key),
         data: text.as_bytes(),
     };
-    let prepared = engine.prepare_put_records(&scope(), "s", CALLER, &[entry]).expect("prepared");
-    engine.commit_put(prepared).await.expect("stored").expect("no reshard");
+    let prepared =
+        engine.data.prepare_put_records(&scope(), "s", CALLER, &[entry]).expect("prepared");
+    engine.data.commit_put(prepared).await.expect("stored").expect("no reshard");
 }
 
 async fn read(engine: &Arc<Engine>, shard: u32) -> Vec<String> {
     let (scope, shard) = (scope(), format!("shardId-{shard:012}"));
     let start = StartingPosition::TrimHorizon;
-    let iterator = engine.shard_iterator(&scope, "s", &shard, &start).expect("an iterator");
+    let iterator = engine.data.shard_iterator(&scope, "s", &shard, &start).expect("an iterator");
     let request = GetRequest {
         scope: &scope,
         principal: CALLER,
@@ -53,7 +54,7 @@ async fn read(engine: &Arc<Engine>, shard: u32) -> Vec<String> {
         records_max: 100,
         dry_run: false,
     };
-    let reply = engine.get_records(request).await.expect("records");
+    let reply = engine.data.get_records(request).await.expect("records");
     let records = reply.runs.iter().flat_map(|run| Records::new(&run.body));
     records.map(|record| String::from_utf8_lossy(record.data).into_owned()).collect()
 }
@@ -71,10 +72,10 @@ async fn shards_whose_opening_is_lost_are_closed_ones_of_their_stream() {
         distribution: RecordDistribution::UserPartitionKey,
         warm_mibps: 0,
     };
-    engine.create_stream(&scope(), new).await.expect("created");
+    engine.control.create_stream(&scope(), new).await.expect("created");
     put(&engine, "before", 0).await;
     let half = (1u128 << 127).to_string();
-    engine.split_shard(&scope(), "s", "shardId-000000000000", &half).await.expect("split");
+    engine.control.split_shard(&scope(), "s", "shardId-000000000000", &half).await.expect("split");
     put(&engine, "lower", 0).await;
     put(&engine, "upper", u128::MAX).await;
     engine.store().shut_down();
@@ -102,7 +103,7 @@ async fn shards_whose_opening_is_lost_are_closed_ones_of_their_stream() {
     put(&engine, "after", u128::MAX).await;
     assert_eq!(read(&engine, 0).await, ["before", "after"], "open again, for all of the ring");
     // A shard that is opened now is none of those that were found.
-    engine.split_shard(&scope(), "s", "shardId-000000000000", &half).await.expect("split");
+    engine.control.split_shard(&scope(), "s", "shardId-000000000000", &half).await.expect("split");
     let stream = engine.stream(&scope(), "s").expect("there");
     let open: Vec<u32> = stream.open.iter().map(|slot| slot.shard.id.0).collect();
     assert_eq!(open, [3, 4]);

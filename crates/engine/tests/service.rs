@@ -1,9 +1,13 @@
 //! The service through its public API, on a fake disk and a clock that the test moves.
 
+use anabranch_engine::error::{
+    CreateStreamError, GetRecordsError, IteratorError, ListError, PositionError, PutError,
+    ShardIteratorError, TokenError,
+};
 use anabranch_engine::{
-    AppendError, Engine, EngineError, EngineSettings, GetReply, GetRequest, NewStream, NoKeys,
-    PutEntry, PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates,
-    StartingPosition, StoreOptions, StreamMode, StreamPageRequest,
+    AppendError, Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry,
+    PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates, StartingPosition,
+    StoreOptions, StreamMode, StreamPageRequest,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
@@ -42,7 +46,7 @@ impl World {
         self.engine = start(&self.disk, &self.clock, &self.settings).await;
     }
 
-    async fn create(&self, name: &str, shard_count: u32) -> Result<(), EngineError> {
+    async fn create(&self, name: &str, shard_count: u32) -> Result<(), CreateStreamError> {
         let new = NewStream {
             name: name.to_owned(),
             shard_count: Some(shard_count),
@@ -52,7 +56,7 @@ impl World {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        self.engine.create_stream(&self.scope, new).await
+        self.engine.control.create_stream(&self.scope, new).await
     }
 
     async fn put(&self, name: &str, records: &[(&str, &[u8])]) -> Vec<PutOutcome> {
@@ -64,8 +68,8 @@ impl World {
                 data: *data,
             })
             .collect();
-        let prepared = self.engine.prepare_put_records(&self.scope, name, PRINCIPAL, &entries);
-        let committed = self.engine.commit_put(prepared.expect("prepared")).await;
+        let prepared = self.engine.data.prepare_put_records(&self.scope, name, PRINCIPAL, &entries);
+        let committed = self.engine.data.commit_put(prepared.expect("prepared")).await;
         committed.expect("committed").expect("no reshard")
     }
 
@@ -79,11 +83,15 @@ impl World {
         paths
     }
 
-    fn iterator(&self, name: &str, position: StartingPosition) -> Result<String, EngineError> {
-        self.engine.shard_iterator(&self.scope, name, "shardId-000000000000", &position)
+    fn iterator(
+        &self,
+        name: &str,
+        position: StartingPosition,
+    ) -> Result<String, ShardIteratorError> {
+        self.engine.data.shard_iterator(&self.scope, name, "shardId-000000000000", &position)
     }
 
-    async fn get(&self, iterator: &str, records_max: usize) -> Result<GetReply, EngineError> {
+    async fn get(&self, iterator: &str, records_max: usize) -> Result<GetReply, GetRecordsError> {
         let request = GetRequest {
             scope: &self.scope,
             principal: PRINCIPAL,
@@ -92,7 +100,7 @@ impl World {
             records_max,
             dry_run: false,
         };
-        self.engine.get_records(request).await
+        self.engine.data.get_records(request).await
     }
 
     async fn read_all(&self, name: &str, position: StartingPosition) -> Vec<Vec<u8>> {
@@ -190,7 +198,10 @@ async fn timestamps_find_the_first_record_at_or_after_them() {
     assert_eq!(read(START_MS + 1001).await, [b"2"]);
     assert_eq!(read(0).await.len(), 3);
     let future = world.iterator("s", StartingPosition::AtTimestamp(START_MS + 99_000));
-    assert!(matches!(future, Err(EngineError::TimestampInFuture { .. })));
+    assert!(matches!(
+        future,
+        Err(ShardIteratorError::Position(PositionError::TimestampInFuture(_)))
+    ));
 }
 
 #[tokio::test]
@@ -213,7 +224,7 @@ async fn expired_records_are_hidden_and_their_segments_deleted() {
     let world = World::unlimited().await;
     world.create("short", 1).await.expect("created");
     world.create("long", 1).await.expect("created");
-    world.engine.increase_retention(&world.scope, "long", 48).await.expect("increased");
+    world.engine.control.increase_retention(&world.scope, "long", 48).await.expect("increased");
     for _ in 0..100 {
         world.put("short", &[("k", &[1; 400])]).await;
         world.put("long", &[("k", &[2; 400])]).await;
@@ -240,13 +251,13 @@ async fn a_longer_retention_does_not_bring_back_and_a_shorter_one_hides_at_once(
     world.put("s", &[("k", b"old")]).await;
     world.clock.advance_ms(25 * HOUR_MS);
     world.put("s", &[("k", b"new")]).await;
-    world.engine.increase_retention(&world.scope, "s", 72).await.expect("increased");
+    world.engine.control.increase_retention(&world.scope, "s", 72).await.expect("increased");
     assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
     world.restart().await;
     assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
     world.clock.advance_ms(30 * HOUR_MS);
     assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
-    world.engine.decrease_retention(&world.scope, "s", 24).await.expect("decreased");
+    world.engine.control.decrease_retention(&world.scope, "s", 24).await.expect("decreased");
     assert!(world.read_all("s", StartingPosition::TrimHorizon).await.is_empty());
 }
 
@@ -266,15 +277,15 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
         records_max: 1,
         dry_run: false,
     };
-    let borrowed = world.engine.get_records(request).await;
-    assert!(matches!(borrowed, Err(EngineError::ShardNotFound { .. })));
+    let borrowed = world.engine.data.get_records(request).await;
+    assert!(matches!(borrowed, Err(GetRecordsError::ShardNotFound(_))));
     let forged = world.get(&iterator[..iterator.len() - 4], 1).await;
-    assert!(matches!(forged, Err(EngineError::IteratorInvalid)));
+    assert!(matches!(forged, Err(GetRecordsError::Iterator(IteratorError::Invalid(_)))));
     world.clock.advance_ms(300_000);
     world.get(&iterator, 1).await.expect("five minutes are allowed");
     world.clock.advance_ms(1);
     let late = world.get(&iterator, 1).await;
-    assert!(matches!(late, Err(EngineError::IteratorExpired { .. })));
+    assert!(matches!(late, Err(GetRecordsError::Iterator(IteratorError::Expired(_)))));
 }
 
 #[tokio::test]
@@ -291,7 +302,7 @@ async fn shards_throttle_as_on_aws_and_recover_within_the_second() {
         world.iterator("s", StartingPosition::Latest).expect("five a second");
     }
     let sixth = world.iterator("s", StartingPosition::Latest);
-    assert!(matches!(sixth, Err(EngineError::ReadRateExceeded { .. })));
+    assert!(matches!(sixth, Err(ShardIteratorError::ReadRateExceeded(_))));
 }
 
 #[tokio::test]
@@ -306,12 +317,12 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     };
     assert_eq!(status().as_deref(), Some("CREATING"));
     assert!(world.engine.data_stream(&world.scope, "s").is_err());
-    assert!(matches!(world.create("s", 1).await, Err(EngineError::StreamExists(_))));
+    assert!(matches!(world.create("s", 1).await, Err(CreateStreamError::Exists(_))));
     world.clock.advance_ms(500);
     assert_eq!(status().as_deref(), Some("ACTIVE"));
     world.put("s", &[("k", b"old")]).await;
     let old = world.iterator("s", StartingPosition::TrimHorizon).expect("an iterator");
-    world.engine.delete_stream(&world.scope, "s", false).await.expect("deleted");
+    world.engine.control.delete_stream(&world.scope, "s", false).await.expect("deleted");
     assert_eq!(status().as_deref(), Some("DELETING"));
     world.clock.advance_ms(500);
     assert!(world.engine.stream(&world.scope, "s").is_err());
@@ -319,7 +330,7 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     world.clock.advance_ms(500);
     assert!(world.read_all("s", StartingPosition::TrimHorizon).await.is_empty());
     let gone = world.get(&old, 1).await;
-    assert!(matches!(gone, Err(EngineError::ShardNotFound { .. })));
+    assert!(matches!(gone, Err(GetRecordsError::ShardNotFound(_))));
 }
 
 #[tokio::test]
@@ -332,7 +343,7 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
     let mut token = None;
     loop {
         let request = StreamPageRequest { after: None, token: token.as_deref(), limit: Some(3) };
-        let page = world.engine.list_streams(&world.scope, &request).expect("a page");
+        let page = world.engine.control.list_streams(&world.scope, &request).expect("a page");
         names.extend(page.streams.iter().map(|s| s.reference.name.to_string()));
         token = page.next_token;
         if token.is_none() {
@@ -348,14 +359,14 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
         limit: Some(4),
         created_secs: None,
     };
-    let page = world.engine.list_shards(&world.scope, &first).expect("a page");
+    let page = world.engine.control.list_shards(&world.scope, &first).expect("a page");
     let token = page.next_token.expect("more");
     let next = ShardPageRequest::Next { token: &token, name: None, limit: None };
-    let rest = world.engine.list_shards(&world.scope, &next).expect("a page");
+    let rest = world.engine.control.list_shards(&world.scope, &next).expect("a page");
     assert_eq!((page.shards.len(), rest.shards.len()), (4, 3));
     world.clock.advance_ms(300_001);
-    let late = world.engine.list_shards(&world.scope, &next);
-    assert!(matches!(late, Err(EngineError::TokenExpired)));
+    let late = world.engine.control.list_shards(&world.scope, &next);
+    assert!(matches!(late, Err(ListError::Token(TokenError::Expired(_)))));
 }
 
 #[tokio::test]
@@ -372,14 +383,15 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     let mut stored = 0;
     let error = loop {
         let entries = [entry()];
-        let prepared = world.engine.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
-        match world.engine.commit_put(prepared.expect("prepared")).await {
+        let prepared =
+            world.engine.data.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
+        match world.engine.data.commit_put(prepared.expect("prepared")).await {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, EngineError::Append(AppendError::StorageFull)));
-    let deleted = world.engine.delete_stream(&world.scope, "other", true).await;
+    assert!(matches!(error, PutError::Append(AppendError::StorageFull)));
+    let deleted = world.engine.control.delete_stream(&world.scope, "other", true).await;
     deleted.expect("what makes room has room");
     assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await.len(), stored);
     world.disk.set_space(None);

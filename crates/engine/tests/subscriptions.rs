@@ -4,10 +4,13 @@
 //! clock, which then jumps to the next timer whenever nothing else is to be done; nothing is put
 //! meanwhile, for the runtime does not see the writer thread at work.
 
+use anabranch_engine::error::{
+    ListError, PositionError, SubscribeError, SubscriptionError, TokenError,
+};
 use anabranch_engine::{
-    ConsumerName, ConsumerPageRequest, Engine, EngineError, EngineSettings, NewStream, NoKeys,
-    PutEntry, RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions,
-    StreamMode, StreamRef, SubscribeRequest, Subscription, SubscriptionEvent,
+    ConsumerName, ConsumerPageRequest, Engine, EngineSettings, NewStream, NoKeys, PutEntry,
+    RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
+    StreamRef, SubscribeRequest, Subscription, SubscriptionEvent,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::SequenceNumber;
@@ -67,11 +70,12 @@ impl World {
             distribution: RecordDistribution::UserPartitionKey,
             warm_mibps: 0,
         };
-        self.engine.create_stream(&self.stream.scope, new).await.expect("created");
+        self.engine.control.create_stream(&self.stream.scope, new).await.expect("created");
     }
 
     async fn register(&self, name: &str) {
-        let registered = self.engine.register_consumer(&self.stream, name, BTreeMap::new()).await;
+        let registered =
+            self.engine.control.register_consumer(&self.stream, name, BTreeMap::new()).await;
         registered.expect("registered");
     }
 
@@ -83,9 +87,12 @@ impl World {
             data,
         };
         let scope = &self.stream.scope;
-        let prepared =
-            self.engine.prepare_put_records(scope, STREAM, PRINCIPAL, &[entry]).expect("prepared");
-        self.engine.commit_put(prepared).await.expect("committed").expect("no reshard");
+        let prepared = self
+            .engine
+            .data
+            .prepare_put_records(scope, STREAM, PRINCIPAL, &[entry])
+            .expect("prepared");
+        self.engine.data.commit_put(prepared).await.expect("committed").expect("no reshard");
     }
 
     async fn put(&self, data: &[u8]) {
@@ -96,7 +103,7 @@ impl World {
         &self,
         consumer: &ConsumerName,
         position: &StartingPosition,
-    ) -> Result<Subscription, EngineError> {
+    ) -> Result<Subscription, SubscribeError> {
         let request = SubscribeRequest {
             consumer,
             shard: "0",
@@ -104,7 +111,7 @@ impl World {
             principal: PRINCIPAL,
             dry_run: false,
         };
-        Ok(self.engine.subscribe(&request)?.expect("not a dry run"))
+        Ok(self.engine.data.subscribe(&request)?.expect("not a dry run"))
     }
 
     fn subscribe(&self, position: &StartingPosition) -> Subscription {
@@ -136,7 +143,7 @@ async fn take(subscription: &mut Subscription, count: usize) -> Vec<Vec<u8>> {
     data
 }
 
-async fn end(subscription: &mut Subscription) -> Option<EngineError> {
+async fn end(subscription: &mut Subscription) -> Option<SubscriptionError> {
     let next = timeout(Duration::from_secs(60), subscription.next()).await.expect("in time");
     next.map(|end| end.expect_err("an end"))
 }
@@ -153,7 +160,7 @@ async fn what_is_put_is_pushed_to_those_who_wait() {
     let mut all = world
         .try_subscribe(&consumer(&world.stream, "c"), &StartingPosition::TrimHorizon)
         .expect("without limits it is taken over");
-    assert!(matches!(end(&mut subscription).await, Some(EngineError::AlreadySubscribed { .. })));
+    assert!(matches!(end(&mut subscription).await, Some(SubscriptionError::AlreadySubscribed(_))));
     assert!(subscription.next().await.is_none());
     assert_eq!(contents(&next(&mut all).await), [b"before"]);
     for round in 0..100u8 {
@@ -257,9 +264,9 @@ async fn every_starting_position_is_that_of_iterators() {
     assert_eq!(take(&mut after, 2).await, [[1], [2]]);
     let refused = |position| world.try_subscribe(&world.consumer, &position).expect_err("refused");
     let future = refused(StartingPosition::AtTimestamp(START_MS + 60_000));
-    assert!(matches!(future, EngineError::TimestampInFuture { .. }));
+    assert!(matches!(future, SubscribeError::Position(PositionError::TimestampInFuture(_))));
     let bad = refused(StartingPosition::AtSequenceNumber("9".repeat(60)));
-    assert!(matches!(bad, EngineError::StartingNumberInvalid { .. }));
+    assert!(matches!(bad, SubscribeError::Position(PositionError::NumberInvalid(_))));
 }
 
 #[tokio::test]
@@ -403,14 +410,14 @@ async fn a_subscription_ends_when_its_consumer_or_its_stream_goes() {
     let mut first = world.subscribe(&StartingPosition::Latest);
     let other = consumer(&world.stream, "d");
     let mut second = world.try_subscribe(&other, &StartingPosition::Latest).expect("subscribed");
-    let going = world.engine.deregister_consumer(world.consumer.clone());
+    let going = world.engine.control.deregister_consumer(world.consumer.clone());
     let (ended, gone) = tokio::join!(end(&mut first), going);
     gone.expect("deregistered");
-    assert!(matches!(ended, Some(EngineError::ConsumerNotFound { .. })), "{ended:?}");
-    let going = world.engine.delete_stream(&world.stream.scope, STREAM, true);
+    assert!(matches!(ended, Some(SubscriptionError::ConsumerNotFound(_))), "{ended:?}");
+    let going = world.engine.control.delete_stream(&world.stream.scope, STREAM, true);
     let (ended, gone) = tokio::join!(end(&mut second), going);
     gone.expect("deleted");
-    assert!(matches!(ended, Some(EngineError::StreamNotFound(_))), "{ended:?}");
+    assert!(matches!(ended, Some(SubscriptionError::StreamNotFound(_))), "{ended:?}");
     assert!(second.next().await.is_none());
 }
 
@@ -418,9 +425,9 @@ async fn a_subscription_ends_when_its_consumer_or_its_stream_goes() {
 async fn a_consumer_registered_again_is_another_one() {
     let world = World::new(ShardRates::OFF).await;
     let mut old = world.subscribe(&StartingPosition::Latest);
-    world.engine.deregister_consumer(world.consumer.clone()).await.expect("deregistered");
+    world.engine.control.deregister_consumer(world.consumer.clone()).await.expect("deregistered");
     world.register("c").await;
-    assert!(matches!(end(&mut old).await, Some(EngineError::ConsumerNotFound { .. })));
+    assert!(matches!(end(&mut old).await, Some(SubscriptionError::ConsumerNotFound(_))));
     world.subscribe(&StartingPosition::Latest);
 }
 
@@ -429,12 +436,12 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
     let world = World::new(ShardRates::AWS).await;
     let call = || world.try_subscribe(&world.consumer, &StartingPosition::Latest);
     let mut first = call().expect("subscribed");
-    assert!(matches!(call(), Err(EngineError::SubscribeRateExceeded { .. })));
+    assert!(matches!(call(), Err(SubscribeError::RateExceeded(_))));
     world.clock.advance_ms(1_000);
-    assert!(matches!(call(), Err(EngineError::AlreadySubscribed { .. })));
+    assert!(matches!(call(), Err(SubscribeError::AlreadySubscribed(_))));
     world.clock.advance_ms(4_000);
     let mut second = call().expect("taken over");
-    assert!(matches!(end(&mut first).await, Some(EngineError::AlreadySubscribed { .. })));
+    assert!(matches!(end(&mut first).await, Some(SubscriptionError::AlreadySubscribed(_))));
     world.put(b"x").await;
     assert_eq!(take(&mut second, 1).await, [b"x"]);
     let request = SubscribeRequest {
@@ -444,11 +451,8 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
         position: &StartingPosition::Latest,
         dry_run: true,
     };
-    assert!(world.engine.subscribe(&request).expect("allowed").is_none());
-    assert!(matches!(
-        world.engine.subscribe(&request),
-        Err(EngineError::SubscribeRateExceeded { .. })
-    ));
+    assert!(world.engine.data.subscribe(&request).expect("allowed").is_none());
+    assert!(matches!(world.engine.data.subscribe(&request), Err(SubscribeError::RateExceeded(_))));
 }
 
 #[tokio::test]
@@ -471,7 +475,7 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     world.put(b"last").await;
     let mut waiting = world.subscribe(&StartingPosition::TrimHorizon);
     assert_eq!(contents(&next(&mut waiting).await), [b"last"]);
-    let split = world.engine.split_shard(&world.stream.scope, STREAM, "0", "1000");
+    let split = world.engine.control.split_shard(&world.stream.scope, STREAM, "0", "1000");
     let (event, split) = tokio::join!(next(&mut waiting), split);
     split.expect("split");
     let children = |event: &SubscriptionEvent| {
@@ -487,7 +491,7 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     assert_eq!((contents(&event), children(&event)), (vec![b"last".to_vec()], vec![2, 3]));
     assert!(end(&mut late).await.is_none());
 
-    let merge = world.engine.merge_shards(&world.stream.scope, STREAM, "2", "3");
+    let merge = world.engine.control.merge_shards(&world.stream.scope, STREAM, "2", "3");
     merge.await.expect("merged");
     let request = SubscribeRequest {
         principal: PRINCIPAL,
@@ -496,7 +500,7 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
         position: &StartingPosition::Latest,
         dry_run: false,
     };
-    let mut empty = world.engine.subscribe(&request).expect("subscribed").expect("not dry");
+    let mut empty = world.engine.data.subscribe(&request).expect("subscribed").expect("not dry");
     let event = next(&mut empty).await;
     assert_eq!((contents(&event).len(), children(&event)), (0, vec![4]));
     assert_eq!(event.child_shards[0].adjacent_parent.map(|id| id.0), Some(3));
@@ -512,14 +516,14 @@ async fn pages_of_consumers_go_on_for_five_minutes() {
     let page = |token: Option<&str>| {
         let stream = &world.stream;
         let request = ConsumerPageRequest { stream, created_secs: None, token, limit: Some(2) };
-        let page = world.engine.list_consumers(&request)?;
+        let page = world.engine.control.list_consumers(&request)?;
         let names = page.consumers.iter().map(|(consumer, _)| consumer.name.to_string());
-        Ok::<_, EngineError>((names.collect::<Vec<_>>(), page.next_token))
+        Ok::<_, ListError>((names.collect::<Vec<_>>(), page.next_token))
     };
     let (names, token) = page(None).expect("a page");
     assert_eq!(names, ["a", "b"]);
     world.clock.advance_ms(300_000);
     assert_eq!(page(token.as_deref()).expect("a page"), (vec!["c".to_owned()], None));
     world.clock.advance_ms(1);
-    assert!(matches!(page(token.as_deref()), Err(EngineError::TokenExpired)));
+    assert!(matches!(page(token.as_deref()), Err(ListError::Token(TokenError::Expired(_)))));
 }

@@ -4,6 +4,8 @@
 //! can stop time, tear a write or fill a volume. This is the only crate that touches the real
 //! ones.
 
+#![warn(missing_docs)]
+
 mod clock;
 mod direct_file;
 mod disk;

@@ -4,6 +4,8 @@
 //! retention arithmetic. Nothing here reads a clock, allocates a task or knows a wire format:
 //! time is an argument, and every function is pure.
 
+#![warn(missing_docs)]
+
 pub mod arn;
 pub mod commitment;
 pub mod hash_key;

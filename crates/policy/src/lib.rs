@@ -15,6 +15,8 @@
 //!
 //! Pure: no I/O, no clock; the time is part of the request.
 
+#![warn(missing_docs)]
+
 mod condition;
 mod date;
 mod decide;

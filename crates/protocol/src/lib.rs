@@ -11,6 +11,8 @@
 //! Invariant: nothing here reads a clock, a socket or a file, and no input, however hostile, makes
 //! a decoder panic, recurse without bound, or allocate from a length it was merely told.
 
+#![warn(missing_docs)]
+
 pub mod cbor;
 pub mod codec;
 pub mod error;

@@ -87,12 +87,12 @@ impl Maker {
         self.wait_for_segments(data).await;
         // What follows stays in the journal.
         let request = self.key_request(home, alias);
-        self.engine.stop_encryption(home, "orders", request).await.expect("stopped");
-        self.engine.increase_retention(home, "orders", 48).await.expect("raised");
+        self.engine.control.stop_encryption(home, "orders", request).await.expect("stopped");
+        self.engine.control.increase_retention(home, "orders", 48).await.expect("raised");
         self.split_last(home).await;
-        self.engine.delete_stream(home, "gone", true).await.expect("deleted");
+        self.engine.control.delete_stream(home, "gone", true).await.expect("deleted");
         self.put_round(home, abroad, 100).await;
-        self.engine.set_commitment(home, true).await.expect("committed");
+        self.engine.control.set_commitment(home, true).await.expect("committed");
     }
 
     async fn make_streams(&self, home: &Scope, abroad: &Scope) {
@@ -101,9 +101,9 @@ impl Maker {
             self.create(scope, name, StreamMode::Provisioned, Some(shards)).await;
         }
         self.create(home, "demand", StreamMode::OnDemand, None).await;
-        self.engine.increase_retention(home, "clicks", 100).await.expect("raised");
-        self.engine.increase_retention(abroad, "far", 8760).await.expect("raised");
-        self.engine.decrease_retention(abroad, "far", 8000).await.expect("lowered");
+        self.engine.control.increase_retention(home, "clicks", 100).await.expect("raised");
+        self.engine.control.increase_retention(abroad, "far", 8760).await.expect("raised");
+        self.engine.control.decrease_retention(abroad, "far", 8000).await.expect("lowered");
     }
 
     async fn create(&self, scope: &Scope, name: &str, mode: StreamMode, shards: Option<u32>) {
@@ -120,7 +120,7 @@ impl Maker {
             distribution,
             warm_mibps: 0,
         };
-        self.engine.create_stream(scope, new).await.expect("created");
+        self.engine.control.create_stream(scope, new).await.expect("created");
         self.clock.advance_ms(1000);
     }
 
@@ -128,24 +128,24 @@ impl Maker {
         let stream = StreamRef { scope: home.clone(), name: Arc::from("orders") };
         let tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
         for name in ["one", "two", "three"] {
-            let made = self.engine.register_consumer(&stream, name, tags.clone()).await;
+            let made = self.engine.control.register_consumer(&stream, name, tags.clone()).await;
             let created_secs = made.expect("registered").created_secs;
             let name = Arc::from(name);
             let consumer = ConsumerRef { stream: stream.clone(), name, created_secs };
             if &*consumer.name == "two" {
                 self.put_policy(ResourceName::Consumer(consumer)).await;
             } else if &*consumer.name == "three" {
-                self.engine.deregister_consumer(consumer.into()).await.expect("gone");
+                self.engine.control.deregister_consumer(consumer.into()).await.expect("gone");
             }
             self.clock.advance_ms(2000);
         }
         let name = ResourceName::Stream(stream.clone());
-        self.engine.tag_resource(name.clone(), tags).await.expect("tagged");
+        self.engine.control.tag_resource(name.clone(), tags).await.expect("tagged");
         self.put_policy(name).await;
         let on = ShardMetrics::from_bits(0b101);
-        self.engine.enable_monitoring(&stream, on).await.expect("on");
+        self.engine.control.enable_monitoring(&stream, on).await.expect("on");
         let demand = StreamRef { scope: home.clone(), name: Arc::from("demand") };
-        self.engine.set_max_record_size(&demand, 10_240).await.expect("set");
+        self.engine.control.set_max_record_size(&demand, 10_240).await.expect("set");
     }
 
     async fn put_policy(&self, name: ResourceName) {
@@ -158,7 +158,7 @@ impl Maker {
             name.arn()
         );
         let policy = ResourcePolicy::parse(text, &name.arn()).expect("a policy");
-        self.engine.put_policy(name, policy).await.expect("put");
+        self.engine.control.put_policy(name, policy).await.expect("put");
     }
 
     fn key_request(&self, home: &Scope, alias: &str) -> KeyRequest {
@@ -168,18 +168,26 @@ impl Maker {
 
     async fn encrypt(&self, home: &Scope, name: &str, alias: &str) {
         let request = self.key_request(home, alias);
-        self.engine.start_encryption(home, name, request).await.expect("encrypted");
+        self.engine.control.start_encryption(home, name, request).await.expect("encrypted");
     }
 
     async fn reshard(&self, home: &Scope) {
         let engine = &self.engine;
-        engine.split_shard(home, "clicks", "shardId-000000000000", EIGHTH).await.expect("split");
+        engine
+            .control
+            .split_shard(home, "clicks", "shardId-000000000000", EIGHTH)
+            .await
+            .expect("split");
         self.clock.advance_ms(1500);
-        let merged =
-            engine.merge_shards(home, "clicks", "shardId-000000000001", "shardId-000000000002");
+        let merged = engine.control.merge_shards(
+            home,
+            "clicks",
+            "shardId-000000000001",
+            "shardId-000000000002",
+        );
         merged.await.expect("merged");
         self.clock.advance_ms(1500);
-        engine.update_shard_count(home, "clicks", 4).await.expect("begun");
+        engine.control.update_shard_count(home, "clicks", 4).await.expect("begun");
         while self.stream_is_updating(home) {
             tokio::task::yield_now().await;
             self.clock.advance_ms(1);
@@ -192,7 +200,7 @@ impl Maker {
         let (start, end) = (last.range.start, last.range.end_inclusive);
         let (id, at) =
             (format!("shardId-{:012}", last.id.0), (start + (end - start) / 3).to_string());
-        self.engine.split_shard(home, "clicks", &id, &at).await.expect("split");
+        self.engine.control.split_shard(home, "clicks", &id, &at).await.expect("split");
     }
 
     fn stream_is_updating(&self, home: &Scope) -> bool {
@@ -217,8 +225,8 @@ impl Maker {
                     data: &data[..],
                 })
                 .collect();
-            let prepared = self.engine.prepare_put_records(scope, name, CALLER, &entries);
-            let stored = self.engine.commit_put(prepared.expect("prepared")).await;
+            let prepared = self.engine.data.prepare_put_records(scope, name, CALLER, &entries);
+            let stored = self.engine.data.commit_put(prepared.expect("prepared")).await;
             stored.expect("stored").expect("no reshard");
         }
     }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use anabranch_engine::Catalog;
 use anabranch_engine::backup::{self, BackupReport};
-use anabranch_engine::catalog::Catalog;
 use anabranch_engine::inspect;
 use anabranch_env::RealDisk;
 use anyhow::ensure;

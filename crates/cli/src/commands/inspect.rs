@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anabranch_engine::catalog::Catalog;
+use anabranch_engine::Catalog;
 use anabranch_engine::inspect::{self, Report};
 use anabranch_env::RealDisk;
 use anyhow::ensure;

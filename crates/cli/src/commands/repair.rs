@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anabranch_engine::Catalog;
 use anabranch_engine::Scope;
 use anabranch_engine::backup::BackupReport;
-use anabranch_engine::catalog::Catalog;
 use anabranch_engine::salvage::{self, Finding, Lost, Salvage, SalvagedCatalog, ShardExtent};
 use anabranch_env::{Disk, RealDisk};
 use anabranch_model::ShardKey;

@@ -8,7 +8,7 @@ use anabranch_model::shard_filter::ShardFilter;
 pub(crate) fn list(engine: &Engine, scope: &Scope, name: &str, filter: ShardFilter) -> Vec<Shard> {
     let first =
         ShardPageRequest::First { name, after: None, filter, limit: None, created_secs: None };
-    let page = engine.list_shards(scope, &first).expect("a page");
+    let page = engine.control.list_shards(scope, &first).expect("a page");
     assert!(page.next_token.is_none(), "few shards");
     page.shards.iter().map(|slot| slot.shard.clone()).collect()
 }

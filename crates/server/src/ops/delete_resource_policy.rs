@@ -33,6 +33,6 @@ impl Operation for DeleteResourcePolicy {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let resource = naming::resource::<Self>(context, &input.resource_arn)?;
-        context.engine.delete_policy(resource).await.map_err(to_wire)
+        context.engine.control.delete_policy(resource).await.map_err(to_wire)
     }
 }

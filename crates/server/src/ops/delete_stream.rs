@@ -35,7 +35,8 @@ impl Operation for DeleteStream {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let with_consumers = input.enforce_consumer_deletion == Some(true);
-        let deleted = context.engine.delete_stream(&named.scope, &named.name, with_consumers);
+        let deleted =
+            context.engine.control.delete_stream(&named.scope, &named.name, with_consumers);
         deleted.await.map_err(to_wire)
     }
 }

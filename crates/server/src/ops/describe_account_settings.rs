@@ -32,7 +32,7 @@ impl Operation for DescribeAccountSettings {
         _input: Self::Input<'a>,
     ) -> Result<DescribeAccountSettingsOutput, WireError> {
         naming::account::<Self>(context)?;
-        let commitment = context.engine.commitment(&context.scope);
+        let commitment = context.engine.control.commitment(&context.scope);
         let now_ms = context.engine.now_ms();
         let described = MinimumThroughputBillingCommitmentOutput::new(commitment, now_ms);
         Ok(DescribeAccountSettingsOutput { minimum_throughput_billing_commitment: Some(described) })

@@ -7,7 +7,8 @@ use super::shapes::{
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
-use anabranch_engine::{EngineError, Stream};
+use anabranch_engine::Stream;
+use anabranch_engine::error::ShardIdInvalid;
 use anabranch_model::{ShardId, limits};
 use anabranch_protocol::shape::{Rule, rules::*};
 use anabranch_protocol::{ErrorKind, Timestamp, WireError, input, output};
@@ -78,7 +79,7 @@ impl Operation for DescribeStream {
 fn start_shard(stream: &Stream, id: &str) -> Result<ShardId, WireError> {
     ShardId::parse_lenient(id).ok_or_else(|| {
         let stream = stream.reference.clone();
-        to_wire(EngineError::ShardIdInvalid { stream, shard: id.to_owned() })
+        to_wire(ShardIdInvalid { stream, shard: id.to_owned() })
     })
 }
 

@@ -96,7 +96,7 @@ fn summarise(engine: &Engine, stream: &Stream) -> StreamDescriptionSummary {
         key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
         open_shard_count: integer(open_shards as u64),
         consumer_count: Some(integer(consumers as u64)),
-        warm_throughput: engine.warm_throughput(stream).map(WarmThroughputObject::from),
+        warm_throughput: engine.control.warm_throughput(stream).map(WarmThroughputObject::from),
         max_record_size_in_kib: Some(integer(stream.max_record_kib.into())),
         channel_count: Some(0),
         record_distribution_strategy: is_on_demand.then(|| stream.distribution.into()),

@@ -55,6 +55,7 @@ impl Operation for GetShardIterator {
         let position = starting_position(input.shard_iterator_type, number, timestamp)?;
         let iterator = context
             .engine
+            .data
             .shard_iterator(&named.scope, &named.name, &input.shard_id, &position)
             .map_err(to_wire)?;
         if input.dry_run == Some(true) {

@@ -35,7 +35,8 @@ impl Operation for IncreaseStreamRetentionPeriod {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let hours = i64::from(input.retention_period_hours);
-        let changed = context.engine.increase_retention(&named.scope, &named.name, hours).await;
+        let changed =
+            context.engine.control.increase_retention(&named.scope, &named.name, hours).await;
         changed.map_err(to_wire)
     }
 }

@@ -4,7 +4,8 @@ use super::shapes::{Shard, ShardFilter};
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::{to_wire, token_and};
-use anabranch_engine::{EngineError, ShardPageRequest, StreamRef};
+use anabranch_engine::error::ListError;
+use anabranch_engine::{ShardPageRequest, StreamRef};
 use anabranch_model::ShardId;
 use anabranch_model::shard_filter::ShardFilter as ModelShardFilter;
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -67,10 +68,11 @@ impl Operation for ListShards {
             None => first_page(&input, named.as_ref())?,
         };
         let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
-        let page = context.engine.list_shards(scope, &request).map_err(|error| match error {
-            EngineError::TokenOfAnotherStream if name.is_none() => token_and("StreamARN"),
-            error => to_wire(error),
-        })?;
+        let page =
+            context.engine.control.list_shards(scope, &request).map_err(|error| match error {
+                ListError::TokenOfAnotherStream(_) if name.is_none() => token_and("StreamARN"),
+                error => to_wire(error),
+            })?;
         Ok(ListShardsOutput {
             shards: Some(page.shards.iter().map(|slot| Shard::from(&slot.shard)).collect()),
             next_token: page.next_token,

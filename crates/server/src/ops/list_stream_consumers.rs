@@ -4,7 +4,8 @@ use super::shapes::Consumer;
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::{to_wire, token_and};
-use anabranch_engine::{ConsumerPageRequest, EngineError};
+use anabranch_engine::ConsumerPageRequest;
+use anabranch_engine::error::ListError;
 use anabranch_protocol::shape::{Rule, rules::*};
 use anabranch_protocol::{ErrorKind, Timestamp, WireError, input, output};
 
@@ -57,10 +58,11 @@ impl Operation for ListStreamConsumers {
             token: input.next_token.as_deref(),
             limit: input.max_results.map(|limit| limit as usize),
         };
-        let page = context.engine.list_consumers(&request).map_err(|error| match error {
-            EngineError::TokenOfAnotherStream => token_and("StreamARN"),
-            error => to_wire(error),
-        })?;
+        let page =
+            context.engine.control.list_consumers(&request).map_err(|error| match error {
+                ListError::TokenOfAnotherStream(_) => token_and("StreamARN"),
+                error => to_wire(error),
+            })?;
         let consumers = page.consumers.iter();
         let consumers =
             consumers.map(|(consumer, status)| Consumer::new(consumer, *status, &stream));

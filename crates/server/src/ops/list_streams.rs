@@ -47,7 +47,8 @@ impl Operation for ListStreams {
             token: input.next_token.as_deref(),
             limit: input.limit.map(|limit| limit as usize),
         };
-        let page = context.engine.list_streams(&context.scope, &request).map_err(to_wire)?;
+        let page =
+            context.engine.control.list_streams(&context.scope, &request).map_err(to_wire)?;
         let now_ms = context.engine.now_ms();
         let names = page.streams.iter().map(|stream| stream.reference.name.to_string());
         Ok(ListStreamsOutput {

@@ -7,7 +7,8 @@ use super::add_tags_to_stream::AddTagsToStream;
 use super::tag_resource::TagResource;
 use super::{Context, Operation};
 use crate::error::to_wire;
-use anabranch_engine::{ConsumerName, ConsumerRef, EngineError, ResourceName, Scope, StreamRef};
+use anabranch_engine::error::IteratorInvalid;
+use anabranch_engine::{ConsumerName, ConsumerRef, ResourceName, Scope, StreamRef};
 use anabranch_model::{ConsumerArn, StreamArn};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::WireError;
@@ -75,10 +76,10 @@ pub(super) fn of_iterator<O: Operation>(
 ) -> Result<StreamRef, WireError> {
     let named = arn.map(parse_stream_arn).transpose()?;
     let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
-    let stream = context.engine.stream_of_iterator(scope, iterator).map_err(to_wire)?;
+    let stream = context.engine.data.stream_of_iterator(scope, iterator).map_err(to_wire)?;
     let stream = permitted::<O>(context, stream, RequestTags::None)?;
     match named {
-        Some(named) if named != stream => Err(to_wire(EngineError::IteratorInvalid)),
+        Some(named) if named != stream => Err(to_wire(IteratorInvalid)),
         _ => Ok(stream),
     }
 }
@@ -91,7 +92,7 @@ pub(super) fn of_shard_token<O: Operation>(
     context: &Context<'_>,
     token: &str,
 ) -> Result<StreamRef, WireError> {
-    let stream = context.engine.stream_of_shard_token(token).map_err(to_wire)?;
+    let stream = context.engine.control.stream_of_shard_token(token).map_err(to_wire)?;
     permitted::<O>(context, stream, RequestTags::None)
 }
 
@@ -181,7 +182,7 @@ pub(super) fn consumer<O: Operation>(
     };
     let consumer = ConsumerName { stream, name: Arc::from(name), created_secs: None };
     // Who may use a consumer is said of its ARN, which has its creation time in it.
-    let registered = context.engine.consumer(&consumer);
+    let registered = context.engine.control.consumer(&consumer);
     let arn = match &registered {
         Ok((registered, _)) => registered.reference(&consumer.stream).arn(),
         Err(_) => unregistered_arn(&consumer.stream, name),

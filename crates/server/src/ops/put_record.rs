@@ -71,14 +71,19 @@ impl Operation for PutRecord {
         let principal = &context.caller.principal_arn;
         let ordering = input.sequence_number_for_ordering.as_deref();
         let (outcomes, is_encrypted) = loop {
-            let prepared =
-                engine.prepare_put_record(&named.scope, &named.name, principal, &entry, ordering);
+            let prepared = engine.data.prepare_put_record(
+                &named.scope,
+                &named.name,
+                principal,
+                &entry,
+                ordering,
+            );
             let prepared = prepared.map_err(single_put_to_wire)?;
             if input.dry_run == Some(true) {
                 return Err(dry_run_succeeded());
             }
             let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = engine.commit_put(prepared).await.map_err(to_wire)? {
+            if let Some(outcomes) = engine.data.commit_put(prepared).await.map_err(to_wire)? {
                 break (outcomes, is_encrypted);
             }
         };

@@ -4,7 +4,8 @@ use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
 use crate::call_rates::CallRate;
 use crate::error::{OVERLOADED_TEXT, to_wire, write_rate_text};
-use anabranch_engine::{AppendError, EngineError, Payload, PutEntry, PutOutcome};
+use anabranch_engine::error::PutError;
+use anabranch_engine::{AppendError, Payload, PutEntry, PutOutcome};
 use anabranch_model::{HashKey, hash_key};
 use anabranch_protocol::shape::{Kind, Shape, rules::*};
 use anabranch_protocol::{Blob, Encode, ErrorKind, WireError, Writer, input, output};
@@ -153,23 +154,23 @@ impl Operation for PutRecords {
         let (stored, is_encrypted) = loop {
             let engine = context.engine;
             let prepared =
-                engine.prepare_put_records(&named.scope, &named.name, principal, &entries);
+                engine.data.prepare_put_records(&named.scope, &named.name, principal, &entries);
             let prepared = prepared.map_err(to_wire)?;
             if dry_run {
                 return Err(dry_run_succeeded());
             }
             let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = engine.commit_put(prepared).await.transpose() {
+            if let Some(outcomes) = engine.data.commit_put(prepared).await.transpose() {
                 break (outcomes, is_encrypted);
             }
         };
         let outcomes = match stored {
             Ok(outcomes) => outcomes.into_iter().map(EntryOutcome::Put).collect(),
             // Nothing is wrong with the request: every record may be sent again.
-            Err(EngineError::Append(AppendError::Overloaded)) => {
+            Err(PutError::Append(AppendError::Overloaded)) => {
                 entries.iter().map(|_| EntryOutcome::Overloaded).collect()
             }
-            Err(EngineError::Append(AppendError::StorageFull | AppendError::Failed)) => {
+            Err(PutError::Append(AppendError::StorageFull | AppendError::Failed)) => {
                 entries.iter().map(|_| EntryOutcome::Failed).collect()
             }
             Err(error) => return Err(to_wire(error)),

@@ -5,7 +5,8 @@ use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
 use crate::error::to_wire;
-use anabranch_engine::{ConsumerStatus, EngineError};
+use anabranch_engine::ConsumerStatus;
+use anabranch_engine::error::TagLimit;
 use anabranch_model::limits;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{ErrorKind, WireError, input, output};
@@ -54,9 +55,10 @@ impl Operation for RegisterStreamConsumer {
         tag_text::check_reserved(tags.keys().map(String::as_str))?;
         if tags.len() > limits::TAGS_MAX {
             let limit = limits::TAGS_MAX;
-            return Err(to_wire(EngineError::TagLimit { stream, limit }));
+            return Err(to_wire(TagLimit { stream, limit }));
         }
-        let registering = context.engine.register_consumer(&stream, &input.consumer_name, tags);
+        let registering =
+            context.engine.control.register_consumer(&stream, &input.consumer_name, tags);
         let consumer = registering.await.map_err(to_wire)?;
         // It has just been made, however short that state is.
         let consumer = Consumer::new(&consumer, ConsumerStatus::Creating, &stream);

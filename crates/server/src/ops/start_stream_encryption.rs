@@ -44,7 +44,8 @@ impl Operation for StartStreamEncryption {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let request = key_request(context, input.encryption_type, input.key_id)?;
-        let changed = context.engine.start_encryption(&named.scope, &named.name, request).await;
+        let changed =
+            context.engine.control.start_encryption(&named.scope, &named.name, request).await;
         changed.map_err(to_wire)
     }
 }

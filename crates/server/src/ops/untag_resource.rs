@@ -41,6 +41,6 @@ impl Operation for UntagResource {
         let StreamRef { scope, name } = resource.stream();
         let keys = input.tag_keys.iter().map(String::as_str);
         tag_text::check(keys, name, &scope.account, Doing::Removing)?;
-        context.engine.untag_resource(resource, input.tag_keys).await.map_err(to_wire)
+        context.engine.control.untag_resource(resource, input.tag_keys).await.map_err(to_wire)
     }
 }

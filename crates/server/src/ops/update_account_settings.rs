@@ -91,7 +91,7 @@ impl Operation for UpdateAccountSettings {
             MinimumThroughputBillingCommitmentInputStatus::Enabled => true,
             MinimumThroughputBillingCommitmentInputStatus::Disabled => false,
         };
-        let changed = context.engine.set_commitment(&context.scope, enabled).await;
+        let changed = context.engine.control.set_commitment(&context.scope, enabled).await;
         let commitment = changed.map_err(to_wire)?;
         let now_ms = context.engine.now_ms();
         let described = MinimumThroughputBillingCommitmentOutput::new(commitment, now_ms);

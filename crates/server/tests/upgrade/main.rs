@@ -78,8 +78,8 @@ async fn put(engine: &Engine, round: usize) {
             explicit_hash_key: None,
             data: text.as_bytes(),
         };
-        let prepared = engine.prepare_put_records(&scopes()[0], name, CALLER, &[entry]);
-        let stored = engine.commit_put(prepared.expect("prepared")).await;
+        let prepared = engine.data.prepare_put_records(&scopes()[0], name, CALLER, &[entry]);
+        let stored = engine.data.commit_put(prepared.expect("prepared")).await;
         stored.expect("stored").expect("no reshard");
     }
 }

@@ -49,10 +49,11 @@ pub(crate) async fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Engi
 pub(crate) async fn describe(engine: &Arc<Engine>) -> String {
     let mut text = String::new();
     for scope in scopes() {
-        let commitment = engine.commitment(&scope);
+        let commitment = engine.control.commitment(&scope);
         let Scope { account, region } = &scope;
         let _ = writeln!(text, "account {account} {region} {commitment:?}");
-        let page = engine.list_streams(&scope, &StreamPageRequest::default()).expect("a page");
+        let page =
+            engine.control.list_streams(&scope, &StreamPageRequest::default()).expect("a page");
         for stream in page.streams {
             describe_stream(&mut text, &stream);
             for slot in &stream.shards {
@@ -145,7 +146,7 @@ async fn describe_records(
 ) {
     let id = format!("shardId-{:012}", shard.id.0);
     let start = StartingPosition::TrimHorizon;
-    let mut iterator = engine.shard_iterator(scope, stream, &id, &start).ok();
+    let mut iterator = engine.data.shard_iterator(scope, stream, &id, &start).ok();
     while let Some(at) = iterator {
         let request = GetRequest {
             scope,
@@ -155,7 +156,7 @@ async fn describe_records(
             records_max: 10_000,
             dry_run: false,
         };
-        let reply = engine.get_records(request).await.expect("records");
+        let reply = engine.data.get_records(request).await.expect("records");
         for run in &reply.runs {
             let mut number = shard.sequence_number(run.first_index, run.arrival_ms).decimal();
             for record in Records::new(&run.body) {

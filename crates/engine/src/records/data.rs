@@ -1,0 +1,49 @@
+//! What the operations of the data plane work with.
+
+use super::event_room::EventRoom;
+use super::seats::Seats;
+use crate::keys::Keys;
+use crate::keys::keyring::Keyring;
+use crate::ledger::Ledger;
+use crate::settings::EngineSettings;
+use crate::token::Tokens;
+use anabranch_env::Clock;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// Records: putting, reading and pushing them.
+#[derive(Debug)]
+pub struct Data {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) settings: EngineSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) keys: Keys,
+    /// Where the next record of an evenly distributed stream goes.
+    pub(super) next_even: AtomicU32,
+    /// Who holds which subscription.
+    pub(super) seats: Seats,
+    /// Memory for events of subscriptions.
+    pub(super) event_room: EventRoom,
+}
+
+impl Data {
+    pub(crate) fn new(
+        ledger: Arc<Ledger>,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<Tokens>,
+        keyring: Arc<dyn Keyring>,
+    ) -> Self {
+        Self {
+            ledger,
+            settings,
+            clock,
+            tokens,
+            keys: Keys::new(keyring),
+            next_even: AtomicU32::new(0),
+            seats: Seats::default(),
+            event_room: EventRoom::default(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! GetRecords.
+
+use super::data::Data;
+use super::iterator::IteratorPosition;
+use super::open::OpenRun;
+use super::shard_read::{ShardRead, Wanted, children, is_at_end, millis_behind};
+use crate::error::{
+    GetRecordsError, IteratorError, IteratorInvalid, ReadRateExceeded, ShardNotFound,
+};
+use crate::state::scope::{Scope, StreamRef};
+use crate::state::slot::ShardSlot;
+use crate::state::stream::Stream;
+use anabranch_model::{Shard, limits};
+use std::sync::Arc;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct GetRequest<'a> {
+    /// Whose streams the caller may read.
+    pub scope: &'a Scope,
+    /// ARN of the caller.
+    pub principal: &'a str,
+    /// The iterator as the client holds it.
+    pub iterator: &'a str,
+    /// The stream that the caller says the iterator is of.
+    pub stream: Option<&'a str>,
+    /// Records at most, 1..=10000.
+    pub records_max: usize,
+    /// Only check.
+    pub dry_run: bool,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct GetReply {
+    /// The stream that was read.
+    pub stream: Arc<Stream>,
+    /// The shard that was read.
+    pub slot: Arc<ShardSlot>,
+    /// The records.
+    pub runs: Vec<OpenRun>,
+    /// Where to go on. `None`: the shard is closed and read to its end.
+    pub next_iterator: Option<String>,
+    /// How far behind the tip this reply is, in milliseconds.
+    pub millis_behind_latest: u64,
+    /// At the end of a closed shard, the shards that follow it.
+    pub child_shards: Vec<Shard>,
+}
+
+impl Data {
+    /// Reads records at an iterator.
+    ///
+    /// # Errors
+    /// When the iterator is no good, its shard is gone, or the rate is exceeded.
+    pub async fn get_records(&self, request: GetRequest<'_>) -> Result<GetReply, GetRecordsError> {
+        let (position, name) = self.open_iterator(request.iterator)?;
+        let (stream, slot) = self.shard_at(request.scope, &position, &name)?;
+        if request.stream.is_some_and(|stream_name| stream_name != name) {
+            return Err(IteratorError::from(IteratorInvalid).into());
+        }
+        if !slot.meter.read_call(&self.settings.rates, self.clock.monotonic_us()) {
+            let (stream, shard) = (stream.reference.clone(), slot.shard.id);
+            return Err(ReadRateExceeded { stream, shard }.into());
+        }
+        let now_ms = self.ledger.now_ms();
+        let reply = match request.dry_run {
+            true => ShardRead { next_index: position.from_index, ..ShardRead::default() },
+            false => {
+                let wanted = Wanted {
+                    principal: request.principal,
+                    records_max: request.records_max,
+                    bytes_max: limits::GET_RECORDS_BYTES_MAX,
+                };
+                self.read_at(&stream, &slot, &position, wanted).await?
+            }
+        };
+        let read = reply.count();
+        let reply = self.finish(stream, slot, position, reply, now_ms);
+        reply.slot.meter.read_done(&self.settings.rates, read, reply.millis_behind_latest);
+        Ok(reply)
+    }
+
+    fn shard_at(
+        &self,
+        scope: &Scope,
+        position: &IteratorPosition,
+        name: &str,
+    ) -> Result<(Arc<Stream>, Arc<ShardSlot>), ShardNotFound> {
+        let id = position.shard.shard();
+        let now_ms = self.ledger.now_ms();
+        let stream = self.ledger.catalog().stream_by_number(position.shard.stream()).cloned();
+        // A power cut can take a stream whose creation was not synced, and its number goes to the
+        // next one: the name must be the iterator's, too.
+        let is_meant = |stream: &Arc<Stream>| {
+            let StreamRef { scope: of_stream, name: called } = &stream.reference;
+            of_stream == scope && **called == *name && stream.status(now_ms).is_some()
+        };
+        let Some(stream) = stream.filter(is_meant) else {
+            let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
+            return Err(ShardNotFound { stream, shard: id });
+        };
+        match stream.slot(id).cloned() {
+            Some(slot) => Ok((stream, slot)),
+            None => Err(ShardNotFound { stream: stream.reference.clone(), shard: id }),
+        }
+    }
+
+    fn finish(
+        &self,
+        stream: Arc<Stream>,
+        slot: Arc<ShardSlot>,
+        position: IteratorPosition,
+        reply: ShardRead,
+        now_ms: u64,
+    ) -> GetReply {
+        let at_end = is_at_end(&reply, &slot);
+        let next = position.advanced(reply.next_index);
+        GetReply {
+            next_iterator: (!at_end).then(|| self.seal_iterator(&next, &stream.reference.name)),
+            millis_behind_latest: millis_behind(&reply, &position, now_ms),
+            runs: reply.runs,
+            child_shards: if at_end { children(&stream, slot.shard.id) } else { Vec::new() },
+            stream,
+            slot,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::keys::keyring::NoKeys;
+    use crate::settings::EngineSettings;
+    use crate::state::stream::{RecordDistribution, StreamMode};
+    use crate::streams::NewStream;
+    use anabranch_env::{FakeDisk, ManualClock};
+    use anabranch_model::{ShardId, ShardKey};
+    use anabranch_storage::StoreOptions;
+
+    #[tokio::test]
+    async fn an_iterator_is_good_for_a_stream_of_its_number_and_name() {
+        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
+        let options =
+            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+        let (disk, clock) = (Arc::new(disk), Arc::new(clock));
+        let engine = Engine::start(options, settings, disk, clock, Arc::new(NoKeys)).await;
+        let engine = engine.expect("the engine starts");
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let new = NewStream {
+            name: "s".into(),
+            shard_count: Some(1),
+            mode: Some(StreamMode::Provisioned),
+            tags: std::collections::BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        };
+        engine.control.create_stream(&scope, new).await.expect("created");
+        let number = engine.stream(&scope, "s").expect("there").number;
+        let shard = ShardKey::new(number, ShardId(0));
+        let position = IteratorPosition { shard, from_index: 0, from_ms: 0, first_from_secs: 0 };
+        for (name, is_good) in [("s", true), ("lost", false)] {
+            let request = GetRequest {
+                scope: &scope,
+                principal: "arn:aws:iam::123456789012:user/alice",
+                iterator: &engine.data.seal_iterator(&position, name),
+                stream: None,
+                records_max: 1,
+                dry_run: false,
+            };
+            let got = engine.data.get_records(request).await;
+            let is_missing = matches!(&got, Err(GetRecordsError::ShardNotFound(ShardNotFound { stream, .. }))
+                if *stream.name == *name);
+            assert_eq!((got.is_ok(), is_missing), (is_good, !is_good), "{name}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The data plane: records that are put, read and pushed.
+
+mod data;
+mod event_room;
+mod get;
+mod iterator;
+mod open;
+mod put;
+mod seats;
+mod shard_read;
+mod subscribe;
+
+pub use data::Data;
+pub use get::{GetReply, GetRequest};
+pub use iterator::{IteratorPosition, StartingPosition};
+pub use open::OpenRun;
+pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
+pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};

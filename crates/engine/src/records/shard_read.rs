@@ -1,0 +1,108 @@
+//! Reading a shard: what GetRecords and subscriptions have in common.
+
+use super::data::Data;
+use super::iterator::IteratorPosition;
+use super::open::OpenRun;
+use crate::error::{Interrupted, ShardReadError};
+use crate::state::meter::ReadCount;
+use crate::state::slot::ShardSlot;
+use crate::state::stream::Stream;
+use anabranch_model::{Shard, ShardId};
+use anabranch_storage::{ReadReply, ReadRequest};
+
+/// For whom a shard is read, and how much.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// ARN of the caller.
+    pub(super) principal: &'a str,
+    pub(super) records_max: usize,
+    /// Bytes of data and partition keys; one record is returned however long it is.
+    pub(super) bytes_max: usize,
+}
+
+/// What was read of a shard.
+#[derive(Debug, Default)]
+pub(super) struct ShardRead {
+    pub(super) runs: Vec<OpenRun>,
+    /// Where to go on.
+    pub(super) next_index: u64,
+    /// Whether there was nothing more at that moment.
+    pub(super) at_tip: bool,
+    /// Arrival time of the newest record that was passed, epoch milliseconds; 0 for none.
+    pub(super) reached_ms: u64,
+}
+
+impl ShardRead {
+    /// What counts for limits and metrics.
+    pub(super) fn count(&self) -> ReadCount {
+        self.runs.iter().map(OpenRun::read_count).sum()
+    }
+}
+
+impl Data {
+    /// Reads what a shard has from a position on, and opens it.
+    pub(super) async fn read_at(
+        &self,
+        stream: &Stream,
+        slot: &ShardSlot,
+        position: &IteratorPosition,
+        wanted: Wanted<'_>,
+    ) -> Result<ShardRead, ShardReadError> {
+        let horizon_ms = stream.retention.trim_horizon_ms(self.ledger.now_ms());
+        let read = ReadRequest {
+            shard: slot.key,
+            from_index: position.from_index,
+            from_ms: position.from_ms.max(horizon_ms),
+            end_index: slot.shard.closed.map(|closed| closed.end_index),
+            records_max: wanted.records_max,
+            bytes_max: wanted.bytes_max,
+        };
+        let mut reply = self.read(read).await?;
+        skip_first(&mut reply, position);
+        let ReadReply { runs, next_index, at_tip, reached_ms } = reply;
+        let runs = self.open_runs(stream, slot, wanted.principal, runs)?;
+        Ok(ShardRead { runs, next_index, at_tip, reached_ms })
+    }
+
+    /// Reads inline when the records are in memory, else where blocking is allowed.
+    async fn read(&self, request: ReadRequest) -> Result<ReadReply, ShardReadError> {
+        if self.ledger.store().is_in_memory(request.from_index) {
+            return Ok(self.ledger.store().read(&request)?);
+        }
+        let ledger = self.ledger.clone();
+        let task = tokio::task::spawn_blocking(move || ledger.store().read(&request));
+        Ok(task.await.map_err(|_| Interrupted)??)
+    }
+}
+
+/// Drops the record at the starting index if it is before the starting sequence number.
+fn skip_first(reply: &mut ReadReply, position: &IteratorPosition) {
+    let is_before = reply.runs.first().is_some_and(|run| {
+        run.first_index == position.from_index && run.arrival_ms / 1000 < position.first_from_secs
+    });
+    if is_before {
+        let rest = reply.runs.remove(0).without_first();
+        reply.runs.splice(0..0, rest);
+    }
+}
+
+/// Whether a read came to the end of a closed shard.
+pub(super) fn is_at_end(reply: &ShardRead, slot: &ShardSlot) -> bool {
+    reply.at_tip && slot.shard.closed.is_some_and(|closed| reply.next_index >= closed.end_index)
+}
+
+/// How far behind the tip a read ended, in milliseconds.
+pub(super) fn millis_behind(reply: &ShardRead, position: &IteratorPosition, now_ms: u64) -> u64 {
+    match reply.at_tip {
+        true => 0,
+        // Zero says that there is nothing more, which is not so, however recent the rest is.
+        false => now_ms.saturating_sub(reply.reached_ms.max(position.from_ms)).max(1),
+    }
+}
+
+/// The shards that came out of `parent`.
+pub(super) fn children(stream: &Stream, parent: ShardId) -> Vec<Shard> {
+    let is_child =
+        |shard: &&Shard| shard.parent == Some(parent) || shard.adjacent_parent == Some(parent);
+    stream.shards.iter().map(|slot| &slot.shard).filter(is_child).cloned().collect()
+}

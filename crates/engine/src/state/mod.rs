@@ -1,0 +1,13 @@
+//! The catalog and all that it is made of. Nothing here does anything but look and change.
+
+pub(crate) mod catalog;
+pub mod command;
+pub(crate) mod consumer;
+pub(crate) mod encryption;
+pub(crate) mod meter;
+pub(crate) mod policy;
+pub(crate) mod scope;
+pub(crate) mod shard_metrics;
+pub(crate) mod slot;
+pub(crate) mod stream;
+pub(crate) mod usage;

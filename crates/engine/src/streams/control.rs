@@ -1,0 +1,34 @@
+//! What the operations of the control plane work with.
+
+use super::load::Loads;
+use crate::keys::keyring::Keyring;
+use crate::ledger::Ledger;
+use crate::settings::EngineSettings;
+use crate::token::Tokens;
+use anabranch_env::Clock;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Streams, shards, consumers, policies: what changes the catalog, and what looks at it.
+#[derive(Debug)]
+pub struct Control {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) settings: EngineSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) keyring: Arc<dyn Keyring>,
+    /// What scaling of on-demand streams has seen.
+    pub(super) loads: Mutex<Loads>,
+}
+
+impl Control {
+    pub(crate) fn new(
+        ledger: Arc<Ledger>,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<Tokens>,
+        keyring: Arc<dyn Keyring>,
+    ) -> Self {
+        Self { ledger, settings, clock, tokens, keyring, loads: Mutex::default() }
+    }
+}

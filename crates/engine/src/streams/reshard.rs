@@ -1,0 +1,461 @@
+//! SplitShard, MergeShards, UpdateShardCount, and forgetting shards that have expired.
+//!
+//! One command closes shards and opens their children. A rescaling is a state of the stream and a
+//! row of such commands, made by a task that goes on after a restart.
+
+use super::control::Control;
+use super::quota::check_shards;
+use crate::error::{
+    ChangeFailure, Interrupted, NotAdjacent, NotReshardable, OnDemandStream, RescaleCallLimit,
+    RescaleError, RescaleOverLimit, RescaleTooHigh, RescaleTooLow, ReshardError, ShardClosed,
+    ShardIdInvalid, ShardLimit, SplitKeyInvalid, StreamUnavailable,
+};
+use crate::lookup::{find, find_active};
+use crate::settings::EngineSettings;
+use crate::state::catalog::Catalog;
+use crate::state::command::{
+    BeginRescale, Command, EndRescale, ForgetShards, Reshard, ReshardMove,
+};
+use crate::state::scope::{Scope, StreamRef};
+use crate::state::slot::ShardSlot;
+use crate::state::stream::{Stream, StreamMode};
+use crate::state::usage::Usage;
+use crate::supervisor::{Next, supervise};
+use anabranch_model::reshard::{self, Move};
+use anabranch_model::{HashKeyRange, ShardId, hash_key, limits};
+use anabranch_storage::{AppendError, Gate};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before another try of a rescaling's next step.
+const RESCALE_PAUSE: Duration = Duration::from_secs(5);
+/// How often to look for shards that have expired.
+const FORGET_PERIOD: Duration = Duration::from_secs(60);
+
+/// A change of the number of shards that has begun.
+#[derive(Clone, Debug)]
+pub struct ShardCountUpdate {
+    /// The stream as it was.
+    pub stream: Arc<Stream>,
+    /// Open shards that it had.
+    pub current: u32,
+    /// Open shards that it will have.
+    pub target: u32,
+}
+
+/// Who wants to reshard: the rules of the API are for callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Caller,
+    Service,
+}
+
+/// A reshard, and the gates that it closes.
+type Closing = (Command, Vec<Arc<Gate>>);
+
+impl Control {
+    /// Splits an open shard; `new_starting_hash_key` (decimal) is where the upper child starts.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE or on-demand, there is no such open shard, the key is not
+    /// well inside its range, or the account has as many shards as it may have.
+    pub async fn split_shard(
+        &self,
+        scope: &Scope,
+        name: &str,
+        shard: &str,
+        new_starting_hash_key: &str,
+    ) -> Result<(), ReshardError> {
+        let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
+        let (shard, key) = (shard.to_owned(), new_starting_hash_key.to_owned());
+        let settings = self.settings.clone();
+        self.ledger
+            .change_closing(move |catalog, now_ms| {
+                let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
+                let slot = open_shard(stream, &shard, now_ms)?;
+                let range = slot.shard.range;
+                let at = hash_key::parse(&key).filter(|at| reshard::split(range, *at).is_some());
+                let Some(at) = at else {
+                    let (stream, shard) = (stream.reference.clone(), slot.shard.id);
+                    return Err(SplitKeyInvalid { stream, shard, key, range }.into());
+                };
+                check_room(catalog, &settings, stream, 1, now_ms)?;
+                let (command, gates) = split(stream, slot, at, settings.transition_ms);
+                Ok((command, gates, ()))
+            })
+            .await
+    }
+
+    /// Merges two open shards; `upper` must start where `lower` ends.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE or on-demand, there are no such open shards, or they are not
+    /// neighbours in this order.
+    pub async fn merge_shards(
+        &self,
+        scope: &Scope,
+        name: &str,
+        lower: &str,
+        upper: &str,
+    ) -> Result<(), ReshardError> {
+        let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
+        let (lower, upper) = (lower.to_owned(), upper.to_owned());
+        let transition_ms = self.settings.transition_ms;
+        self.ledger
+            .change_closing(move |catalog, now_ms| {
+                let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
+                let lower = open_shard(stream, &lower, now_ms)?;
+                let upper = open_shard(stream, &upper, now_ms)?;
+                if reshard::merge(lower.shard.range, upper.shard.range).is_none() {
+                    let (lower, upper) = (lower.shard.id, upper.shard.id);
+                    let stream = stream.reference.clone();
+                    return Err(NotAdjacent { stream, lower, upper }.into());
+                }
+                let moves =
+                    vec![ReshardMove::Merge { lower: lower.shard.id.0, upper: upper.shard.id.0 }];
+                let command = Reshard { stream: stream.number, moves, transition_ms };
+                let gates = vec![lower.gate.clone(), upper.gate.clone()];
+                Ok((Command::Reshard(command), gates, ()))
+            })
+            .await
+    }
+
+    /// Brings a stream to `target` shards of equal size. It is UPDATING until they are there.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE or on-demand, or `target` is over twice or below half the
+    /// open shards, over a limit, or changed too often in a day.
+    pub async fn update_shard_count(
+        self: &Arc<Self>,
+        scope: &Scope,
+        name: &str,
+        target: u32,
+    ) -> Result<ShardCountUpdate, RescaleError> {
+        let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
+        self.begin_rescale(stream, target, Wish::Caller).await
+    }
+
+    /// As [`Control::update_shard_count`], for the service itself: in any mode, to any number
+    /// within the limits of stream and account, however often.
+    pub(crate) async fn rescale(
+        self: &Arc<Self>,
+        stream: &StreamRef,
+        target: u32,
+    ) -> Result<ShardCountUpdate, RescaleError> {
+        self.begin_rescale(stream.clone(), target, Wish::Service).await
+    }
+
+    /// Splits open shards in the middle, for the service itself: in any mode, all at once.
+    ///
+    /// # Errors
+    /// When the stream is not ACTIVE, a shard is not open or too small, or the account has as
+    /// many shards as it may have.
+    pub(crate) async fn split_evenly(
+        &self,
+        stream: &StreamRef,
+        shards: Vec<ShardId>,
+    ) -> Result<(), ReshardError> {
+        let (stream, settings) = (stream.clone(), self.settings.clone());
+        self.ledger
+            .change_closing(move |catalog, now_ms| {
+                let stream = changeable(catalog, &stream, Wish::Service, now_ms)?;
+                let (mut moves, mut gates) = (Vec::new(), Vec::new());
+                for shard in shards {
+                    let slot = open_shard(stream, &shard.to_string(), now_ms)?;
+                    let range = slot.shard.range;
+                    let Some(at) = reshard::middle(range) else {
+                        let (stream, key) = (stream.reference.clone(), String::from("middle"));
+                        return Err(SplitKeyInvalid { stream, shard, key, range }.into());
+                    };
+                    moves.push(ReshardMove::Split { shard: shard.0, at: at.to_be_bytes() });
+                    gates.push(slot.gate.clone());
+                }
+                check_room(catalog, &settings, stream, moves.len() as u32, now_ms)?;
+                let transition_ms = settings.transition_ms;
+                let command = Reshard { stream: stream.number, moves, transition_ms };
+                Ok((Command::Reshard(command), gates, ()))
+            })
+            .await
+    }
+
+    async fn begin_rescale(
+        self: &Arc<Self>,
+        stream: StreamRef,
+        target: u32,
+        wish: Wish,
+    ) -> Result<ShardCountUpdate, RescaleError> {
+        let (control, settings) = (self.clone(), self.settings.clone());
+        // A caller that goes away must not leave a stream that is UPDATING until a restart.
+        let task = tokio::spawn(async move {
+            let begun = control
+                .ledger
+                .change::<_, RescaleError>(move |catalog, now_ms| {
+                    let stream = changeable(catalog, &stream, wish, now_ms)?;
+                    check_target(stream, &settings, target, wish, now_ms)?;
+                    let current = stream.open.len() as u32;
+                    let additional = target.saturating_sub(current);
+                    check_room(catalog, &settings, stream, additional, now_ms)?;
+                    let is_counted = wish == Wish::Caller;
+                    let begin = BeginRescale { stream: stream.number, target, is_counted };
+                    let update = ShardCountUpdate { stream: stream.clone(), current, target };
+                    Ok((Command::BeginRescale(begin), update))
+                })
+                .await?;
+            control.rescale_later(begun.stream.number);
+            Ok(begun)
+        });
+        task.await.unwrap_or_else(|_| Err(ChangeFailure::from(Interrupted).into()))
+    }
+
+    /// Rescalings that were under way when the last process ended.
+    pub(crate) fn resume_rescalings(self: &Arc<Self>) {
+        let rescaling: Vec<u32> = {
+            let catalog = self.ledger.catalog();
+            let rescaling = catalog.streams().filter(|stream| stream.rescale_target.is_some());
+            rescaling.map(|stream| stream.number).collect()
+        };
+        rescaling.into_iter().for_each(|number| self.rescale_later(number));
+    }
+
+    /// Makes all steps of a rescaling, in a task of its own.
+    fn rescale_later(self: &Arc<Self>, number: u32) {
+        supervise(self, Duration::ZERO, move |control| async move {
+            match control.rescale_step(number).await {
+                Ok(true) => Next::After(Duration::ZERO),
+                Ok(false)
+                | Err(ChangeFailure::Append(AppendError::Failed | AppendError::ShuttingDown)) => {
+                    // What is left is done after the restart.
+                    Next::Done
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a stream is not rescaled yet; trying again");
+                    Next::After(RESCALE_PAUSE)
+                }
+            }
+        });
+    }
+
+    /// Makes the next step of a rescaling. `false`: there is none.
+    async fn rescale_step(&self, number: u32) -> Result<bool, ChangeFailure> {
+        let is_under_way = {
+            let catalog = self.ledger.catalog();
+            let stream = catalog.stream_by_number(number);
+            stream.is_some_and(|s| s.rescale_target.is_some() && s.gone_at_ms.is_none())
+        };
+        if !is_under_way {
+            return Ok(false);
+        }
+        let transition_ms = self.settings.transition_ms;
+        self.ledger
+            .change_closing(move |catalog, _| {
+                // Of a stream that was purged this moment there is nothing left to change.
+                let next = catalog
+                    .stream_by_number(number)
+                    .and_then(|stream| next_round(stream, transition_ms));
+                let is_last = next.is_none();
+                let end = || Command::EndRescale(EndRescale { stream: number, transition_ms });
+                let (command, gates) = next.unwrap_or_else(|| (end(), Vec::new()));
+                Ok((command, gates, !is_last))
+            })
+            .await
+    }
+
+    /// Forgets closed shards of which nothing can be read any more. Returns how many streams had
+    /// some.
+    ///
+    /// The engine does it by itself once a minute.
+    ///
+    /// # Errors
+    /// When the journal refuses.
+    pub async fn forget_expired_shards(&self) -> Result<usize, ChangeFailure> {
+        let now_ms = self.ledger.now_ms();
+        let expired: Vec<(u32, u64)> = {
+            let catalog = self.ledger.catalog();
+            let with_expired = catalog.streams().filter_map(|stream| {
+                let horizon_ms = stream.retention.trim_horizon_ms(now_ms);
+                stream.has_closed_before(horizon_ms).then_some((stream.number, horizon_ms))
+            });
+            with_expired.collect()
+        };
+        for &(stream, closed_before_ms) in &expired {
+            let command = Command::ForgetShards(ForgetShards { stream, closed_before_ms });
+            self.ledger.change(move |_, _| Ok::<_, ChangeFailure>((command, ()))).await?;
+        }
+        Ok(expired.len())
+    }
+
+    /// Starts the task that forgets expired shards.
+    pub(crate) fn forget_shards_later(self: &Arc<Self>) {
+        supervise(self, FORGET_PERIOD, |control| async move {
+            if let Err(error) = control.forget_expired_shards().await {
+                // They are hidden already; what they take is freed later.
+                tracing::warn!(%error, "expired shards still take space");
+            }
+            Next::After(FORGET_PERIOD)
+        });
+    }
+}
+
+/// The stream, if it can be resharded.
+fn changeable<'a>(
+    catalog: &'a Catalog,
+    stream: &StreamRef,
+    wish: Wish,
+    now_ms: u64,
+) -> Result<&'a Arc<Stream>, NotReshardable> {
+    let found = find(catalog, &stream.scope, &stream.name, now_ms);
+    let found = found.map_err(StreamUnavailable::from)?;
+    if wish == Wish::Caller && found.mode == StreamMode::OnDemand {
+        return Err(OnDemandStream(found.reference.clone()).into());
+    }
+    Ok(find_active(catalog, &stream.scope, &stream.name, now_ms)?)
+}
+
+/// The open shard that a caller means.
+fn open_shard<'a>(
+    stream: &'a Stream,
+    text: &str,
+    now_ms: u64,
+) -> Result<&'a Arc<ShardSlot>, ReshardError> {
+    let reference = || stream.reference.clone();
+    let id = ShardId::parse_lenient(text);
+    let slot = id.and_then(|id| stream.visible_shard(id, now_ms));
+    match slot {
+        Some(slot) if slot.shard.is_open() => Ok(slot),
+        Some(slot) => Err(ShardClosed { stream: reference(), shard: slot.shard.id }.into()),
+        None => {
+            let shard = id.map_or_else(|| text.to_owned(), |id| id.to_string());
+            Err(ShardIdInvalid { stream: reference(), shard }.into())
+        }
+    }
+}
+
+fn check_room(
+    catalog: &Catalog,
+    settings: &EngineSettings,
+    stream: &Stream,
+    additional: u32,
+    now_ms: u64,
+) -> Result<(), ShardLimit> {
+    if additional == 0 {
+        // Fewer shards are allowed also to an account that has too many.
+        return Ok(());
+    }
+    let usage = Usage::of(catalog, &stream.reference.scope, now_ms);
+    check_shards(&usage, settings, &stream.reference, u64::from(additional))
+}
+
+fn check_target(
+    stream: &Stream,
+    settings: &EngineSettings,
+    target: u32,
+    wish: Wish,
+    now_ms: u64,
+) -> Result<(), RescaleError> {
+    let current = stream.open.len() as u32;
+    let limit = limits::STREAM_SHARDS_MAX;
+    if wish == Wish::Caller {
+        if u64::from(target) > 2 * u64::from(current) {
+            return Err(RescaleTooHigh { current, target }.into());
+        }
+        if 2 * u64::from(target) < u64::from(current) {
+            return Err(RescaleTooLow { current, target }.into());
+        }
+    }
+    if target > limit {
+        return Err(RescaleOverLimit { limit, current, target }.into());
+    }
+    let since_ms = now_ms.saturating_sub(limits::SHARD_COUNT_UPDATES_MS);
+    let calls = stream.rescale_calls_ms.iter().filter(|at_ms| **at_ms > since_ms).count();
+    let is_limited = wish == Wish::Caller && settings.limit_streams;
+    if is_limited && calls >= limits::SHARD_COUNT_UPDATES_MAX {
+        let (stream, limit) = (stream.reference.clone(), limits::SHARD_COUNT_UPDATES_MAX);
+        return Err(RescaleCallLimit { stream, limit }.into());
+    }
+    Ok(())
+}
+
+fn split(stream: &Stream, slot: &ShardSlot, at: u128, transition_ms: u64) -> Closing {
+    let moves = vec![ReshardMove::Split { shard: slot.shard.id.0, at: at.to_be_bytes() }];
+    let command = Command::Reshard(Reshard { stream: stream.number, moves, transition_ms });
+    (command, vec![slot.gate.clone()])
+}
+
+/// The next step of a rescaling. `None`: the shards are as they shall be.
+fn next_round(stream: &Stream, transition_ms: u64) -> Option<Closing> {
+    let target = stream.rescale_target?;
+    let ranges: Vec<HashKeyRange> = stream.open.iter().map(|slot| slot.shard.range).collect();
+    let round = reshard::next_round(&ranges, target);
+    if round.is_empty() {
+        return None;
+    }
+    let id = |place: usize| stream.open[place].shard.id.0;
+    let gate = |place: usize| stream.open[place].gate.clone();
+    let mut gates = Vec::with_capacity(round.len() * 2);
+    let mut moves = Vec::with_capacity(round.len());
+    for one in round {
+        match one {
+            Move::Split { place, at } => {
+                gates.push(gate(place));
+                moves.push(ReshardMove::Split { shard: id(place), at: at.to_be_bytes() });
+            }
+            Move::Merge { lower } => {
+                gates.extend([gate(lower), gate(lower + 1)]);
+                moves.push(ReshardMove::Merge { lower: id(lower), upper: id(lower + 1) });
+            }
+        }
+    }
+    let command = Command::Reshard(Reshard { stream: stream.number, moves, transition_ms });
+    Some((command, gates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::state::stream::{RecordDistribution, StreamStatus};
+    use crate::streams::NewStream;
+    use anabranch_env::{FakeDisk, ManualClock};
+    use anabranch_storage::StoreOptions;
+
+    #[tokio::test]
+    async fn the_service_itself_may_reshard_on_demand_streams_as_it_likes() {
+        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
+        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
+        let options =
+            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+        let (disk, clock, keys) = (Arc::new(disk), Arc::new(clock), Arc::new(crate::NoKeys));
+        let engine = Engine::start(options, settings, disk, clock, keys).await;
+        let engine = engine.expect("the engine starts");
+        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
+        let new = NewStream {
+            name: "s".into(),
+            shard_count: None,
+            mode: Some(StreamMode::OnDemand),
+            tags: std::collections::BTreeMap::new(),
+            max_record_kib: 1024,
+            distribution: RecordDistribution::Auto,
+            warm_mibps: 0,
+        };
+        engine.control.create_stream(&scope, new).await.expect("created");
+        let stream = engine.stream(&scope, "s").expect("there").reference.clone();
+        engine.control.split_evenly(&stream, vec![ShardId(1)]).await.expect("split");
+        let open = || {
+            let stream = engine.stream(&scope, "s").expect("there");
+            let ranges = stream.open.iter().map(|slot| slot.shard.range);
+            (ranges.collect::<Vec<_>>(), stream.status(engine.now_ms()))
+        };
+        let (ranges, _) = open();
+        assert_eq!(ranges.len(), 5);
+        assert_eq!(ranges[1].end_inclusive - ranges[1].start, u128::MAX / 8, "an eighth");
+        for target in [30, 2, 7, 1, 9, 1, 9, 1, 9, 1, 9, 5] {
+            engine.control.rescale(&stream, target).await.expect("begun");
+            while open().1 == Some(StreamStatus::Updating) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(open().0.len(), target as usize);
+        }
+        let over = engine.control.rescale(&stream, limits::STREAM_SHARDS_MAX + 1).await;
+        assert!(matches!(over, Err(RescaleError::OverLimit(_))));
+    }
+}

@@ -1,0 +1,21 @@
+//! From a fact to an error of the wire.
+
+use anabranch_protocol::{ErrorKind, WireError};
+
+/// What the engine refuses, as an AWS error.
+pub(crate) trait ToWire {
+    fn to_wire(self) -> WireError;
+}
+
+/// The AWS error for what the engine refused.
+pub(crate) fn to_wire(error: impl ToWire) -> WireError {
+    error.to_wire()
+}
+
+pub(super) fn limit_exceeded(message: String) -> WireError {
+    WireError::new(ErrorKind::LimitExceeded, message)
+}
+
+pub(super) fn throughput_exceeded(message: String) -> WireError {
+    WireError::new(ErrorKind::ProvisionedThroughputExceeded, message)
+}
