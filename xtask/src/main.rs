@@ -37,8 +37,8 @@ enum Task {
     Overload(torture::HarnessOptions),
     /// Kills the server under load again and again, and checks what it has acknowledged
     Torture(torture::HarnessOptions),
-    /// Checks crate edges, file sizes and words that must not be committed
-    Tidy,
+    /// Checks crate edges, import circles, file sizes and words that must not be committed
+    Tidy(tidy::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&project, &options),
         Task::Overload(options) => overload::run(&project, &options),
         Task::Torture(options) => torture::run(&project, &options),
-        Task::Tidy => tidy::run(&project),
+        Task::Tidy(options) => tidy::run(&project, &options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

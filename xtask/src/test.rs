@@ -28,7 +28,7 @@ pub(crate) struct Options {
 enum Step {
     /// cargo fmt --check
     Fmt,
-    /// Edges, sizes, words
+    /// Edges, circles, sizes, words
     Tidy,
     /// cargo clippy with warnings denied
     Clippy,
@@ -111,7 +111,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
     command.current_dir(&project.root).env("ANABRANCH_BIN", project.server_binary());
     match step {
         Step::Fmt => run_command(command.args(["fmt", "--all", "--check"])),
-        Step::Tidy => tidy::run(project),
+        Step::Tidy => tidy::run(project, &tidy::Options::default()),
         Step::Clippy => run_command(command.args([
             "clippy",
             "--quiet",

@@ -1,6 +1,7 @@
-//! The rules that no compiler and no lint checks: edges between crates, sizes of files, `unwrap`
-//! outside tests, words that belong to somebody's machine.
+//! The rules that no compiler and no lint checks: edges between crates, circles inside them, sizes
+//! of files, `unwrap` outside tests, words that belong to somebody's machine.
 
+mod circles;
 mod edges;
 mod source;
 #[cfg(test)]
@@ -9,12 +10,24 @@ mod tests;
 use std::fs;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use crate::tools::Project;
 
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Only print the import circles of these crates (default: all, also those not checked yet)
+    #[arg(long, value_name = "CRATE", num_args = 0..)]
+    circles: Option<Vec<String>>,
+}
+
 /// Prints every finding; any finding is an error.
-pub(crate) fn run(project: &Project) -> Result<()> {
+pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+    if let Some(crates) = &options.circles {
+        return circles::print(&project.metadata, crates);
+    }
     let mut findings = edges::check(&project.metadata)?;
+    findings.extend(circles::check(&project.metadata)?);
     let files = project.files()?;
     for file in &files {
         let Ok(text) = fs::read_to_string(project.root.join(file)) else { continue };
