@@ -5,7 +5,7 @@
 //! stops.
 
 use crate::event_cache::{EventCache, EventKey};
-use crate::reply_body::{Counted, next_piece};
+use crate::pieces::{Counted, next_piece};
 use anabranch_protocol::{Encode, WireError, event_stream};
 use bytes::Bytes;
 use std::fmt;

@@ -7,6 +7,7 @@
 //! Invariant: handlers in [`ops`] know neither HTTP nor JSON nor CBOR.
 
 mod admin;
+mod answer;
 pub mod auth;
 mod body;
 mod call_rates;
@@ -16,8 +17,10 @@ mod event_cache;
 mod event_reply;
 mod idle;
 pub mod keys;
+mod operation_schema;
 mod operations;
 mod ops;
+mod pieces;
 mod reply;
 mod reply_body;
 mod request;

@@ -2,14 +2,15 @@
 //!
 //! Adding an operation is a file in `ops/` and a line here.
 
+use crate::answer::{Answer, Answered};
 use crate::auth::{AuthError, Authenticator, Caller};
 use crate::call_rates::CallLimiter;
-use crate::event_reply::{EventBody, EventSetting, EventSource};
+use crate::event_reply::EventSetting;
+use crate::operation_schema::OperationSchema;
 use crate::ops::{self, Asked, Context, Operation, Origin, Peer};
-use crate::schema::OperationSchema;
 use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::{Kind, RequestError, Shape};
-use anabranch_protocol::{Codec, Encode, ErrorKind, WireError};
+use anabranch_protocol::shape::RequestError;
+use anabranch_protocol::{Codec, ErrorKind, WireError};
 use http::request::Parts;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -151,39 +152,6 @@ operations! {
 pub(crate) type BoxedCall<'a> =
     Pin<Box<dyn Future<Output = Result<Answered, WireError>> + Send + 'a>>;
 
-/// What an operation answered.
-pub(crate) enum Answered {
-    /// The body, in the codec of the request.
-    Body(Vec<u8>),
-    /// A stream of events, whatever the codec of the request.
-    Events(EventBody),
-}
-
-/// What operations answer with: a value that becomes the body, or a source of events.
-pub(crate) trait Answer: Shape + Send {
-    /// Makes it an answer.
-    fn into_answered(self, call: Call<'_>) -> Answered;
-}
-
-impl<T: Encode + Shape + Send> Answer for T {
-    fn into_answered(self, call: Call<'_>) -> Answered {
-        Answered::Body(call.codec.encode_reply(&self))
-    }
-}
-
-/// A source of events as the answer of an operation.
-pub(crate) struct Events<S>(pub(crate) S);
-
-impl<S: Shape> Shape for Events<S> {
-    const KIND: Kind = S::KIND;
-}
-
-impl<S: EventSource + Shape> Answer for Events<S> {
-    fn into_answered(self, call: Call<'_>) -> Answered {
-        Answered::Events(EventBody::new(self.0, call.events.clone()))
-    }
-}
-
 /// A request whose operation is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
@@ -235,7 +203,7 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Answered, WireError> {
         tracing::error!(operation = O::NAME, "an operation did not ask whether its caller may");
         return Err(WireError::bare(ErrorKind::InternalFailure));
     }
-    Ok(output.into_answered(call))
+    Ok(output.into_answered(call.codec, call.events))
 }
 
 /// The error for a target of the service that is not there yet.

@@ -6,6 +6,7 @@
 //! for yet is held once and nowhere copied.
 
 use crate::event_reply::EventBody;
+use crate::pieces::{Counted, next_piece};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
@@ -15,14 +16,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// Bodies up to this are not counted. Every reply to a put is smaller: it must not be lost for
 /// want of memory when the records are durable.
 const UNCOUNTED_BYTES: usize = 256 << 10;
-/// Bytes that the connection is given at once.
-const PIECE_BYTES: usize = 256 << 10;
 /// Memory is measured in units of this many bytes.
 const UNIT: usize = 1024;
 /// How long a reply waits for memory.
@@ -54,12 +53,6 @@ impl Default for ReplyBody {
     }
 }
 
-/// Takes as much off `left` as the connection is given at once.
-pub(crate) fn next_piece(left: &mut Bytes) -> Option<Bytes> {
-    let size = PIECE_BYTES.min(left.len());
-    (size > 0).then(|| left.split_to(size))
-}
-
 impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -87,18 +80,6 @@ impl Body for ReplyBody {
             Self::Whole { left, .. } => SizeHint::with_exact(left.len() as u64),
             Self::Events(_) => SizeHint::default(),
         }
-    }
-}
-
-/// Bytes that give their memory back when the last piece of them is gone.
-pub(crate) struct Counted {
-    pub(crate) bytes: Bytes,
-    pub(crate) _share: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 

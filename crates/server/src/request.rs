@@ -4,11 +4,12 @@
 //! body size, CORS, method, empty body, content type, well-formedness, target, caller.
 
 use crate::admin;
+use crate::answer::Answered;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::call_rates::CallLimiter;
 use crate::event_reply::EventSetting;
-use crate::operations::{self, Answered, Call, Target};
+use crate::operations::{self, Call, Target};
 use crate::ops::Peer;
 use crate::reply::{self, Reply};
 use anabranch_engine::Engine;

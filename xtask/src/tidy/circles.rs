@@ -32,7 +32,6 @@ const NOT_CHECKED: &[&str] = &[
     "anabranch-env",
     "anabranch-storage",
     "anabranch-engine",
-    "anabranch-server",
     "anabranch",
     "xtask",
 ];

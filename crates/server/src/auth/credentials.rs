@@ -584,8 +584,13 @@ fn check_secret(field: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether this is an account id: 12 digits.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn check_account_id(text: &str) -> Result<(), String> {
-    if super::is_account_id(text) {
+    if is_account_id(text) {
         return Ok(());
     }
     Err(format!("account_id must be 12 digits, got `{text}`"))

@@ -21,6 +21,7 @@ use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::{self, SigV4Error, Verifier, is_region_name};
 use http::request::Parts;
 
+pub(crate) use credentials::is_account_id;
 pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredential};
 pub use policies::{AttachedPolicies, NamedPolicy};
 pub use secret::Secret;
@@ -208,11 +209,6 @@ fn check_token(credential: &Credential, presented: Option<&str>) -> Result<(), A
         (Some(_), None) | (None, Some(_)) => false,
     };
     if fits { Ok(()) } else { Err(AuthError::UnrecognizedClient) }
-}
-
-/// Whether this is an account id: 12 digits.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn header_slices(parts: &Parts) -> Vec<(&str, &[u8])> {

@@ -6,39 +6,7 @@ use anabranch_model::{ConsumerArn, StreamArn};
 use anabranch_policy::{Identity, Policy, Request, RequestTags, decide};
 use anabranch_protocol::{ErrorKind, WireError};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) is_tls: bool,
-}
-
-/// How a request came, for conditions of policies.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin<'a> {
-    pub(crate) peer: Peer,
-    pub(crate) user_agent: Option<&'a str>,
-}
-
-/// Whether a handler has asked what its caller may do. One that answers without having asked is
-/// our mistake, and its answer is not sent.
-#[derive(Debug, Default)]
-pub(crate) struct Asked(AtomicBool);
-
-impl Asked {
-    fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it has.
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 impl Context<'_> {
     /// Lets the operation go on if the caller may do it with the resource: an ARN, or `*` if it

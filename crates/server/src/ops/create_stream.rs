@@ -1,5 +1,6 @@
 //! CreateStream.
 
+use super::add_tags_to_stream::AddTagsToStream;
 use super::shapes::{RecordDistributionStrategy, StreamModeDetailsInput};
 use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
@@ -41,7 +42,8 @@ impl Operation for CreateStream {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let tags = input.tags.unwrap_or_default();
-        let named = naming::new_stream::<Self>(context, &input.stream_name, &tags)?;
+        let named =
+            naming::new_stream::<Self, AddTagsToStream>(context, &input.stream_name, &tags)?;
         let mode = input.stream_mode_details.map(StreamMode::from);
         check_tags(context, &input.stream_name, &tags)?;
         let distribution = input

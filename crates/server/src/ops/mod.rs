@@ -1,7 +1,9 @@
 //! The operations, one file each: its shapes, its errors, and what it does.
 
 mod access;
+mod context;
 mod naming;
+mod operation;
 mod shapes;
 mod tag_text;
 
@@ -46,62 +48,10 @@ pub(crate) mod update_stream_mode;
 pub(crate) mod update_stream_record_distribution_strategy;
 pub(crate) mod update_stream_warm_throughput;
 
-pub(crate) use access::{Asked, Origin, Peer};
+pub(crate) use context::{Asked, Context, Origin, Peer};
+pub(crate) use operation::Operation;
 
-use crate::auth::Caller;
-use crate::call_rates::{CallLimiter, CallRate};
-use crate::operations::Answer;
-use anabranch_engine::{Engine, Scope};
-use anabranch_protocol::shape::Structure;
-use anabranch_protocol::{Decode, ErrorKind, WireError};
-use std::sync::Arc;
-
-/// What a handler works with.
-pub(crate) struct Context<'a> {
-    pub(crate) engine: &'a Arc<Engine>,
-    pub(crate) caller: &'a Caller,
-    /// The caller's account and Region.
-    pub(crate) scope: Scope,
-    pub(crate) calls: &'a CallLimiter,
-    pub(crate) origin: Origin<'a>,
-    /// Whether the handler has asked what the caller may do.
-    pub(crate) asked: Asked,
-}
-
-impl Context<'_> {
-    /// Takes one call of the operation's rate.
-    ///
-    /// # Errors
-    /// `LimitExceededException` when the rate is used up.
-    pub(crate) fn take_call<O: Operation>(
-        &self,
-        scope: &Scope,
-        stream: Option<&Arc<str>>,
-    ) -> Result<(), WireError> {
-        let now_us = self.engine.monotonic_us();
-        self.calls.take(O::NAME, O::RATE, scope, stream, now_us)
-    }
-}
-
-/// An operation of the service.
-pub(crate) trait Operation {
-    /// Its name in `X-Amz-Target`.
-    const NAME: &'static str;
-    /// How often it may be called. That of operations on records is limited by shard instead.
-    const RATE: CallRate;
-    /// The errors that the service model gives it.
-    const ERRORS: &'static [ErrorKind];
-    /// What it is asked.
-    type Input<'a>: Decode<'a> + Structure + Send;
-    /// What it answers; `()` for an empty body, [`crate::operations::Events`] for a stream.
-    type Output: Answer;
-
-    /// Does it.
-    fn run<'a>(
-        context: &'a Context<'a>,
-        input: Self::Input<'a>,
-    ) -> impl Future<Output = Result<Self::Output, WireError>> + Send;
-}
+use anabranch_protocol::{ErrorKind, WireError};
 
 /// The error of a dry run that found nothing wrong.
 fn dry_run_succeeded() -> WireError {

@@ -3,8 +3,6 @@
 //!
 //! Policies are asked about ARNs as we write them: another spelling of an ARN must not pass one.
 
-use super::add_tags_to_stream::AddTagsToStream;
-use super::tag_resource::TagResource;
 use super::{Context, Operation};
 use crate::error::to_wire;
 use anabranch_engine::error::IteratorInvalid;
@@ -96,11 +94,11 @@ pub(super) fn of_shard_token<O: Operation>(
     permitted::<O>(context, stream, RequestTags::None)
 }
 
-/// A stream to create: with tags, the caller must be allowed to tag it, too.
+/// A stream to create: with tags, the caller must be allowed to do `T` with it, too.
 ///
 /// # Errors
 /// When the caller is not allowed, or calls too often.
-pub(super) fn new_stream<O: Operation>(
+pub(super) fn new_stream<O: Operation, T: Operation>(
     context: &Context<'_>,
     name: &str,
     tags: &BTreeMap<String, String>,
@@ -108,16 +106,17 @@ pub(super) fn new_stream<O: Operation>(
     let stream = StreamRef { scope: context.scope.clone(), name: Arc::from(name) };
     let set = RequestTags::Set(tags);
     if !tags.is_empty() {
-        context.authorize_tagging(AddTagsToStream::NAME, &stream.arn(), set)?;
+        context.authorize_tagging(T::NAME, &stream.arn(), set)?;
     }
     permitted::<O>(context, stream, set)
 }
 
-/// The stream of a consumer to register: with tags, the caller must be allowed to tag it, too.
+/// The stream of a consumer to register: with tags, the caller must be allowed to do `T` with it,
+/// too.
 ///
 /// # Errors
 /// When the ARN names no stream, or one of another Region, or the caller is not allowed.
-pub(super) fn new_consumer<O: Operation>(
+pub(super) fn new_consumer<O: Operation, T: Operation>(
     context: &Context<'_>,
     stream_arn: &str,
     name: &str,
@@ -126,7 +125,7 @@ pub(super) fn new_consumer<O: Operation>(
     let stream = parse_stream_arn(stream_arn)?;
     let set = RequestTags::Set(tags);
     if !tags.is_empty() {
-        context.authorize_tagging(TagResource::NAME, &unregistered_arn(&stream, name), set)?;
+        context.authorize_tagging(T::NAME, &unregistered_arn(&stream, name), set)?;
     }
     permitted::<O>(context, stream, set)
 }

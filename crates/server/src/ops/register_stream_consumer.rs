@@ -1,6 +1,7 @@
 //! RegisterStreamConsumer.
 
 use super::shapes::Consumer;
+use super::tag_resource::TagResource;
 use super::tag_text::{self, Doing};
 use super::{Context, Operation, naming};
 use crate::call_rates::CallRate;
@@ -49,7 +50,7 @@ impl Operation for RegisterStreamConsumer {
     ) -> Result<RegisterStreamConsumerOutput, WireError> {
         let tags = input.tags.unwrap_or_default();
         let (arn, name) = (&input.stream_arn, &input.consumer_name);
-        let stream = naming::new_consumer::<Self>(context, arn, name, &tags)?;
+        let stream = naming::new_consumer::<Self, TagResource>(context, arn, name, &tags)?;
         let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         tag_text::check(texts, &stream.name, &stream.scope.account, Doing::Adding)?;
         tag_text::check_reserved(tags.keys().map(String::as_str))?;

@@ -1,0 +1,50 @@
+//! What a handler works with.
+
+use crate::auth::Caller;
+use crate::call_rates::CallLimiter;
+use anabranch_engine::{Engine, Scope};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a handler works with.
+pub(crate) struct Context<'a> {
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) caller: &'a Caller,
+    /// The caller's account and Region.
+    pub(crate) scope: Scope,
+    pub(crate) calls: &'a CallLimiter,
+    pub(crate) origin: Origin<'a>,
+    /// Whether the handler has asked what the caller may do.
+    pub(crate) asked: Asked,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) is_tls: bool,
+}
+
+/// How a request came, for conditions of policies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) peer: Peer,
+    pub(crate) user_agent: Option<&'a str>,
+}
+
+/// Whether a handler has asked what its caller may do. One that answers without having asked is
+/// our mistake, and its answer is not sent.
+#[derive(Debug, Default)]
+pub(crate) struct Asked(AtomicBool);
+
+impl Asked {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
