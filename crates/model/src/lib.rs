@@ -17,6 +17,7 @@ pub mod retention;
 pub mod sequence_number;
 pub mod shard;
 pub mod shard_filter;
+pub mod shard_id;
 pub mod token_bucket;
 pub mod write_budget;
 
@@ -24,4 +25,5 @@ pub use arn::{ConsumerArn, Partition, StreamArn};
 pub use commitment::{Commitment, CommitmentStatus};
 pub use hash_key::{HashKey, HashKeyRange};
 pub use sequence_number::{OlderNumber, SequenceNumber};
-pub use shard::{Shard, ShardId, ShardKey};
+pub use shard::Shard;
+pub use shard_id::{ShardId, ShardKey};

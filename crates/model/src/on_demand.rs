@@ -10,7 +10,7 @@
 
 use crate::hash_key::{HashKeyRange, uniform_ranges};
 use crate::limits::{ON_DEMAND_SHARDS, SHARD_WRITE_BYTES, STREAM_SHARDS_MAX};
-use crate::shard::ShardId;
+use crate::shard_id::ShardId;
 
 /// Bytes a second over which a shard is split.
 pub const HOT_BYTES_PER_S: u64 = 500 * 1024;

@@ -25,7 +25,7 @@
 //! | 0 | `1`, 9 creation time of the shard, 2, 16 random, 4 index of the shard; below 2^124 the `1` is left out |
 //! | 1 | as version 2, but with 14 random and 2 for the index of the record, and `1` at the end |
 
-use crate::shard::ShardId;
+use crate::shard_id::ShardId;
 use std::fmt;
 
 /// Digits of every number that is handed out.

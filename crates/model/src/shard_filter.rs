@@ -1,6 +1,7 @@
 //! ShardFilter of ListShards: which shards a reader that starts somewhere must know.
 
-use crate::shard::{Shard, ShardId};
+use crate::shard::Shard;
+use crate::shard_id::ShardId;
 
 /// The filter, with the times already in epoch milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
