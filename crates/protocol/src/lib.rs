@@ -15,6 +15,7 @@
 
 pub mod cbor;
 pub mod codec;
+mod decode_error;
 pub mod error;
 pub mod event_stream;
 pub mod json;
@@ -26,8 +27,9 @@ pub mod value;
 pub mod writer;
 
 pub use codec::Codec;
+pub use decode_error::DecodeError;
 pub use error::{ErrorKind, WireError};
-pub use reader::{DecodeError, Reader};
+pub use reader::Reader;
 pub use shape::{Decode, Encode, RequestError, Violations};
 pub use value::{Blob, Timestamp};
 pub use writer::Writer;

@@ -6,21 +6,11 @@
 
 use std::borrow::Cow;
 
+use crate::decode_error::DecodeError;
 use crate::value::{Blob, Timestamp};
 
 /// Containers may nest this deep; one more is [`DecodeError::Malformed`].
 pub const DEPTH_MAX: usize = 64;
-
-/// Why a body could not be decoded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// The body does not parse. The service answers without a message.
-    #[error("the body does not parse")]
-    Malformed,
-    /// The body parses, but a member has another type. Carries the text the service prints.
-    #[error("{0}")]
-    Mismatch(String),
-}
 
 /// The type of the next value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
-use super::{BREAK, TAG_TIMESTAMP, info, major};
+use super::initial_byte::{BREAK, TAG_TIMESTAMP, info, major};
+use crate::decode_error::DecodeError;
 use crate::reader::{
-    DEPTH_MAX, DecodeError, Expected, IntKind, Peek, Reader, boolean_from_text, mismatch,
-    skip_container,
+    DEPTH_MAX, Expected, IntKind, Peek, Reader, boolean_from_text, mismatch, skip_container,
 };
 use crate::value::{Blob, Timestamp};
 

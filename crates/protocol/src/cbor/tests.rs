@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{CborReader, CborWriter};
-use crate::reader::{DEPTH_MAX, DecodeError, IntKind, Peek, Reader};
+use crate::decode_error::DecodeError;
+use crate::reader::{DEPTH_MAX, IntKind, Peek, Reader};
 use crate::value::Timestamp;
 use crate::writer::Writer;
 

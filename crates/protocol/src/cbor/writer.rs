@@ -1,4 +1,4 @@
-use super::{BREAK, TAG_TIMESTAMP, info, major};
+use super::initial_byte::{BREAK, TAG_TIMESTAMP, info, major};
 use crate::value::Timestamp;
 use crate::writer::{Writer, needs_no_escape};
 

@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::plain_len;
+use super::plain::plain_len;
+use crate::decode_error::DecodeError;
 use crate::number;
 use crate::reader::{
-    DEPTH_MAX, DecodeError, Expected, IntKind, Peek, Reader, boolean_from_text, mismatch,
-    skip_container,
+    DEPTH_MAX, Expected, IntKind, Peek, Reader, boolean_from_text, mismatch, skip_container,
 };
 use crate::value::{Blob, Timestamp};
 

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{JsonReader, JsonWriter, plain_len};
-use crate::reader::{DEPTH_MAX, DecodeError, IntKind, Peek, Reader, is_well_formed_map};
+use super::plain::plain_len;
+use super::{JsonReader, JsonWriter};
+use crate::decode_error::DecodeError;
+use crate::reader::{DEPTH_MAX, IntKind, Peek, Reader, is_well_formed_map};
 use crate::value::Timestamp;
 use crate::writer::Writer;
 

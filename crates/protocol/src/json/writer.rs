@@ -1,6 +1,6 @@
 use base64_simd::STANDARD;
 
-use super::plain_len;
+use super::plain::plain_len;
 use crate::number::push_decimal;
 use crate::value::Timestamp;
 use crate::writer::{Writer, needs_no_escape};

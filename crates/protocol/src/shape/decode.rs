@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::violation::{PER_LIST_MAX, Shown};
 use super::{Constraint, Kind, Member, Rule, Shape, Violation, Violations};
-use crate::reader::{DecodeError, IntKind, Peek, Reader, is_well_formed_map};
+use crate::decode_error::DecodeError;
+use crate::reader::{IntKind, Peek, Reader, is_well_formed_map};
 use crate::value::{Blob, Timestamp};
 
 /// Why a request has no struct.

@@ -64,7 +64,7 @@ macro_rules! __input {
                 context: &mut $crate::shape::Context,
                 path: &$crate::shape::Path<'_>,
                 _rule: &$crate::shape::Rule,
-            ) -> ::std::result::Result<$crate::shape::Decoded<Self>, $crate::reader::DecodeError> {
+            ) -> ::std::result::Result<$crate::shape::Decoded<Self>, $crate::DecodeError> {
                 let members = <Self as $crate::shape::Structure>::MEMBERS;
                 reader.begin_structure()?;
                 $( let mut $field =
@@ -196,7 +196,7 @@ macro_rules! string_enum {
                 _context: &mut $crate::shape::Context,
                 _path: &$crate::shape::Path<'_>,
                 _rule: &$crate::shape::Rule,
-            ) -> ::std::result::Result<$crate::shape::Decoded<Self>, $crate::reader::DecodeError> {
+            ) -> ::std::result::Result<$crate::shape::Decoded<Self>, $crate::DecodeError> {
                 let text = reader.string()?;
                 ::std::result::Result::Ok(match Self::from_text(&text) {
                     ::std::option::Option::Some(value) => $crate::shape::Decoded::Value(value),

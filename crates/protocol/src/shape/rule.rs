@@ -1,6 +1,6 @@
 //! What a member's value must satisfy, apart from its type.
 
-use super::{Constraint, Pattern};
+use super::Pattern;
 
 /// Bounds, pattern and the rules of nested values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,48 +54,6 @@ impl Rule {
     /// Maps of such keys and values.
     pub const fn entries(self, keys: &'static Rule, values: &'static Rule) -> Self {
         Self { keys: Some(keys), values: Some(values), ..self }
-    }
-
-    #[inline]
-    pub(super) fn check_value(&self, value: i64, fail: &mut dyn FnMut(Constraint)) {
-        if let Some(min) = self.min.filter(|&min| value < min) {
-            fail(Constraint::MinValue(min));
-        }
-        if let Some(max) = self.max.filter(|&max| value > max) {
-            fail(Constraint::MaxValue(max));
-        }
-    }
-
-    #[inline]
-    pub(super) fn check_length(&self, length: usize, fail: &mut dyn FnMut(Constraint)) {
-        let length = length as i64;
-        if let Some(min) = self.min.filter(|&min| length < min) {
-            fail(Constraint::MinLength(min));
-        }
-        if let Some(max) = self.max.filter(|&max| length > max) {
-            fail(Constraint::MaxLength(max));
-        }
-    }
-
-    #[inline]
-    pub(super) fn check_text(&self, text: &str, fail: &mut dyn FnMut(Constraint)) {
-        if let Some(pattern) = self.pattern.filter(|pattern| !pattern.matches(text)) {
-            fail(Constraint::Pattern(pattern));
-        }
-        let bytes = text.len() as i64;
-        // A character has one to four bytes: most strings need no counting.
-        let is_surely_long_enough = self.min.is_none_or(|min| bytes >= 4 * min);
-        let is_surely_short_enough = self.max.is_none_or(|max| bytes <= max);
-        if !(is_surely_long_enough && is_surely_short_enough) {
-            self.check_length(text.chars().count(), fail);
-        }
-    }
-
-    #[inline]
-    pub(super) fn accepts_text(&self, text: &str) -> bool {
-        let mut is_accepted = true;
-        self.check_text(text, &mut |_| is_accepted = false);
-        is_accepted
     }
 }
 

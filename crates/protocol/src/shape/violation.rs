@@ -1,83 +1,11 @@
-//! Constraint violations and the texts the service prints for them.
+//! Violations of a request, and the texts the service prints for them.
 
 use std::fmt::{self, Display};
 
-use super::{Pattern, Rule};
+use super::Constraint;
 
 /// How many violations one message names.
 const PRINTED_MAX: usize = 10;
-
-/// What a value failed to satisfy. Displays as the service's text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(missing_docs)]
-pub enum Constraint {
-    NotNull,
-    MinValue(i64),
-    MaxValue(i64),
-    MinLength(i64),
-    MaxLength(i64),
-    Pattern(Pattern),
-    EnumSet(&'static [&'static str]),
-    /// Of the scalar items of a list.
-    Items(&'static Rule),
-    /// Of the items of a list of enums.
-    ItemEnumSet(&'static [&'static str]),
-    Keys(&'static Rule),
-    Values(&'static Rule),
-    /// Of a null as the value of a map.
-    ValuesNotNull,
-}
-
-impl Display for Constraint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NotNull => f.write_str("Member must not be null"),
-            Self::MinValue(bound) => {
-                write!(f, "Member must have value greater than or equal to {bound}")
-            }
-            Self::MaxValue(bound) => {
-                write!(f, "Member must have value less than or equal to {bound}")
-            }
-            Self::MinLength(bound) => {
-                write!(f, "Member must have length greater than or equal to {bound}")
-            }
-            Self::MaxLength(bound) => {
-                write!(f, "Member must have length less than or equal to {bound}")
-            }
-            Self::Pattern(pattern) => {
-                let printed = pattern.printed();
-                write!(f, "Member must satisfy regular expression pattern: {printed}")
-            }
-            Self::EnumSet(texts) => {
-                write!(f, "Member must satisfy enum value set: [{}]", texts.join(", "))
-            }
-            Self::Items(rule) => write!(f, "Member must satisfy constraint: {}", Nested(rule)),
-            Self::ItemEnumSet(texts) => {
-                write!(f, "Member must satisfy constraint: [{}]", Self::EnumSet(texts))
-            }
-            Self::Keys(rule) => write!(f, "Map keys must satisfy constraint: {}", Nested(rule)),
-            Self::Values(rule) => write!(f, "Map value must satisfy constraint: {}", Nested(rule)),
-            Self::ValuesNotNull => {
-                write!(f, "Map value must satisfy constraint: [{}]", Self::NotNull)
-            }
-        }
-    }
-}
-
-/// A rule of string items, keys or values, printed whole whichever part of it failed.
-struct Nested(&'static Rule);
-
-impl Display for Nested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
-            self.0.max.map(Constraint::MaxLength),
-            self.0.min.map(Constraint::MinLength),
-            self.0.pattern.map(Constraint::Pattern),
-        ];
-        let texts: Vec<_> = parts.iter().flatten().map(Constraint::to_string).collect();
-        write!(f, "[{}]", texts.join(", "))
-    }
-}
 
 /// The offending value as the message shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,10 +22,12 @@
 //! - An error text never contains the secret, a derived key or the signature we expected.
 
 mod canonical;
+mod constants;
 mod error;
 mod hex;
 mod key;
 mod presented;
+mod request;
 mod sign;
 mod string_to_sign;
 pub mod timestamp;
@@ -37,42 +39,12 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
+pub use constants::{ALGORITHM, CLOCK_TOLERANCE_SECS, EXPIRES_SECS_MAX, TERMINATOR};
 pub use error::{ScopeFault, SigV4Error};
 pub use hex::{HexDigest, sha256_hex};
 pub use key::{SigningKey, SigningKeyCache};
 pub use presented::{Credential, Placement, Presented, claimed_credential, parse};
+pub use request::Request;
 pub use sign::{Credentials, SignatureHeaders, Signer};
 pub use timestamp::Timestamp;
 pub use verify::{Verifier, is_region_name, verify};
-
-/// The only algorithm there is for Kinesis.
-pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// Last element of every credential scope.
-pub const TERMINATOR: &str = "aws4_request";
-/// How far a request's timestamp may lie from our clock, either way.
-pub const CLOCK_TOLERANCE_SECS: i64 = 300;
-/// Longest life of a presigned request: a week.
-pub const EXPIRES_SECS_MAX: u32 = 604_800;
-
-/// The parts of an HTTP request that a signature covers.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Upper-case method.
-    pub method: &'a str,
-    /// Path as on the request line, still percent-encoded.
-    pub path: &'a str,
-    /// Query as on the request line, still percent-encoded, without `?`; empty if there is none.
-    pub query: &'a str,
-    /// Lower-case names with their values, in order of arrival, repeated names repeated. Over
-    /// HTTP/2 the caller adds `host` from `:authority`.
-    pub headers: &'a [(&'a str, &'a [u8])],
-    /// [`sha256_hex`] of the body. [`parse`] does not look at it.
-    pub payload_sha256_hex: &'a str,
-}
-
-impl<'a> Request<'a> {
-    /// First value of the header with this lower-case name.
-    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
-    }
-}
