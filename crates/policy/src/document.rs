@@ -5,8 +5,8 @@
 
 use crate::condition::{Condition, Operator, Value};
 use crate::key::Key;
-use crate::pattern::{ArnPattern, ArnUse, Pattern, Syntax};
-use crate::policy::{Effect, Listed, Policy, Statement};
+use crate::pattern::{ArnPattern, ArnUse, Pattern};
+use crate::policy::{ACTION_SYNTAX, Effect, Listed, Policy, Statement};
 use crate::principal::{NamedPrincipal, Principal};
 use crate::request::{Request, RequestTags};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -27,8 +27,6 @@ pub struct PolicyError {
     /// Column, counted from 1; 0 at the end of the line before.
     pub column: usize,
 }
-
-pub(crate) const ACTION_SYNTAX: Syntax = Syntax { wildcards: true, variables: false };
 
 impl Policy {
     /// Reads a policy of a caller: without principals.

@@ -1,7 +1,7 @@
 //! A policy as it is evaluated.
 
 use crate::condition::Condition;
-use crate::pattern::{ArnPattern, Case, Pattern};
+use crate::pattern::{ArnPattern, Case, Pattern, Syntax};
 use crate::principal::{NamedPrincipal, Naming};
 use crate::request::Request;
 
@@ -27,6 +27,9 @@ impl<T> Listed<T> {
         }
     }
 }
+
+/// How actions are written.
+pub(crate) const ACTION_SYNTAX: Syntax = Syntax { wildcards: true, variables: false };
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +96,7 @@ impl Policy {
     /// read.
     #[must_use]
     pub fn deny_everything() -> Self {
-        let anything = Pattern::parse("*", crate::document::ACTION_SYNTAX).expect("no variable");
+        let anything = Pattern::parse("*", ACTION_SYNTAX).expect("no variable");
         Self {
             statements: vec![Statement {
                 effect: Effect::Deny,
