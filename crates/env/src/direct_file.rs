@@ -5,7 +5,7 @@
 //! the data is gathered in one aligned buffer and goes to the device from there, in pieces that
 //! the caller paces. Where a file system cannot do that, the same writes go through the cache.
 
-use crate::real_disk::allocate;
+use crate::allocate::allocate;
 use crate::sequential::SequentialFile;
 use rustix::fs::OFlags;
 use std::fs::File;

@@ -6,7 +6,8 @@
 //! as it is, for the next process to find: readable, and still not durable. A [`Fault`] at the n-th
 //! operation stands for a fail point there.
 
-use crate::disk::{Disk, DiskFile, write_all};
+use crate::disk::Disk;
+use crate::disk_file::{DiskFile, write_all};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;

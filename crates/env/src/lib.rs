@@ -6,16 +6,19 @@
 
 #![warn(missing_docs)]
 
+mod allocate;
 mod clock;
 mod direct_file;
 mod disk;
+mod disk_file;
 mod fake_disk;
 mod real_disk;
 mod sequential;
 mod short_slices;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::{Disk, DiskFile};
+pub use disk::Disk;
+pub use disk_file::DiskFile;
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use real_disk::RealDisk;
 pub use sequential::SequentialFile;

@@ -1,10 +1,12 @@
 //! The machine's file system.
 
+use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
-use crate::disk::{Disk, DiskFile, write_all};
+use crate::disk::Disk;
+use crate::disk_file::{DiskFile, write_all};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice};
@@ -68,15 +70,6 @@ impl Disk for RealDisk {
         let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
-    }
-}
-
-/// Reserves space up to `len` and makes the file that long.
-pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
-        // The file system cannot reserve: then a full volume shows in a write.
-        Err(Errno::OPNOTSUPP) => file.set_len(len),
-        other => other.map_err(io::Error::from),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that are written once, from beginning to end, and then synced.
 
-use crate::disk::DiskFile;
+use crate::disk_file::DiskFile;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
