@@ -1,6 +1,6 @@
 //! Commands about capacity: modes, warm throughput, record sizes, metrics, commitments.
 
-use super::{Distribution, Mode};
+use super::stream::{Distribution, Mode};
 use minicbor::{Decode, Encode};
 
 /// See [`super::Command::SetStreamMode`].
