@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::command::Command;
 use anabranch_engine::{
-    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, RecordDistribution,
+    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, OneCell, RecordDistribution,
     Scope, ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{FakeDisk, ManualClock};
@@ -49,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
     let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
     let _ = engine.control.list_shards(scope, &next);
     let page = StreamPageRequest { token: Some(token), ..StreamPageRequest::default() };
-    let _ = engine.control.list_streams(scope, &page);
+    let _ = OneCell::serve(engine.clone()).list_streams(scope, &page);
     let consumers = ConsumerPageRequest {
         stream: &StreamRef { scope: scope.clone(), name: "one".into() },
         created_secs: None,

@@ -1,5 +1,6 @@
 //! A cell, started and wired: the ledger, and control and data over it.
 
+use crate::components::Components;
 use crate::error::{StartError, StreamNotFound};
 use crate::keys::keyring::Keyring;
 use crate::ledger::Ledger;
@@ -12,9 +13,10 @@ use crate::streams::Control;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
 use anabranch_storage::{Recovered, Store, StoreOptions};
+use std::iter::Sum;
 use std::sync::Arc;
 
-/// The Kinesis service of one cell.
+/// A cell: the Kinesis service over one journal.
 #[derive(Debug)]
 pub struct Engine {
     /// Streams, shards, consumers, policies.
@@ -40,8 +42,19 @@ pub struct RecoverySummary {
     pub torn_bytes: u64,
 }
 
+impl Sum for RecoverySummary {
+    fn sum<I: Iterator<Item = Self>>(summaries: I) -> Self {
+        summaries.fold(Self::default(), |sum, one| Self {
+            streams: sum.streams + one.streams,
+            records: sum.records + one.records,
+            journal_bytes: sum.journal_bytes + one.journal_bytes,
+            torn_bytes: sum.torn_bytes + one.torn_bytes,
+        })
+    }
+}
+
 impl Engine {
-    /// Opens the store, rebuilds the catalog and starts.
+    /// Opens the store, rebuilds the catalog and starts the only cell.
     ///
     /// # Errors
     /// When the data directory cannot be used, with what to do about it.
@@ -52,6 +65,19 @@ impl Engine {
         clock: Arc<dyn Clock>,
         keyring: Arc<dyn Keyring>,
     ) -> Result<Arc<Self>, StartError> {
+        Self::start_among(options, settings, Components::alone(disk, clock, keyring)).await
+    }
+
+    /// As [`Engine::start`], for a cell among others.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_among(
+        options: StoreOptions,
+        settings: EngineSettings,
+        components: Components,
+    ) -> Result<Arc<Self>, StartError> {
+        let (disk, clock) = (components.disk.clone(), components.clock.clone());
         let opening = clock.clone();
         // Reading gigabytes of journal is no work for an async thread.
         let opened = tokio::task::spawn_blocking(move || Store::open(options, disk, opening));
@@ -62,14 +88,9 @@ impl Engine {
         let recovery = RecoverySummary { streams, records, journal_bytes, torn_bytes };
         let ledger = Arc::new(Ledger::start(store, catalog, clock.clone()).await?);
         let tokens = Arc::new(Tokens::new(ledger.catalog().secret()));
-        let control = Arc::new(Control::new(
-            ledger.clone(),
-            settings.clone(),
-            clock.clone(),
-            tokens.clone(),
-            keyring.clone(),
-        ));
-        let data = Arc::new(Data::new(ledger.clone(), settings, clock.clone(), tokens, keyring));
+        let control = Control::new(ledger.clone(), settings.clone(), tokens.clone(), &components);
+        let control = Arc::new(control);
+        let data = Arc::new(Data::new(ledger.clone(), settings, tokens, &components));
         control.resume_deletions();
         control.resume_rescalings();
         control.forget_shards_later();

@@ -3,6 +3,7 @@
 //! The floors, each of which knows only those below it:
 //!
 //! ```text
+//! cells              where streams live · what is asked of an account
 //! engine             a cell, started and wired
 //! streams, records   control: changes of the catalog · data: puts, reads, subscriptions
 //! ledger             decides, journals, applies
@@ -19,6 +20,9 @@
 //!
 //! Invariant: nothing here knows HTTP, JSON or CBOR.
 
+mod cells;
+mod components;
+mod elsewhere;
 mod engine;
 pub mod error;
 mod host;
@@ -38,6 +42,9 @@ pub use anabranch_storage::{
     AppendError, Durability, OpenError, ReadError, RunSlice, StoreHealth, StoreOptions, backup,
     inspect,
 };
+pub use cells::{AccountLimits, Cells, OneCell, StreamPage, StreamPageRequest};
+pub use components::Components;
+pub use elsewhere::{Alone, Elsewhere};
 pub use engine::{Engine, RecoverySummary};
 pub use error::StartError;
 pub use keys::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, NoKeys};
@@ -56,8 +63,8 @@ pub use state::scope::{ConsumerRef, ResourceName, Scope, StreamRef};
 pub use state::shard_metrics::{ShardMetric, ShardMetrics};
 pub use state::slot::ShardSlot;
 pub use state::stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
+pub use state::usage::Usage;
 pub use streams::{
-    AccountLimits, ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange,
-    NewStream, ShardCountUpdate, ShardPage, ShardPageRequest, StreamPage, StreamPageRequest,
-    WarmThroughput,
+    ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange, NewStream,
+    ShardCountUpdate, ShardPage, ShardPageRequest, WarmThroughput,
 };

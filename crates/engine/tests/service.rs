@@ -5,9 +5,9 @@ use anabranch_engine::error::{
     ShardIteratorError, TokenError,
 };
 use anabranch_engine::{
-    AppendError, Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry,
-    PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates, StartingPosition,
-    StoreOptions, StreamMode, StreamPageRequest,
+    AppendError, Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, OneCell,
+    PutEntry, PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates,
+    StartingPosition, StoreOptions, StreamMode, StreamPageRequest,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
@@ -339,11 +339,12 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
     for i in 0..7 {
         world.create(&format!("s{i}"), 1 + i).await.expect("created");
     }
+    let cells = OneCell::serve(world.engine.clone());
     let mut names = Vec::new();
     let mut token = None;
     loop {
         let request = StreamPageRequest { after: None, token: token.as_deref(), limit: Some(3) };
-        let page = world.engine.control.list_streams(&world.scope, &request).expect("a page");
+        let page = cells.list_streams(&world.scope, &request).expect("a page");
         names.extend(page.streams.iter().map(|s| s.reference.name.to_string()));
         token = page.next_token;
         if token.is_none() {

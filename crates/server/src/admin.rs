@@ -1,7 +1,7 @@
 //! The paths under `/_anabranch/`: what belongs to the server and not to the service.
 
 use crate::reply::{self, Reply};
-use anabranch_engine::{Engine, StoreHealth};
+use anabranch_engine::{Cells, StoreHealth};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -11,17 +11,16 @@ pub(crate) fn is_admin(parts: &Parts) -> bool {
     parts.uri.path().starts_with("/_anabranch/") && !parts.headers.contains_key("x-amz-target")
 }
 
-pub(crate) fn answer(engine: &Engine, parts: &Parts) -> Reply {
+pub(crate) fn answer(cells: &dyn Cells, parts: &Parts) -> Reply {
     match (&parts.method, parts.uri.path()) {
-        (&Method::GET | &Method::HEAD, "/_anabranch/health") => health(engine),
+        (&Method::GET | &Method::HEAD, "/_anabranch/health") => health(cells),
         (_, "/_anabranch/health") => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
         _ => reply::empty(StatusCode::NOT_FOUND),
     }
 }
 
-fn health(engine: &Engine) -> Reply {
-    let store = engine.store();
-    let (status, word) = match store.health() {
+fn health(cells: &dyn Cells) -> Reply {
+    let (status, word) = match cells.health() {
         StoreHealth::Writable => (StatusCode::OK, "ok"),
         // Reads go on, and writes come back by themselves.
         StoreHealth::Full => (StatusCode::OK, "full"),
@@ -29,7 +28,7 @@ fn health(engine: &Engine) -> Reply {
     };
     let body = json!({
         "status": word,
-        "durability": store.durability().to_string(),
+        "durability": cells.durability().to_string(),
         "version": env!("CARGO_PKG_VERSION"),
     });
     reply::with_body(status, Some("application/json"), body.to_string().into_bytes())

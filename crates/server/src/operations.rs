@@ -8,12 +8,11 @@ use crate::call_rates::CallLimiter;
 use crate::event_reply::EventSetting;
 use crate::operation_schema::OperationSchema;
 use crate::ops::{self, Asked, Context, Operation, Origin, Peer};
-use anabranch_engine::{Engine, Scope};
+use anabranch_engine::{Cells, Scope};
 use anabranch_protocol::shape::RequestError;
 use anabranch_protocol::{Codec, ErrorKind, WireError};
 use http::request::Parts;
 use std::pin::Pin;
-use std::sync::Arc;
 
 /// Name in the credential scope of signatures.
 const SERVICES: &[&str] = &["kinesis"];
@@ -159,7 +158,7 @@ pub(crate) struct Call<'a> {
     pub(crate) calls: &'a CallLimiter,
     pub(crate) parts: &'a Parts,
     pub(crate) peer: Peer,
-    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) cells: &'a dyn Cells,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
     pub(crate) events: &'a EventSetting,
@@ -168,7 +167,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// Who is calling.
     pub(crate) fn authenticate(&self) -> Result<Caller, WireError> {
-        let now_secs = (self.engine.now_ms() / 1000).cast_signed();
+        let now_secs = (self.cells.now_ms() / 1000).cast_signed();
         let caller = self.authenticator.authenticate(self.parts, self.body, SERVICES, now_secs);
         caller.map_err(|error| auth_to_wire(&error))
     }
@@ -191,7 +190,7 @@ async fn run<O: Operation>(call: Call<'_>) -> Result<Answered, WireError> {
     let input = decoded?;
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
     let context = Context {
-        engine: call.engine,
+        cells: call.cells,
         caller: &caller,
         scope,
         calls: call.calls,

@@ -1,6 +1,6 @@
 //! From an HTTP request to an operation: the checks that come before the operation is known.
 //!
-//! Their order is the service's (the reference numbers are the steps of a request there):
+//! Their order is the service's:
 //! body size, CORS, method, empty body, content type, well-formedness, target, caller.
 
 use crate::admin;
@@ -12,7 +12,7 @@ use crate::event_reply::EventSetting;
 use crate::operations::{self, Call, Target};
 use crate::ops::Peer;
 use crate::reply::{self, Reply};
-use anabranch_engine::Engine;
+use anabranch_engine::Cells;
 use anabranch_protocol::{Codec, ErrorKind, WireError};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -25,7 +25,7 @@ const CORAL_PREFIX: &str = "com.amazon.coral.service#";
 /// What a request is answered with.
 #[derive(Debug)]
 pub(crate) struct FrontDoor {
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) cells: Arc<dyn Cells>,
     pub(crate) authenticator: Authenticator,
     pub(crate) bodies: BodyMemory,
     pub(crate) calls: CallLimiter,
@@ -37,7 +37,7 @@ impl FrontDoor {
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
         let (parts, body) = request.into_parts();
         if admin::is_admin(&parts) {
-            return admin::answer(&self.engine, &parts);
+            return admin::answer(&*self.cells, &parts);
         }
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
@@ -90,7 +90,7 @@ impl FrontDoor {
             calls: &self.calls,
             parts,
             peer,
-            engine: &self.engine,
+            cells: &*self.cells,
             codec,
             body,
             events: &self.events,

@@ -9,7 +9,7 @@ use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::request::FrontDoor;
 use crate::settings::{Access, ServerSettings, TlsSettings};
 use crate::tls::{self, TlsError};
-use anabranch_engine::{Engine, StartError};
+use anabranch_engine::{Cells, Engine, OneCell, StartError};
 use anabranch_env::{Clock, Disk};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub struct RunningServer {
     /// Whether it speaks TLS.
     pub is_tls: bool,
     /// The service behind it.
-    pub engine: Arc<Engine>,
+    pub cells: Arc<dyn Cells>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
@@ -74,8 +74,9 @@ impl RunningServer {
         self.stop.send_replace(true);
         // A panic there was reported; the log is closed all the same.
         let _ = self.serving.await;
-        let engine = self.engine;
-        let _ = tokio::task::spawn_blocking(move || engine.store().shut_down()).await;
+        let cells = self.cells;
+        let shut_down = move || cells.all().iter().for_each(|cell| cell.store().shut_down());
+        let _ = tokio::task::spawn_blocking(shut_down).await;
     }
 }
 
@@ -97,9 +98,10 @@ pub async fn start(
     let keyring = KeyStore::open(KeyringFile::new(settings.keyring), clock.clone())?;
     let keyring = Arc::new(keyring);
     let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
+    let cells = OneCell::serve(engine);
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(FrontDoor {
-        engine: engine.clone(),
+        cells: cells.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         calls: CallLimiter::new(settings.limit_calls),
@@ -109,7 +111,7 @@ pub async fn start(
     Ok(RunningServer {
         address,
         is_tls: settings.tls != TlsSettings::Off,
-        engine,
+        cells,
         stop,
         serving: tokio::spawn(serving),
     })

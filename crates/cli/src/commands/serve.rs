@@ -115,14 +115,14 @@ fn announce(settings: &ServeSettings, server: &RunningServer) -> anyhow::Result<
         Some(path) => format!("sigv4, keys of {}", path.display()),
         None => "open, any credentials are accepted".to_owned(),
     };
-    let recovery = server.engine.recovery;
+    let recovery = server.cells.recovery();
     if recovery.torn_bytes > 0 {
         tracing::warn!(
             bytes = recovery.torn_bytes,
             "cut a torn tail: writes that were never acknowledged"
         );
     }
-    let durability = server.engine.store().durability();
+    let durability = server.cells.durability();
     if durability != anabranch_engine::Durability::Sync {
         tracing::warn!(%durability, "acknowledged records can be lost: durability is not sync");
     }

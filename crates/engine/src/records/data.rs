@@ -2,8 +2,8 @@
 
 use super::event_room::EventRoom;
 use super::seats::Seats;
+use crate::components::Components;
 use crate::keys::Keys;
-use crate::keys::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::settings::EngineSettings;
 use crate::token::Tokens;
@@ -31,10 +31,10 @@ impl Data {
     pub(crate) fn new(
         ledger: Arc<Ledger>,
         settings: EngineSettings,
-        clock: Arc<dyn Clock>,
         tokens: Arc<Tokens>,
-        keyring: Arc<dyn Keyring>,
+        components: &Components,
     ) -> Self {
+        let Components { clock, keyring, .. } = components.clone();
         Self {
             ledger,
             settings,

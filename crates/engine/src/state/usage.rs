@@ -3,14 +3,18 @@
 use super::catalog::Catalog;
 use super::scope::Scope;
 use super::stream::{StreamMode, StreamStatus};
+use std::iter::Sum;
 
 /// Counted over an account's streams in a Region.
-#[derive(Default)]
-pub(crate) struct Usage {
-    pub(crate) open_shards: u64,
-    pub(crate) provisioned_shards: u64,
-    pub(crate) on_demand_streams: usize,
-    pub(crate) creating: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Open shards, and those that streams are on their way to.
+    pub open_shards: u64,
+    /// Those of provisioned streams.
+    pub provisioned_shards: u64,
+    pub on_demand_streams: usize,
+    /// Streams in CREATING.
+    pub creating: usize,
 }
 
 impl Usage {
@@ -27,5 +31,16 @@ impl Usage {
             }
         }
         usage
+    }
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        usages.fold(Self::default(), |sum, usage| Self {
+            open_shards: sum.open_shards + usage.open_shards,
+            provisioned_shards: sum.provisioned_shards + usage.provisioned_shards,
+            on_demand_streams: sum.on_demand_streams + usage.on_demand_streams,
+            creating: sum.creating + usage.creating,
+        })
     }
 }

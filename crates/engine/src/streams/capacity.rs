@@ -2,7 +2,7 @@
 //! UpdateStreamRecordDistributionStrategy.
 
 use super::control::Control;
-use super::quota::{check_on_demand, check_shards};
+use super::quota::Quota;
 use crate::error::{
     AutoNeedsOnDemand, CapacityError, ModeSwitchLimit, ProvisionedStream, StreamChangeError,
     WarmLimit, WarmNeedsCommitment, WarmNeedsSwitch, WarmThroughputError,
@@ -15,7 +15,6 @@ use crate::state::command::{
 };
 use crate::state::scope::StreamRef;
 use crate::state::stream::{RecordDistribution, Stream, StreamMode};
-use crate::state::usage::Usage;
 use anabranch_model::limits;
 use std::sync::Arc;
 
@@ -60,10 +59,10 @@ impl Control {
         mode: StreamMode,
         warm_mibps: Option<u32>,
     ) -> Result<(), CapacityError> {
-        let (stream, settings) = (stream.clone(), self.settings.clone());
+        let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         let changed = self.ledger.change::<_, CapacityError>(move |catalog, now_ms| {
             let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
-            let command = decide_mode(catalog, &settings, stream, mode, warm_mibps, now_ms)?;
+            let command = decide_mode(catalog, &quota, stream, mode, warm_mibps, now_ms)?;
             let growth = growth(stream, command.warm_mibps);
             Ok((Command::SetStreamMode(command), growth))
         });
@@ -81,7 +80,7 @@ impl Control {
         stream: &StreamRef,
         warm_mibps: u32,
     ) -> Result<(StreamRef, WarmThroughput), CapacityError> {
-        let (stream, settings) = (stream.clone(), self.settings.clone());
+        let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         let changed = self.ledger.change::<_, CapacityError>(move |catalog, now_ms| {
             let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
             if stream.mode == StreamMode::Provisioned {
@@ -92,13 +91,13 @@ impl Control {
                 return Err(WarmThroughputError::from(refused).into());
             }
             let open = stream.open.len() as u64;
-            check_warm(catalog, &settings, &stream.reference, open, warm_mibps, now_ms)?;
+            check_warm(catalog, &quota, &stream.reference, open, warm_mibps, now_ms)?;
             let warm = WarmThroughput::of(stream, warm_mibps);
             let growth = growth(stream, warm_mibps);
             let command = Command::SetWarmThroughput(SetWarmThroughput {
                 stream: stream.number,
                 warm_mibps,
-                transition_ms: transition_ms(&settings, &growth),
+                transition_ms: transition_ms(&quota.settings, &growth),
             });
             let excess = (warm_mibps <= stream.warm_mibps).then_some(stream.number);
             Ok((command, (stream.reference.clone(), warm, growth, excess)))
@@ -163,7 +162,7 @@ impl Control {
 
 fn decide_mode(
     catalog: &Catalog,
-    settings: &EngineSettings,
+    quota: &Quota,
     stream: &Stream,
     mode: StreamMode,
     warm_mibps: Option<u32>,
@@ -174,7 +173,7 @@ fn decide_mode(
     if warm_mibps.is_some() && !(is_switch && mode == StreamMode::OnDemand) {
         return Err(WarmThroughputError::from(WarmNeedsSwitch).into());
     }
-    if is_switch && settings.limit_streams {
+    if is_switch && quota.settings.limit_streams {
         let since_ms = now_ms.saturating_sub(limits::MODE_SWITCHES_MS);
         let switches = stream.mode_switches_ms.iter().filter(|at_ms| **at_ms > since_ms).count();
         if switches >= limits::MODE_SWITCHES_MAX {
@@ -183,7 +182,7 @@ fn decide_mode(
         }
     }
     if is_switch && mode == StreamMode::OnDemand {
-        check_on_demand(&Usage::of(catalog, &reference.scope, now_ms), settings, reference)?;
+        quota.check_on_demand(&quota.usage(catalog, &reference.scope, now_ms), reference)?;
     }
     let warm_mibps = match (is_switch, warm_mibps) {
         (false, _) => stream.warm_mibps,
@@ -191,13 +190,13 @@ fn decide_mode(
     };
     if is_switch {
         let open = stream.open.len() as u64;
-        check_warm(catalog, settings, reference, open, warm_mibps, now_ms)?;
+        check_warm(catalog, quota, reference, open, warm_mibps, now_ms)?;
     }
     Ok(SetStreamMode {
         stream: stream.number,
         mode: mode.into(),
         warm_mibps,
-        transition_ms: transition_ms(settings, &growth(stream, warm_mibps)),
+        transition_ms: transition_ms(&quota.settings, &growth(stream, warm_mibps)),
     })
 }
 
@@ -226,7 +225,7 @@ pub(super) fn check_distribution(
 /// Whether an on-demand stream with so many `open` shards may have this warm throughput.
 pub(super) fn check_warm(
     catalog: &Catalog,
-    settings: &EngineSettings,
+    quota: &Quota,
     stream: &StreamRef,
     open: u64,
     warm_mibps: u32,
@@ -238,13 +237,13 @@ pub(super) fn check_warm(
     if !catalog.commitment(&stream.scope).is_in_force(now_ms) {
         return Err(WarmNeedsCommitment(stream.clone()).into());
     }
-    let limit = warm_mibps_max(settings, &stream.scope.region);
+    let limit = warm_mibps_max(&quota.settings, &stream.scope.region);
     if warm_mibps > limit {
         return Err(WarmLimit { stream: stream.clone(), limit }.into());
     }
     let additional = u64::from(warm_mibps.min(limits::STREAM_SHARDS_MAX)).saturating_sub(open);
-    let usage = Usage::of(catalog, &stream.scope, now_ms);
-    Ok(check_shards(&usage, settings, stream, additional)?)
+    let usage = quota.usage(catalog, &stream.scope, now_ms);
+    Ok(quota.check_shards(&usage, stream, additional)?)
 }
 
 /// The highest warm throughput in a Region, in MiB a second.

@@ -1,6 +1,8 @@
 //! What the operations of the control plane work with.
 
 use super::load::Loads;
+use crate::components::Components;
+use crate::elsewhere::Elsewhere;
 use crate::keys::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::settings::EngineSettings;
@@ -17,6 +19,8 @@ pub struct Control {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) keyring: Arc<dyn Keyring>,
+    /// What accounts use in other cells.
+    pub(super) elsewhere: Arc<dyn Elsewhere>,
     /// What scaling of on-demand streams has seen.
     pub(super) loads: Mutex<Loads>,
 }
@@ -25,10 +29,10 @@ impl Control {
     pub(crate) fn new(
         ledger: Arc<Ledger>,
         settings: EngineSettings,
-        clock: Arc<dyn Clock>,
         tokens: Arc<Tokens>,
-        keyring: Arc<dyn Keyring>,
+        components: &Components,
     ) -> Self {
-        Self { ledger, settings, clock, tokens, keyring, loads: Mutex::default() }
+        let Components { clock, keyring, elsewhere, .. } = components.clone();
+        Self { ledger, settings, clock, tokens, keyring, elsewhere, loads: Mutex::default() }
     }
 }

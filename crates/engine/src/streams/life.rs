@@ -2,18 +2,16 @@
 
 use super::capacity::{check_distribution, check_warm};
 use super::control::Control;
-use super::quota::{check_on_demand, check_shards};
+use super::quota::Quota;
 use crate::error::{
-    ChangeFailure, CreateStreamError, CreatingLimit, DeleteStreamError, Interrupted, StreamExists,
+    ChangeFailure, CreateStreamError, DeleteStreamError, Interrupted, StreamExists,
     StreamHasConsumers, StreamNotActive, StreamUnavailable, WarmNeedsSwitch, WarmThroughputError,
 };
 use crate::lookup::find;
-use crate::settings::EngineSettings;
 use crate::state::catalog::Catalog;
 use crate::state::command::{Command, CreateStream, DeleteStream, PurgeStream};
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::{RecordDistribution, StreamMode, StreamStatus};
-use crate::state::usage::Usage;
 use crate::supervisor::{Next, supervise};
 use anabranch_model::limits;
 use anabranch_storage::AppendError;
@@ -57,19 +55,6 @@ impl NewStream {
     }
 }
 
-/// What an account uses of what it may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountLimits {
-    /// Open shards allowed.
-    pub shard_limit: u64,
-    /// Open shards of provisioned streams.
-    pub open_shards: u64,
-    /// On-demand streams.
-    pub on_demand_streams: usize,
-    /// On-demand streams allowed.
-    pub on_demand_limit: usize,
-}
-
 impl Control {
     /// Creates a stream: it is CREATING at first, then ACTIVE.
     ///
@@ -80,10 +65,10 @@ impl Control {
         scope: &Scope,
         new: NewStream,
     ) -> Result<(), CreateStreamError> {
-        let (scope, settings) = (scope.clone(), self.settings.clone());
+        let (scope, quota) = (scope.clone(), self.quota(scope));
         self.ledger
             .change(move |catalog, now_ms| {
-                let command = decide_create(catalog, &settings, scope, new, now_ms)?;
+                let command = decide_create(catalog, &quota, scope, new, now_ms)?;
                 Ok((Command::CreateStream(command), ()))
             })
             .await
@@ -161,24 +146,11 @@ impl Control {
             }
         });
     }
-
-    /// What the account uses and may use.
-    #[must_use]
-    pub fn account_limits(&self, scope: &Scope) -> AccountLimits {
-        let catalog = self.ledger.catalog();
-        let usage = Usage::of(&catalog, scope, self.ledger.now_ms());
-        AccountLimits {
-            shard_limit: u64::from(self.settings.shard_limit),
-            open_shards: usage.provisioned_shards,
-            on_demand_streams: usage.on_demand_streams,
-            on_demand_limit: limits::ON_DEMAND_STREAMS_MAX,
-        }
-    }
 }
 
 fn decide_create(
     catalog: &Catalog,
-    settings: &EngineSettings,
+    quota: &Quota,
     scope: Scope,
     new: NewStream,
     now_ms: u64,
@@ -188,19 +160,16 @@ fn decide_create(
     if find(catalog, &scope, &new.name, now_ms).is_ok() {
         return Err(StreamExists(stream).into());
     }
-    let usage = Usage::of(catalog, &scope, now_ms);
-    if settings.limit_streams && usage.creating >= limits::STREAMS_CREATING_MAX {
-        let limit = limits::STREAMS_CREATING_MAX;
-        return Err(CreatingLimit { stream, limit }.into());
-    }
+    let usage = quota.usage(catalog, &scope, now_ms);
+    quota.check_creating(&usage, &stream)?;
     if mode == StreamMode::OnDemand {
-        check_on_demand(&usage, settings, &stream)?;
+        quota.check_on_demand(&usage, &stream)?;
     } else if new.warm_mibps > 0 {
         return Err(WarmThroughputError::from(WarmNeedsSwitch).into());
     }
     check_distribution(mode, new.distribution)?;
-    check_warm(catalog, settings, &stream, 0, new.warm_mibps, now_ms)?;
-    check_shards(&usage, settings, &stream, u64::from(shard_count))?;
+    check_warm(catalog, quota, &stream, 0, new.warm_mibps, now_ms)?;
+    quota.check_shards(&usage, &stream, u64::from(shard_count))?;
     Ok(CreateStream {
         number: catalog.next_stream(),
         account: scope.account.to_string(),
@@ -212,7 +181,7 @@ fn decide_create(
         tags: new.tags,
         max_record_kib: new.max_record_kib,
         distribution: new.distribution.into(),
-        transition_ms: settings.transition_ms,
+        transition_ms: quota.settings.transition_ms,
         warm_mibps: (new.warm_mibps > 0).then_some(new.warm_mibps),
     })
 }

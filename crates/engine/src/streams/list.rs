@@ -14,26 +14,6 @@ use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{ShardId, limits};
 use std::sync::Arc;
 
-/// Which streams to list.
-#[derive(Clone, Debug, Default)]
-pub struct StreamPageRequest<'a> {
-    /// Start after this name.
-    pub after: Option<&'a str>,
-    /// Go on where this token's page ended.
-    pub token: Option<&'a str>,
-    /// Streams at most; capped at 100.
-    pub limit: Option<usize>,
-}
-
-/// A page of streams.
-#[derive(Clone, Debug)]
-pub struct StreamPage {
-    /// In name order.
-    pub streams: Vec<Arc<Stream>>,
-    /// There is more: the token for it.
-    pub next_token: Option<String>,
-}
-
 /// Which shards to list.
 #[derive(Clone, Debug)]
 pub enum ShardPageRequest<'a> {
@@ -71,44 +51,33 @@ pub struct ShardPage {
 }
 
 impl Control {
-    /// Lists an account's streams in name order.
-    ///
-    /// # Errors
-    /// When the token is no good.
-    pub fn list_streams(
+    /// An account's streams in name order, from the first name after `after`; those of this cell,
+    /// and `limit` at most.
+    #[must_use]
+    pub fn streams_after(
         &self,
         scope: &Scope,
-        request: &StreamPageRequest<'_>,
-    ) -> Result<StreamPage, TokenError> {
-        let now_ms = self.ledger.now_ms();
-        let resumed =
-            request.token.map(|token| self.open_stream_token(scope, token, now_ms)).transpose()?;
-        let after = resumed.as_deref().or(request.after);
-        let limit = request.limit.unwrap_or(limits::LIST_STREAMS_PAGE);
-        let limit = limit.min(limits::LIST_STREAMS_PAGE);
-        let catalog = self.ledger.catalog();
-        let mut alive =
-            catalog.streams_after(scope, after).filter(|stream| stream.status(now_ms).is_some());
-        let streams: Vec<Arc<Stream>> = alive.by_ref().take(limit).cloned().collect();
-        let last = streams.last().filter(|_| alive.next().is_some());
-        let next_token =
-            last.map(|last| self.seal_stream_token(scope, &last.reference.name, now_ms));
-        Ok(StreamPage { streams, next_token })
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<Arc<Stream>> {
+        let (catalog, now_ms) = (self.ledger.catalog(), self.ledger.now_ms());
+        let streams = catalog.streams_after(scope, after);
+        streams.filter(|stream| stream.status(now_ms).is_some()).take(limit).cloned().collect()
     }
 
     /// A token is when it was made, and account, Region and last name of its page.
-    fn seal_stream_token(&self, scope: &Scope, last: &str, now_ms: u64) -> String {
+    pub(crate) fn seal_stream_token(&self, scope: &Scope, last: &str) -> String {
+        let now_ms = self.ledger.now_ms();
         let Scope { account, region } = scope;
         let mut payload = now_ms.to_le_bytes().to_vec();
         payload.extend_from_slice(format!("{account}/{region}/{last}").as_bytes());
         self.tokens.seal(Purpose::ListStreams, &payload)
     }
 
-    fn open_stream_token(
+    pub(crate) fn open_stream_token(
         &self,
         scope: &Scope,
         token: &str,
-        now_ms: u64,
     ) -> Result<String, TokenError> {
         let payload = self.tokens.open(Purpose::ListStreams, token);
         let payload = payload.ok_or(TokenInvalid)?;
@@ -121,6 +90,7 @@ impl Control {
                 .strip_prefix('/')
         });
         let last = last.ok_or(TokenInvalid)?;
+        let now_ms = self.ledger.now_ms();
         if now_ms.saturating_sub(u64::from_le_bytes(*issued_ms)) > limits::NEXT_TOKEN_LIFE_MS {
             return Err(TokenExpired.into());
         }

@@ -1,35 +1,89 @@
-//! How many streams and shards an account may have.
+//! How many streams and shards an account may have, over all cells.
 
-use crate::error::{OnDemandLimit, ShardLimit};
+use super::control::Control;
+use crate::error::{CreatingLimit, OnDemandLimit, ShardLimit};
 use crate::settings::EngineSettings;
-use crate::state::scope::StreamRef;
+use crate::state::catalog::Catalog;
+use crate::state::scope::{Scope, StreamRef};
 use crate::state::usage::Usage;
 use anabranch_model::limits;
 
-/// Whether the account may have one on-demand stream more.
-pub(super) fn check_on_demand(
-    usage: &Usage,
-    settings: &EngineSettings,
-    stream: &StreamRef,
-) -> Result<(), OnDemandLimit> {
-    let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
-    if settings.limit_streams && current >= limit {
-        return Err(OnDemandLimit { stream: stream.clone(), current, limit });
-    }
-    Ok(())
+/// An account's limits, and what it uses of them elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Quota {
+    pub(super) settings: EngineSettings,
+    elsewhere: Usage,
 }
 
-/// Whether the account may have `additional` open shards.
-pub(super) fn check_shards(
-    usage: &Usage,
-    settings: &EngineSettings,
-    stream: &StreamRef,
-    additional: u64,
-) -> Result<(), ShardLimit> {
-    let limit = u64::from(settings.shard_limit.min(limits::OPEN_SHARDS_MAX));
-    let current = usage.open_shards;
-    if current + additional <= limit {
-        return Ok(());
+impl Control {
+    pub(super) fn quota(&self, scope: &Scope) -> Quota {
+        Quota { settings: self.settings.clone(), elsewhere: self.elsewhere.usage(scope) }
     }
-    Err(ShardLimit { stream: stream.clone(), current, limit, additional })
+
+    /// Open shards that each account may have.
+    pub(crate) fn shard_limit(&self) -> u64 {
+        u64::from(self.settings.shard_limit)
+    }
+
+    /// What an account uses in this cell.
+    #[must_use]
+    pub fn usage(&self, scope: &Scope) -> Usage {
+        Usage::of(&self.ledger.catalog(), scope, self.ledger.now_ms())
+    }
+}
+
+impl Quota {
+    /// What the account uses in all cells.
+    pub(super) fn usage(&self, catalog: &Catalog, scope: &Scope, now_ms: u64) -> Usage {
+        [Usage::of(catalog, scope, now_ms), self.elsewhere].into_iter().sum()
+    }
+
+    /// Whether an account that uses so much may create one stream more.
+    pub(super) fn check_creating(
+        &self,
+        usage: &Usage,
+        stream: &StreamRef,
+    ) -> Result<(), CreatingLimit> {
+        let limit = limits::STREAMS_CREATING_MAX;
+        if self.settings.limit_streams && usage.creating >= limit {
+            return Err(CreatingLimit { stream: stream.clone(), limit });
+        }
+        Ok(())
+    }
+
+    /// Whether it may have one on-demand stream more.
+    pub(super) fn check_on_demand(
+        &self,
+        usage: &Usage,
+        stream: &StreamRef,
+    ) -> Result<(), OnDemandLimit> {
+        let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
+        if self.settings.limit_streams && current >= limit {
+            return Err(OnDemandLimit { stream: stream.clone(), current, limit });
+        }
+        Ok(())
+    }
+
+    /// Whether it may have `additional` open shards.
+    pub(super) fn check_shards(
+        &self,
+        usage: &Usage,
+        stream: &StreamRef,
+        additional: u64,
+    ) -> Result<(), ShardLimit> {
+        if additional <= self.shards_left(usage) {
+            return Ok(());
+        }
+        let (current, limit) = (usage.open_shards, self.shards_max());
+        Err(ShardLimit { stream: stream.clone(), current, limit, additional })
+    }
+
+    /// Open shards that it may have more than it has.
+    pub(super) fn shards_left(&self, usage: &Usage) -> u64 {
+        self.shards_max().saturating_sub(usage.open_shards)
+    }
+
+    fn shards_max(&self) -> u64 {
+        u64::from(self.settings.shard_limit.min(limits::OPEN_SHARDS_MAX))
+    }
 }

@@ -4,7 +4,7 @@
 //! row of such commands, made by a task that goes on after a restart.
 
 use super::control::Control;
-use super::quota::check_shards;
+use super::quota::Quota;
 use crate::error::{
     ChangeFailure, Interrupted, NotAdjacent, NotReshardable, OnDemandStream, RescaleCallLimit,
     RescaleError, RescaleOverLimit, RescaleTooHigh, RescaleTooLow, ReshardError, ShardClosed,
@@ -19,7 +19,6 @@ use crate::state::command::{
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::slot::ShardSlot;
 use crate::state::stream::{Stream, StreamMode};
-use crate::state::usage::Usage;
 use crate::supervisor::{Next, supervise};
 use anabranch_model::reshard::{self, Move};
 use anabranch_model::{HashKeyRange, ShardId, hash_key, limits};
@@ -68,7 +67,7 @@ impl Control {
     ) -> Result<(), ReshardError> {
         let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
         let (shard, key) = (shard.to_owned(), new_starting_hash_key.to_owned());
-        let settings = self.settings.clone();
+        let quota = self.quota(scope);
         self.ledger
             .change_closing(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
@@ -79,8 +78,8 @@ impl Control {
                     let (stream, shard) = (stream.reference.clone(), slot.shard.id);
                     return Err(SplitKeyInvalid { stream, shard, key, range }.into());
                 };
-                check_room(catalog, &settings, stream, 1, now_ms)?;
-                let (command, gates) = split(stream, slot, at, settings.transition_ms);
+                check_room(catalog, &quota, stream, 1, now_ms)?;
+                let (command, gates) = split(stream, slot, at, quota.settings.transition_ms);
                 Ok((command, gates, ()))
             })
             .await
@@ -155,7 +154,7 @@ impl Control {
         stream: &StreamRef,
         shards: Vec<ShardId>,
     ) -> Result<(), ReshardError> {
-        let (stream, settings) = (stream.clone(), self.settings.clone());
+        let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         self.ledger
             .change_closing(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Service, now_ms)?;
@@ -170,8 +169,8 @@ impl Control {
                     moves.push(ReshardMove::Split { shard: shard.0, at: at.to_be_bytes() });
                     gates.push(slot.gate.clone());
                 }
-                check_room(catalog, &settings, stream, moves.len() as u32, now_ms)?;
-                let transition_ms = settings.transition_ms;
+                check_room(catalog, &quota, stream, moves.len() as u32, now_ms)?;
+                let transition_ms = quota.settings.transition_ms;
                 let command = Reshard { stream: stream.number, moves, transition_ms };
                 Ok((Command::Reshard(command), gates, ()))
             })
@@ -184,17 +183,17 @@ impl Control {
         target: u32,
         wish: Wish,
     ) -> Result<ShardCountUpdate, RescaleError> {
-        let (control, settings) = (self.clone(), self.settings.clone());
+        let (control, quota) = (self.clone(), self.quota(&stream.scope));
         // A caller that goes away must not leave a stream that is UPDATING until a restart.
         let task = tokio::spawn(async move {
             let begun = control
                 .ledger
                 .change::<_, RescaleError>(move |catalog, now_ms| {
                     let stream = changeable(catalog, &stream, wish, now_ms)?;
-                    check_target(stream, &settings, target, wish, now_ms)?;
+                    check_target(stream, &quota.settings, target, wish, now_ms)?;
                     let current = stream.open.len() as u32;
                     let additional = target.saturating_sub(current);
-                    check_room(catalog, &settings, stream, additional, now_ms)?;
+                    check_room(catalog, &quota, stream, additional, now_ms)?;
                     let is_counted = wish == Wish::Caller;
                     let begin = BeginRescale { stream: stream.number, target, is_counted };
                     let update = ShardCountUpdate { stream: stream.clone(), current, target };
@@ -332,7 +331,7 @@ fn open_shard<'a>(
 
 fn check_room(
     catalog: &Catalog,
-    settings: &EngineSettings,
+    quota: &Quota,
     stream: &Stream,
     additional: u32,
     now_ms: u64,
@@ -341,8 +340,8 @@ fn check_room(
         // Fewer shards are allowed also to an account that has too many.
         return Ok(());
     }
-    let usage = Usage::of(catalog, &stream.reference.scope, now_ms);
-    check_shards(&usage, settings, &stream.reference, u64::from(additional))
+    let usage = quota.usage(catalog, &stream.reference.scope, now_ms);
+    quota.check_shards(&usage, &stream.reference, u64::from(additional))
 }
 
 fn check_target(

@@ -10,7 +10,6 @@ use crate::error::{ChangeFailure, RescaleError, ReshardError};
 use crate::settings::EngineSettings;
 use crate::state::command::{Command, RecordWritePeak};
 use crate::state::stream::{Stream, StreamMode, StreamStatus};
-use crate::state::usage::Usage;
 use crate::supervisor::{Next, supervise};
 use anabranch_model::limits;
 use anabranch_model::on_demand::{DailyPeak, Decision, ShardLoad, StreamLoad};
@@ -157,9 +156,8 @@ impl Control {
 
     /// Shards that the stream may have before its account has as many as it may have.
     fn shards_allowed(&self, stream: &Stream, now_ms: u64) -> u32 {
-        let usage = Usage::of(&self.ledger.catalog(), &stream.reference.scope, now_ms);
-        let limit = u64::from(self.settings.shard_limit.min(limits::OPEN_SHARDS_MAX));
-        let room = limit.saturating_sub(usage.open_shards);
+        let (quota, scope) = (self.quota(&stream.reference.scope), &stream.reference.scope);
+        let room = quota.shards_left(&quota.usage(&self.ledger.catalog(), scope, now_ms));
         u32::try_from(stream.open.len() as u64 + room).unwrap_or(u32::MAX)
     }
 }

@@ -53,7 +53,7 @@ impl Context<'_> {
             source_ip: Some(self.origin.peer.address),
             user_agent: self.origin.user_agent,
             is_secure: self.origin.peer.is_tls,
-            now_ms: self.engine.now_ms(),
+            now_ms: self.cells.now_ms(),
         };
         decide(&request, identity, policy).map_err(|refusal| {
             WireError::new(
@@ -73,10 +73,10 @@ impl Context<'_> {
         let stream = consumer.as_ref().map(|consumer| consumer.stream);
         let StreamArn { region, account, name } = stream.or_else(|| StreamArn::parse(resource))?;
         let stream = match (account, region) == (&*self.scope.account, &*self.scope.region) {
-            true => self.engine.stream(&self.scope, name),
+            true => self.cells.of(&self.scope, name).stream(&self.scope, name),
             false => {
                 let scope = Scope { account: account.into(), region: region.into() };
-                self.engine.stream(&scope, name)
+                self.cells.of(&scope, name).stream(&scope, name)
             }
         };
         let stream = stream.ok()?;
@@ -84,7 +84,7 @@ impl Context<'_> {
             None => None,
             Some(ConsumerArn { name, created_secs, .. }) => {
                 let registered = stream.consumers.get(name)?;
-                let is_there = registered.status(self.engine.now_ms()).is_some();
+                let is_there = registered.status(self.cells.now_ms()).is_some();
                 (is_there && registered.created_secs == created_secs).then_some(())?;
                 Some(registered.name.clone())
             }

@@ -43,6 +43,7 @@ impl Operation for AddTagsToStream {
         tag_text::check(texts, &named.name, &named.scope.account, Doing::Adding)?;
         tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
         let stream = ResourceName::Stream(named);
-        context.engine.control.tag_resource(stream, input.tags).await.map_err(to_wire)
+        let cell = context.cell(stream.stream());
+        cell.control.tag_resource(stream, input.tags).await.map_err(to_wire)
     }
 }

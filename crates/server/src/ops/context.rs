@@ -2,14 +2,14 @@
 
 use crate::auth::Caller;
 use crate::call_rates::CallLimiter;
-use anabranch_engine::{Engine, Scope};
+use anabranch_engine::{Cells, Engine, Scope, StreamRef};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a handler works with.
 pub(crate) struct Context<'a> {
-    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) cells: &'a dyn Cells,
     pub(crate) caller: &'a Caller,
     /// The caller's account and Region.
     pub(crate) scope: Scope,
@@ -17,6 +17,18 @@ pub(crate) struct Context<'a> {
     pub(crate) origin: Origin<'a>,
     /// Whether the handler has asked what the caller may do.
     pub(crate) asked: Asked,
+}
+
+impl Context<'_> {
+    /// The cell that a stream of this name lives in, or would.
+    pub(crate) fn cell(&self, stream: &StreamRef) -> &Arc<Engine> {
+        self.cells.of_stream(stream)
+    }
+
+    /// The cell that keeps what belongs to the caller's account.
+    pub(crate) fn home(&self) -> &Arc<Engine> {
+        self.cells.home(&self.scope)
+    }
 }
 
 /// The other end of a connection.

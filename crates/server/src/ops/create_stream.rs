@@ -61,7 +61,7 @@ impl Operation for CreateStream {
             distribution,
             warm_mibps: input.warm_throughput_mibps.map_or(0, positive),
         };
-        context.engine.control.create_stream(&named.scope, new).await.map_err(to_wire)
+        context.cell(&named).control.create_stream(&named.scope, new).await.map_err(to_wire)
     }
 }
 

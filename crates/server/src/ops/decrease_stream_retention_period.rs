@@ -36,7 +36,7 @@ impl Operation for DecreaseStreamRetentionPeriod {
         let named = naming::stream::<Self>(context, name, arn)?;
         let hours = i64::from(input.retention_period_hours);
         let changed =
-            context.engine.control.decrease_retention(&named.scope, &named.name, hours).await;
+            context.cell(&named).control.decrease_retention(&named.scope, &named.name, hours).await;
         changed.map_err(to_wire)
     }
 }

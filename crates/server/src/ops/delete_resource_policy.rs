@@ -33,6 +33,7 @@ impl Operation for DeleteResourcePolicy {
 
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let resource = naming::resource::<Self>(context, &input.resource_arn)?;
-        context.engine.control.delete_policy(resource).await.map_err(to_wire)
+        let cell = context.cell(resource.stream());
+        cell.control.delete_policy(resource).await.map_err(to_wire)
     }
 }

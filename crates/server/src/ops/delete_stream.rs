@@ -36,7 +36,7 @@ impl Operation for DeleteStream {
         let named = naming::stream::<Self>(context, name, arn)?;
         let with_consumers = input.enforce_consumer_deletion == Some(true);
         let deleted =
-            context.engine.control.delete_stream(&named.scope, &named.name, with_consumers);
+            context.cell(&named).control.delete_stream(&named.scope, &named.name, with_consumers);
         deleted.await.map_err(to_wire)
     }
 }

@@ -30,6 +30,7 @@ impl Operation for DeregisterStreamConsumer {
         let (stream, name) = (input.stream_arn.as_deref(), input.consumer_name.as_deref());
         let arn = input.consumer_arn.as_deref();
         let consumer = naming::consumer::<Self>(context, stream, name, arn)?;
-        context.engine.control.deregister_consumer(consumer).await.map_err(to_wire)
+        let cell = context.cell(&consumer.stream);
+        cell.control.deregister_consumer(consumer).await.map_err(to_wire)
     }
 }

@@ -32,8 +32,8 @@ impl Operation for DescribeAccountSettings {
         _input: Self::Input<'a>,
     ) -> Result<DescribeAccountSettingsOutput, WireError> {
         naming::account::<Self>(context)?;
-        let commitment = context.engine.control.commitment(&context.scope);
-        let now_ms = context.engine.now_ms();
+        let commitment = context.home().control.commitment(&context.scope);
+        let now_ms = context.home().now_ms();
         let described = MinimumThroughputBillingCommitmentOutput::new(commitment, now_ms);
         Ok(DescribeAccountSettingsOutput { minimum_throughput_billing_commitment: Some(described) })
     }

@@ -36,7 +36,7 @@ impl Operation for DescribeLimits {
         _input: Self::Input<'a>,
     ) -> Result<DescribeLimitsOutput, WireError> {
         naming::account::<Self>(context)?;
-        let limits = context.engine.control.account_limits(&context.scope);
+        let limits = context.cells.account_limits(&context.scope);
         Ok(DescribeLimitsOutput {
             shard_limit: integer(limits.shard_limit),
             open_shard_count: integer(limits.open_shards),

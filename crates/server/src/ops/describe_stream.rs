@@ -66,12 +66,12 @@ impl Operation for DescribeStream {
     ) -> Result<DescribeStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
+        let stream = context.cell(&named).stream(&named.scope, &named.name).map_err(to_wire)?;
         let after = input.exclusive_start_shard_id.as_deref();
         let after = after.map(|id| start_shard(&stream, id)).transpose()?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);
         let page = limit.min(limits::DESCRIBE_STREAM_PAGE);
-        let stream_description = describe(&stream, after, page, context.engine.now_ms());
+        let stream_description = describe(&stream, after, page, context.cell(&named).now_ms());
         Ok(DescribeStreamOutput { stream_description })
     }
 }

@@ -50,7 +50,8 @@ impl Operation for DescribeStreamConsumer {
         let (stream, name) = (input.stream_arn.as_deref(), input.consumer_name.as_deref());
         let arn = input.consumer_arn.as_deref();
         let named = naming::consumer::<Self>(context, stream, name, arn)?;
-        let (consumer, status) = context.engine.control.consumer(&named).map_err(to_wire)?;
+        let (consumer, status) =
+            context.cell(&named.stream).control.consumer(&named).map_err(to_wire)?;
         let consumer = Consumer::new(&consumer, status, &named.stream);
         let consumer_description = ConsumerDescription {
             consumer_name: consumer.consumer_name,

@@ -72,8 +72,8 @@ impl Operation for DescribeStreamSummary {
     ) -> Result<DescribeStreamSummaryOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
-        let stream_description_summary = summarise(context.engine, &stream);
+        let stream = context.cell(&named).stream(&named.scope, &named.name).map_err(to_wire)?;
+        let stream_description_summary = summarise(context.cell(&named), &stream);
         Ok(DescribeStreamSummaryOutput { stream_description_summary })
     }
 }

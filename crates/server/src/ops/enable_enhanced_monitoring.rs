@@ -39,7 +39,7 @@ impl Operation for EnableEnhancedMonitoring {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let metrics = shard_metrics(&input.shard_level_metrics);
-        let changed = context.engine.control.enable_monitoring(&named, metrics).await;
+        let changed = context.cell(&named).control.enable_monitoring(&named, metrics).await;
         changed.map(EnhancedMonitoringOutput::from).map_err(to_wire)
     }
 }

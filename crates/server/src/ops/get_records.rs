@@ -149,7 +149,7 @@ impl Operation for GetRecords {
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };
-        let reply = context.engine.data.get_records(request).await.map_err(to_wire)?;
+        let reply = context.cell(&stream).data.get_records(request).await.map_err(to_wire)?;
         if dry_run {
             return Err(dry_run_succeeded());
         }

@@ -43,7 +43,8 @@ impl Operation for GetResourcePolicy {
         input: Self::Input<'a>,
     ) -> Result<GetResourcePolicyOutput, WireError> {
         let resource = naming::resource::<Self>(context, &input.resource_arn)?;
-        let policy = context.engine.control.resource_policy(&resource).map_err(to_wire)?;
+        let policy =
+            context.cell(resource.stream()).control.resource_policy(&resource).map_err(to_wire)?;
         let text = policy.as_ref().map_or("{}", |policy| policy.text());
         Ok(GetResourcePolicyOutput { policy: text.to_owned() })
     }

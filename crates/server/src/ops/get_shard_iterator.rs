@@ -54,7 +54,7 @@ impl Operation for GetShardIterator {
         let (number, timestamp) = (input.starting_sequence_number, input.timestamp);
         let position = starting_position(input.shard_iterator_type, number, timestamp)?;
         let iterator = context
-            .engine
+            .cell(&named)
             .data
             .shard_iterator(&named.scope, &named.name, &input.shard_id, &position)
             .map_err(to_wire)?;

@@ -68,11 +68,11 @@ impl Operation for ListShards {
             None => first_page(&input, named.as_ref())?,
         };
         let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
-        let page =
-            context.engine.control.list_shards(scope, &request).map_err(|error| match error {
-                ListError::TokenOfAnotherStream(_) if name.is_none() => token_and("StreamARN"),
-                error => to_wire(error),
-            })?;
+        let cell = named.as_ref().map_or_else(|| context.home(), |named| context.cell(named));
+        let page = cell.control.list_shards(scope, &request).map_err(|error| match error {
+            ListError::TokenOfAnotherStream(_) if name.is_none() => token_and("StreamARN"),
+            error => to_wire(error),
+        })?;
         Ok(ListShardsOutput {
             shards: Some(page.shards.iter().map(|slot| Shard::from(&slot.shard)).collect()),
             next_token: page.next_token,

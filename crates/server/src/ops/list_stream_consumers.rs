@@ -59,10 +59,12 @@ impl Operation for ListStreamConsumers {
             limit: input.max_results.map(|limit| limit as usize),
         };
         let page =
-            context.engine.control.list_consumers(&request).map_err(|error| match error {
-                ListError::TokenOfAnotherStream(_) => token_and("StreamARN"),
-                error => to_wire(error),
-            })?;
+            context.cell(&stream).control.list_consumers(&request).map_err(
+                |error| match error {
+                    ListError::TokenOfAnotherStream(_) => token_and("StreamARN"),
+                    error => to_wire(error),
+                },
+            )?;
         let consumers = page.consumers.iter();
         let consumers =
             consumers.map(|(consumer, status)| Consumer::new(consumer, *status, &stream));

@@ -47,9 +47,8 @@ impl Operation for ListStreams {
             token: input.next_token.as_deref(),
             limit: input.limit.map(|limit| limit as usize),
         };
-        let page =
-            context.engine.control.list_streams(&context.scope, &request).map_err(to_wire)?;
-        let now_ms = context.engine.now_ms();
+        let page = context.cells.list_streams(&context.scope, &request).map_err(to_wire)?;
+        let now_ms = context.cells.now_ms();
         let names = page.streams.iter().map(|stream| stream.reference.name.to_string());
         Ok(ListStreamsOutput {
             stream_names: names.collect(),

@@ -44,7 +44,8 @@ impl Operation for ListTagsForResource {
         input: Self::Input<'a>,
     ) -> Result<ListTagsForResourceOutput, WireError> {
         let resource = naming::resource::<Self>(context, &input.resource_arn)?;
-        let tags = context.engine.control.resource_tags(&resource).map_err(to_wire)?;
+        let tags =
+            context.cell(resource.stream()).control.resource_tags(&resource).map_err(to_wire)?;
         let tag = |(key, value)| Tag { key, value: Some(value) };
         Ok(ListTagsForResourceOutput { tags: Some(tags.into_iter().map(tag).collect()) })
     }

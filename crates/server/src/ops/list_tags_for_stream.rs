@@ -48,7 +48,7 @@ impl Operation for ListTagsForStream {
     ) -> Result<ListTagsForStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        let stream = context.engine.stream(&named.scope, &named.name).map_err(to_wire)?;
+        let stream = context.cell(&named).stream(&named.scope, &named.name).map_err(to_wire)?;
         let after = input.exclusive_start_tag_key.as_deref().map_or(Unbounded, Excluded);
         let page = input.limit.map_or(limits::LIST_TAGS_PAGE, |limit| limit as usize);
         let mut rest = stream.tags.range::<str, _>((after, Unbounded));

@@ -37,8 +37,11 @@ impl Operation for MergeShards {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let (lower, upper) = (&input.shard_to_merge, &input.adjacent_shard_to_merge);
-        let merged =
-            context.engine.control.merge_shards(&named.scope, &named.name, lower, upper).await;
+        let merged = context
+            .cell(&named)
+            .control
+            .merge_shards(&named.scope, &named.name, lower, upper)
+            .await;
         merged.map_err(to_wire)
     }
 }

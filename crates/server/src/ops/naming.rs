@@ -74,7 +74,7 @@ pub(super) fn of_iterator<O: Operation>(
 ) -> Result<StreamRef, WireError> {
     let named = arn.map(parse_stream_arn).transpose()?;
     let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
-    let stream = context.engine.data.stream_of_iterator(scope, iterator).map_err(to_wire)?;
+    let stream = context.cells.stream_of_iterator(scope, iterator).map_err(to_wire)?;
     let stream = permitted::<O>(context, stream, RequestTags::None)?;
     match named {
         Some(named) if named != stream => Err(to_wire(IteratorInvalid)),
@@ -90,7 +90,7 @@ pub(super) fn of_shard_token<O: Operation>(
     context: &Context<'_>,
     token: &str,
 ) -> Result<StreamRef, WireError> {
-    let stream = context.engine.control.stream_of_shard_token(token).map_err(to_wire)?;
+    let stream = context.cells.stream_of_shard_token(token).map_err(to_wire)?;
     permitted::<O>(context, stream, RequestTags::None)
 }
 
@@ -181,7 +181,7 @@ pub(super) fn consumer<O: Operation>(
     };
     let consumer = ConsumerName { stream, name: Arc::from(name), created_secs: None };
     // Who may use a consumer is said of its ARN, which has its creation time in it.
-    let registered = context.engine.control.consumer(&consumer);
+    let registered = context.cell(&consumer.stream).control.consumer(&consumer);
     let arn = match &registered {
         Ok((registered, _)) => registered.reference(&consumer.stream).arn(),
         Err(_) => unregistered_arn(&consumer.stream, name),

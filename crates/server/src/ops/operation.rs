@@ -38,7 +38,7 @@ impl Context<'_> {
         scope: &Scope,
         stream: Option<&Arc<str>>,
     ) -> Result<(), WireError> {
-        let now_us = self.engine.monotonic_us();
+        let now_us = self.cells.monotonic_us();
         self.calls.take(O::NAME, O::RATE, scope, stream, now_us)
     }
 }

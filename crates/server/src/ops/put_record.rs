@@ -67,11 +67,11 @@ impl Operation for PutRecord {
             explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,
             data: BlobPayload::new(input.data),
         };
-        let engine = context.engine;
+        let cell = context.cell(&named);
         let principal = &context.caller.principal_arn;
         let ordering = input.sequence_number_for_ordering.as_deref();
         let (outcomes, is_encrypted) = loop {
-            let prepared = engine.data.prepare_put_record(
+            let prepared = cell.data.prepare_put_record(
                 &named.scope,
                 &named.name,
                 principal,
@@ -83,7 +83,7 @@ impl Operation for PutRecord {
                 return Err(dry_run_succeeded());
             }
             let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = engine.data.commit_put(prepared).await.map_err(to_wire)? {
+            if let Some(outcomes) = cell.data.commit_put(prepared).await.map_err(to_wire)? {
                 break (outcomes, is_encrypted);
             }
         };

@@ -152,15 +152,15 @@ impl Operation for PutRecords {
         let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let principal = &context.caller.principal_arn;
         let (stored, is_encrypted) = loop {
-            let engine = context.engine;
+            let cell = context.cell(&named);
             let prepared =
-                engine.data.prepare_put_records(&named.scope, &named.name, principal, &entries);
+                cell.data.prepare_put_records(&named.scope, &named.name, principal, &entries);
             let prepared = prepared.map_err(to_wire)?;
             if dry_run {
                 return Err(dry_run_succeeded());
             }
             let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = engine.data.commit_put(prepared).await.transpose() {
+            if let Some(outcomes) = cell.data.commit_put(prepared).await.transpose() {
                 break (outcomes, is_encrypted);
             }
         };

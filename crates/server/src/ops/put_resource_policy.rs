@@ -38,6 +38,7 @@ impl Operation for PutResourcePolicy {
         let policy = ResourcePolicy::parse(input.policy, &resource.arn()).map_err(|error| {
             WireError::invalid_argument(format!("The resource policy is invalid: {error}."))
         })?;
-        context.engine.control.put_policy(resource, policy).await.map_err(to_wire)
+        let cell = context.cell(resource.stream());
+        cell.control.put_policy(resource, policy).await.map_err(to_wire)
     }
 }

@@ -59,7 +59,7 @@ impl Operation for RegisterStreamConsumer {
             return Err(to_wire(TagLimit { stream, limit }));
         }
         let registering =
-            context.engine.control.register_consumer(&stream, &input.consumer_name, tags);
+            context.cell(&stream).control.register_consumer(&stream, &input.consumer_name, tags);
         let consumer = registering.await.map_err(to_wire)?;
         // It has just been made, however short that state is.
         let consumer = Consumer::new(&consumer, ConsumerStatus::Creating, &stream);

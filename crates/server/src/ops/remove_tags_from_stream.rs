@@ -41,6 +41,7 @@ impl Operation for RemoveTagsFromStream {
         let keys = input.tag_keys.iter().map(String::as_str);
         tag_text::check(keys, &named.name, &named.scope.account, Doing::Removing)?;
         let stream = ResourceName::Stream(named);
-        context.engine.control.untag_resource(stream, input.tag_keys).await.map_err(to_wire)
+        let cell = context.cell(stream.stream());
+        cell.control.untag_resource(stream, input.tag_keys).await.map_err(to_wire)
     }
 }

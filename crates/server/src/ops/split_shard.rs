@@ -37,7 +37,8 @@ impl Operation for SplitShard {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let (shard, key) = (&input.shard_to_split, &input.new_starting_hash_key);
-        let split = context.engine.control.split_shard(&named.scope, &named.name, shard, key).await;
+        let split =
+            context.cell(&named).control.split_shard(&named.scope, &named.name, shard, key).await;
         split.map_err(to_wire)
     }
 }

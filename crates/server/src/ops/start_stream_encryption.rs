@@ -45,7 +45,7 @@ impl Operation for StartStreamEncryption {
         let named = naming::stream::<Self>(context, name, arn)?;
         let request = key_request(context, input.encryption_type, input.key_id)?;
         let changed =
-            context.engine.control.start_encryption(&named.scope, &named.name, request).await;
+            context.cell(&named).control.start_encryption(&named.scope, &named.name, request).await;
         changed.map_err(to_wire)
     }
 }

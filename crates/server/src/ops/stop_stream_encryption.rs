@@ -39,7 +39,7 @@ impl Operation for StopStreamEncryption {
         let named = naming::stream::<Self>(context, name, arn)?;
         let request = key_request(context, input.encryption_type, input.key_id)?;
         let changed =
-            context.engine.control.stop_encryption(&named.scope, &named.name, request).await;
+            context.cell(&named).control.stop_encryption(&named.scope, &named.name, request).await;
         changed.map_err(to_wire)
     }
 }

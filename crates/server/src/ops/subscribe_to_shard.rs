@@ -161,7 +161,7 @@ impl Operation for SubscribeToShard {
             principal: &context.caller.principal_arn,
             dry_run: input.dry_run == Some(true),
         };
-        match context.engine.data.subscribe(&request).map_err(to_wire)? {
+        match context.cell(&consumer.stream).data.subscribe(&request).map_err(to_wire)? {
             Some(subscription) => Ok(Events(SubscriptionEvents(subscription))),
             None => Err(dry_run_succeeded()),
         }

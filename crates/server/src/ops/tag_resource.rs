@@ -43,6 +43,7 @@ impl Operation for TagResource {
         let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
         tag_text::check(texts, name, &scope.account, Doing::Adding)?;
         tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
-        context.engine.control.tag_resource(resource, input.tags).await.map_err(to_wire)
+        let cell = context.cell(resource.stream());
+        cell.control.tag_resource(resource, input.tags).await.map_err(to_wire)
     }
 }

@@ -41,6 +41,7 @@ impl Operation for UntagResource {
         let StreamRef { scope, name } = resource.stream();
         let keys = input.tag_keys.iter().map(String::as_str);
         tag_text::check(keys, name, &scope.account, Doing::Removing)?;
-        context.engine.control.untag_resource(resource, input.tag_keys).await.map_err(to_wire)
+        let cell = context.cell(resource.stream());
+        cell.control.untag_resource(resource, input.tag_keys).await.map_err(to_wire)
     }
 }

@@ -91,9 +91,9 @@ impl Operation for UpdateAccountSettings {
             MinimumThroughputBillingCommitmentInputStatus::Enabled => true,
             MinimumThroughputBillingCommitmentInputStatus::Disabled => false,
         };
-        let changed = context.engine.control.set_commitment(&context.scope, enabled).await;
+        let changed = context.home().control.set_commitment(&context.scope, enabled).await;
         let commitment = changed.map_err(to_wire)?;
-        let now_ms = context.engine.now_ms();
+        let now_ms = context.home().now_ms();
         let described = MinimumThroughputBillingCommitmentOutput::new(commitment, now_ms);
         Ok(UpdateAccountSettingsOutput { minimum_throughput_billing_commitment: Some(described) })
     }

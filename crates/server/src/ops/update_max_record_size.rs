@@ -37,6 +37,6 @@ impl Operation for UpdateMaxRecordSize {
             arn.ok_or_else(|| WireError::invalid_argument("StreamARN should be provided."))?;
         let named = naming::of_arn::<Self>(context, arn)?;
         let kib = input.max_record_size_in_kib.cast_unsigned();
-        context.engine.control.set_max_record_size(&named, kib).await.map_err(to_wire)
+        context.cell(&named).control.set_max_record_size(&named, kib).await.map_err(to_wire)
     }
 }

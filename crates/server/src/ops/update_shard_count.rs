@@ -58,8 +58,11 @@ impl Operation for UpdateShardCount {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let target = input.target_shard_count.cast_unsigned();
-        let update =
-            context.engine.control.update_shard_count(&named.scope, &named.name, target).await;
+        let update = context
+            .cell(&named)
+            .control
+            .update_shard_count(&named.scope, &named.name, target)
+            .await;
         let update = update.map_err(to_wire)?;
         let reference = &update.stream.reference;
         Ok(UpdateShardCountOutput {

@@ -36,6 +36,11 @@ impl Operation for UpdateStreamMode {
         let named = naming::of_arn::<Self>(context, &input.stream_arn)?;
         let warm_mibps = input.warm_throughput_mibps.map(i32::cast_unsigned);
         let mode = input.stream_mode_details.into();
-        context.engine.control.set_stream_mode(&named, mode, warm_mibps).await.map_err(to_wire)
+        context
+            .cell(&named)
+            .control
+            .set_stream_mode(&named, mode, warm_mibps)
+            .await
+            .map_err(to_wire)
     }
 }

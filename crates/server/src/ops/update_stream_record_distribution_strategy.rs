@@ -36,6 +36,6 @@ impl Operation for UpdateStreamRecordDistributionStrategy {
     async fn run<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let named = naming::of_arn::<Self>(context, &input.stream_arn)?;
         let distribution = input.record_distribution_strategy.into();
-        context.engine.control.set_distribution(&named, distribution).await.map_err(to_wire)
+        context.cell(&named).control.set_distribution(&named, distribution).await.map_err(to_wire)
     }
 }

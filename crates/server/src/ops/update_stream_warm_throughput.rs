@@ -49,7 +49,7 @@ impl Operation for UpdateStreamWarmThroughput {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
         let mibps = input.warm_throughput_mibps.cast_unsigned();
-        let changed = context.engine.control.set_warm_throughput(&named, mibps).await;
+        let changed = context.cell(&named).control.set_warm_throughput(&named, mibps).await;
         let (stream, warm) = changed.map_err(to_wire)?;
         Ok(UpdateStreamWarmThroughputOutput {
             stream_arn: Some(stream.arn()),

@@ -1,7 +1,7 @@
 //! A data directory with something of everything, and what a server says of it.
 
 use anabranch_engine::{
-    Consumer, Engine, EngineSettings, GetRequest, Keyring, Records, Scope, ShardRates,
+    Consumer, Engine, EngineSettings, GetRequest, Keyring, OneCell, Records, Scope, ShardRates,
     StartingPosition, StoreOptions, Stream, StreamPageRequest,
 };
 use anabranch_env::{ManualClock, RealDisk};
@@ -52,8 +52,8 @@ pub(crate) async fn describe(engine: &Arc<Engine>) -> String {
         let commitment = engine.control.commitment(&scope);
         let Scope { account, region } = &scope;
         let _ = writeln!(text, "account {account} {region} {commitment:?}");
-        let page =
-            engine.control.list_streams(&scope, &StreamPageRequest::default()).expect("a page");
+        let cells = OneCell::serve(engine.clone());
+        let page = cells.list_streams(&scope, &StreamPageRequest::default()).expect("a page");
         for stream in page.streams {
             describe_stream(&mut text, &stream);
             for slot in &stream.shards {

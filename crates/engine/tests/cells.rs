@@ -1,0 +1,179 @@
+//! An account over two cells: each stream lives in one of them, and nobody notices.
+
+use anabranch_engine::error::{CreateStreamError, ShardLimit};
+use anabranch_engine::{
+    AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, GetRequest, NewStream,
+    NoKeys, PutEntry, RecordDistribution, Records, Scope, ShardPageRequest, StartingPosition,
+    StoreOptions, StreamMode, StreamPageRequest, Usage,
+};
+use anabranch_env::{FakeDisk, ManualClock};
+use anabranch_model::shard_filter::ShardFilter;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+
+const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
+
+/// Names that end in an odd digit live in the second cell.
+#[derive(Debug)]
+struct TwoCells([Arc<Engine>; 2]);
+
+impl Cells for TwoCells {
+    fn of(&self, _: &Scope, name: &str) -> &Arc<Engine> {
+        let last = name.bytes().last().expect("a name");
+        &self.0[usize::from(last % 2)]
+    }
+
+    fn home(&self, _: &Scope) -> &Arc<Engine> {
+        &self.0[0]
+    }
+
+    fn all(&self) -> &[Arc<Engine>] {
+        &self.0
+    }
+}
+
+/// What is used in the other cell.
+#[derive(Debug, Default)]
+struct Other(OnceLock<Weak<Engine>>);
+
+impl Elsewhere for Other {
+    fn usage(&self, scope: &Scope) -> Usage {
+        let other = self.0.get().and_then(Weak::upgrade);
+        other.map_or_else(Usage::default, |other| other.control.usage(scope))
+    }
+}
+
+async fn start(other: &Arc<Other>) -> Arc<Engine> {
+    let settings =
+        EngineSettings { transition_ms: 0, shard_limit: 12, ..EngineSettings::default() };
+    let options =
+        StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
+    let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
+    let components = Components {
+        elsewhere: other.clone(),
+        ..Components::alone(Arc::new(FakeDisk::default()), clock, Arc::new(NoKeys))
+    };
+    Engine::start_among(options, settings, components).await.expect("the cell starts")
+}
+
+async fn two_cells() -> Arc<dyn Cells> {
+    let others = [Arc::<Other>::default(), Arc::<Other>::default()];
+    let cells = [start(&others[0]).await, start(&others[1]).await];
+    for (other, cell) in others.iter().zip(cells.iter().rev()) {
+        other.0.set(Arc::downgrade(cell)).expect("set once");
+    }
+    Arc::new(TwoCells(cells))
+}
+
+fn scope() -> Scope {
+    Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") }
+}
+
+async fn create(cells: &Arc<dyn Cells>, name: &str, shards: u32) -> Result<(), CreateStreamError> {
+    let new = NewStream {
+        name: name.to_owned(),
+        shard_count: Some(shards),
+        mode: Some(StreamMode::Provisioned),
+        tags: BTreeMap::new(),
+        max_record_kib: 1024,
+        distribution: RecordDistribution::UserPartitionKey,
+        warm_mibps: 0,
+    };
+    cells.of(&scope(), name).control.create_stream(&scope(), new).await
+}
+
+#[tokio::test]
+async fn streams_of_all_cells_are_listed_in_one_order_and_without_gaps() {
+    let cells = two_cells().await;
+    let expected: Vec<String> = (0..7).map(|number| format!("s{number}")).collect();
+    for name in &expected {
+        create(&cells, name, 1).await.expect("created");
+    }
+    for limit in 1..=8 {
+        let (mut names, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let request =
+                StreamPageRequest { after: None, token: token.as_deref(), limit: Some(limit) };
+            let page = cells.list_streams(&scope(), &request).expect("a page");
+            assert!(page.streams.len() <= limit);
+            names.extend(page.streams.iter().map(|stream| stream.reference.name.to_string()));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+            assert_eq!(names.len() % limit, 0, "a page that is not the last is full");
+        }
+        assert_eq!(names, expected, "pages of {limit}");
+    }
+}
+
+#[tokio::test]
+async fn limits_of_an_account_hold_over_all_cells() {
+    let cells = two_cells().await;
+    create(&cells, "s0", 5).await.expect("created");
+    create(&cells, "s1", 6).await.expect("created");
+    let refused = create(&cells, "s2", 2).await;
+    let Err(CreateStreamError::ShardLimit(ShardLimit { current, limit, additional, .. })) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((current, limit, additional), (11, 12, 2));
+    create(&cells, "s3", 1).await.expect("the last one");
+    let limits = cells.account_limits(&scope());
+    let expected = AccountLimits {
+        shard_limit: 12,
+        open_shards: 12,
+        on_demand_streams: 0,
+        on_demand_limit: limits.on_demand_limit,
+    };
+    assert_eq!(limits, expected);
+}
+
+#[tokio::test]
+async fn an_iterator_and_a_token_find_the_cell_that_made_them() {
+    let cells = two_cells().await;
+    for name in ["s0", "s1"] {
+        create(&cells, name, 2).await.expect("created");
+        let cell = cells.of(&scope(), name);
+        let entry = PutEntry {
+            partition_key: Some(Cow::Borrowed("k")),
+            explicit_hash_key: Some(0),
+            data: name.as_bytes(),
+        };
+        let prepared =
+            cell.data.prepare_put_records(&scope(), name, PRINCIPAL, &[entry]).expect("prepared");
+        cell.data.commit_put(prepared).await.expect("stored").expect("no reshard");
+    }
+    for name in ["s0", "s1"] {
+        let made = cells.of(&scope(), name);
+        let position = StartingPosition::TrimHorizon;
+        let iterator = made.data.shard_iterator(&scope(), name, "0", &position).expect("made");
+        let found = cells.stream_of_iterator(&scope(), &iterator).expect("found");
+        assert_eq!(&*found.name, name);
+        let request = GetRequest {
+            scope: &scope(),
+            principal: PRINCIPAL,
+            iterator: &iterator,
+            stream: None,
+            records_max: 10,
+            dry_run: false,
+        };
+        let reply = cells.of_stream(&found).data.get_records(request).await.expect("records");
+        let record = Records::new(&reply.runs[0].body).next().expect("a record");
+        assert_eq!(record.data, name.as_bytes());
+
+        let first = ShardPageRequest::First {
+            name,
+            after: None,
+            filter: ShardFilter::AtLatest,
+            limit: Some(1),
+            created_secs: None,
+        };
+        let token = made.control.list_shards(&scope(), &first).expect("a page").next_token;
+        let found = cells.stream_of_shard_token(&token.expect("there is more"));
+        assert_eq!(&*found.expect("found").name, name);
+    }
+    assert!(cells.stream_of_iterator(&scope(), "AAAA").is_err());
+    assert!(cells.stream_of_shard_token("AAAA").is_err());
+}
