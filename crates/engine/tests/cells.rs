@@ -86,7 +86,8 @@ async fn create(cells: &Arc<dyn Cells>, name: &str, shards: u32) -> Result<(), C
 #[tokio::test]
 async fn streams_of_all_cells_are_listed_in_one_order_and_without_gaps() {
     let cells = two_cells().await;
-    let expected: Vec<String> = (0..7).map(|number| format!("s{number}")).collect();
+    // The last two in one cell: what the other one has says nothing of them.
+    let expected: Vec<String> = [0, 1, 2, 3, 4, 5, 6, 8].map(|number| format!("s{number}")).into();
     for name in &expected {
         create(&cells, name, 1).await.expect("created");
     }
