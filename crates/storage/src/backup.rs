@@ -17,9 +17,10 @@
 //! journal order without holes; catalog changes may be further on than records. `FORMAT` is written
 //! last: what was left half done is not taken for a data directory.
 
+use crate::error::OpenError;
 use crate::format::{FORMAT_TEXT, Layout};
 use crate::journal::JournalFile;
-use crate::recovery::{self, OpenError, Scan};
+use crate::recovery::{self, Scan};
 use crate::segment::SegmentName;
 use crate::segment_list;
 use crate::snapshot::{self, Snapshot};

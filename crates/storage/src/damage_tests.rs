@@ -12,9 +12,9 @@ use crate::journal::{JournalFile, JournalHeader};
 use crate::record::Records;
 use crate::recovery::LOST_INDICES_MAX;
 use crate::salvage::{self, Lost, Salvage};
-use crate::spare;
 use crate::{
     Durability, Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
+    spare,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;

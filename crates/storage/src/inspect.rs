@@ -1,7 +1,9 @@
 //! Looking at a data directory without opening it: everything is read, nothing is changed.
 
+use crate::error::OpenError;
 use crate::format::Layout;
-use crate::recovery::{self, OpenError, RecoveredCommand, Scan};
+use crate::recovered::RecoveredCommand;
+use crate::recovery::{self, Scan};
 use crate::segment::{CHUNK_BYTES_MAX, OpenSegment, SegmentName};
 use crate::snapshot;
 use anabranch_env::Disk;

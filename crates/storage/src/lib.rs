@@ -23,6 +23,7 @@
 
 pub mod backup;
 mod chapter;
+mod error;
 mod eviction;
 mod format;
 mod frame;
@@ -34,6 +35,7 @@ mod memtable;
 mod options;
 mod read;
 pub mod record;
+mod recovered;
 mod recovery;
 mod runs;
 pub mod salvage;
@@ -53,11 +55,12 @@ mod damage_tests;
 #[cfg(test)]
 mod model_tests;
 
+pub use error::{AppendError, OpenError};
 pub use host::Host;
 pub use options::{Durability, StoreOptions};
 pub use read::{ReadError, ReadReply, ReadRequest, RunSlice};
 pub use record::RunBuilder;
-pub use recovery::{OpenError, Recovered, RecoveredCommand};
+pub use recovered::{Recovered, RecoveredCommand};
 pub use runs::{Runs, RunsBuilder};
-pub use store::{AppendError, Appended, Gate, Store, StoreHealth};
+pub use store::{Appended, Gate, Store, StoreHealth};
 pub use tips::ShardTip;

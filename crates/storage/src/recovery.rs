@@ -23,11 +23,13 @@
 //! last file is written again, from the place on that no frame vouches for, with a copy of it aside.
 
 use crate::chapter::{Chapter, ChapterState};
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader};
 use crate::memtable::{MemRun, Memtable};
 use crate::options::{Durability, StoreOptions};
+use crate::recovered::{Recovered, RecoveredCommand};
 use crate::segment::SegmentName;
 use crate::segment_list;
 use crate::snapshot;
@@ -39,123 +41,9 @@ use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error(
-        "the data directory is in use by another process path={}; stop that process, or choose \
-         another directory with --data-dir",
-        .0.display()
-    )]
-    Locked(PathBuf),
-    /// The operating system refused.
-    #[error("cannot use the data directory path={} error={error}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
-    /// A checksum or a structure does not hold.
-    #[error(
-        "the data directory is damaged path={} offset={offset}; restore it from a backup, or save \
-         what is intact with `anabranch inspect DATA_DIR --repair NEW_DIR`",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where in the file.
-        offset: u64,
-    },
-    /// A file that must be there is not.
-    #[error(
-        "the data directory is incomplete, missing={}; restore it from a backup, or save what is \
-         there with `anabranch inspect DATA_DIR --repair NEW_DIR`",
-        .0.display()
-    )]
-    Missing(PathBuf),
-    /// A segment that must be there is not.
-    #[error(
-        "a segment is missing path={}; restore it from a backup, or, to go on without its records, \
-         save the others with `anabranch inspect DATA_DIR --repair NEW_DIR`, or remove the list \
-         path={}",
-        path.display(),
-        list.display()
-    )]
-    MissingSegment {
-        /// The segment.
-        path: PathBuf,
-        /// The file that says that it must be there.
-        list: PathBuf,
-    },
-    /// The list of segments does not hold.
-    #[error(
-        "the list of segments is damaged path={} offset=0; if `anabranch inspect` finds nothing else, remove \
-         it: a new one is made",
-        .0.display()
-    )]
-    DamagedList(PathBuf),
-    /// A file has a name that no file of this version has.
-    #[error(
-        "a file in the data directory has a name that this version does not know path={}; if \
-         somebody put it there, take it away; if its name is damaged, save what is intact with \
-         `anabranch inspect DATA_DIR --repair NEW_DIR`",
-        .0.display()
-    )]
-    UnknownName(PathBuf),
-    /// The directory holds something else or was written by another version.
-    #[error(
-        "this is not a data directory that this version can read path={}; use an empty directory \
-         or the version that wrote it, or, if no other version did, save what is intact with \
-         `anabranch inspect DATA_DIR --repair NEW_DIR`",
-        .0.display()
-    )]
-    UnknownFormat(PathBuf),
-}
-
-impl OpenError {
-    pub(crate) fn io(path: &Path, error: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), error }
-    }
-
-    pub(crate) fn damaged(path: &Path, offset: u64) -> Self {
-        Self::Damaged { path: path.to_owned(), offset }
-    }
-}
-
-/// A command as it was journaled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecoveredCommand {
-    /// Its number.
-    pub number: u64,
-    /// The cell's next index at its place.
-    pub index: u64,
-    /// When it was journaled, epoch milliseconds.
-    pub arrival_ms: u64,
-    /// The engine's bytes.
-    pub payload: Bytes,
-}
-
-/// What the engine needs to rebuild the catalog.
-#[derive(Clone, Debug, Default)]
-pub struct Recovered {
-    /// The newest snapshot, if there is any.
-    pub snapshot: Option<Bytes>,
-    /// The commands since, in order.
-    pub commands: Vec<RecoveredCommand>,
-    /// Records that were read back into memory.
-    pub records: u64,
-    /// Bytes of journal that were read.
-    pub journal_bytes: u64,
-    /// Bytes of a torn tail that were cut.
-    pub torn_bytes: u64,
-}
 
 /// Everything that [`crate::Store`] starts with.
 #[derive(Default)]

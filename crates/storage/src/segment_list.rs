@@ -26,8 +26,8 @@
 //! directories of older versions have none, and it is removed when a full volume has no room for
 //! the next one, because expired segments must be able to go.
 
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, Layout, SEGMENT_LIST_MAGIC, u32_at, u64_at};
-use crate::recovery::OpenError;
 use crate::segment::SegmentName;
 use anabranch_env::Disk;
 use anabranch_model::retention::RetentionClass;

@@ -18,8 +18,8 @@
 //! took from the journal, and with them places that the journal no longer reaches. What comes
 //! after recovery must not lie before them.
 
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, Layout, SNAPSHOT_MAGIC, number_in, u32_at, u64_at};
-use crate::recovery::OpenError;
 use anabranch_env::Disk;
 use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;

@@ -1,12 +1,14 @@
 //! The store: what the engine holds.
 
 use crate::chapter::Chapters;
+use crate::error::{AppendError, OpenError};
 use crate::format::Layout;
 use crate::host::Host;
 use crate::maintenance;
 use crate::options::{Durability, StoreOptions};
 use crate::read::{self, ReadError, ReadReply, ReadRequest};
-use crate::recovery::{self, OpenError, Recovered};
+use crate::recovered::Recovered;
+use crate::recovery;
 use crate::runs::Runs;
 use crate::segment::SegmentCache;
 use crate::tips::{ShardTip, Tips};
@@ -19,26 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-
-/// Why an append was not confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The gate of this shard is closed. Nothing was stored.
-    #[error("shard is closed key={}", .0.0)]
-    Closed(ShardKey),
-    /// The volume is full. Nothing was stored; it may work later.
-    #[error("the volume of the data directory is full")]
-    StorageFull,
-    /// The queue stayed full for too long. Nothing was stored.
-    #[error("the disk does not keep up")]
-    Overloaded,
-    /// A write or a sync failed. What was stored shows after a restart.
-    #[error("the journal failed; restart the server")]
-    Failed,
-    /// The store is closing. Nothing was stored.
-    #[error("the store is shutting down")]
-    ShuttingDown,
-}
 
 /// Lets records of one shard into the journal until it is closed.
 ///

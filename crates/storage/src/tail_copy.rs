@@ -21,9 +21,9 @@
 //!
 //! [`JournalFile::make_durable`]: crate::journal::JournalFile::make_durable
 
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, Layout, TAIL_COPY_MAGIC, u32_at, u64_at};
 use crate::journal::JournalHeader;
-use crate::recovery::OpenError;
 use anabranch_env::Disk;
 use std::io::{self, ErrorKind};
 

@@ -5,13 +5,14 @@
 //! an append costs one sync, at high load the disk's bandwidth is the limit.
 
 use crate::chapter::Chapter;
+use crate::error::AppendError;
 use crate::frame::{FrameHeader, FrameKind};
 use crate::journal::{JournalFile, JournalHeader};
 use crate::memtable::{MemRun, Memtable};
 use crate::options::Durability;
 use crate::runs::{RunHead, Runs};
 use crate::spare;
-use crate::store::{AppendError, Content, Shared, Submission};
+use crate::store::{Content, Shared, Submission};
 use anabranch_model::ShardKey;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;

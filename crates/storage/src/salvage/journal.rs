@@ -3,10 +3,12 @@
 use super::scan::{Frame, Hole, likely_file_id, read_lossy, scan};
 use super::segments::Runs;
 use super::{Lost, Salvage, list};
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, number_in};
 use crate::frame::FrameKind;
 use crate::journal::JournalHeader;
-use crate::recovery::{OpenError, RecoveredCommand, is_beside_journal};
+use crate::recovered::RecoveredCommand;
+use crate::recovery::is_beside_journal;
 use crate::tail_copy;
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;

@@ -17,8 +17,10 @@ mod scan;
 mod segments;
 mod write;
 
+use crate::error::OpenError;
 use crate::format::Layout;
-use crate::recovery::{LOST_INDICES_MAX, OpenError, RecoveredCommand};
+use crate::recovered::RecoveredCommand;
+use crate::recovery::LOST_INDICES_MAX;
 use crate::snapshot;
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;

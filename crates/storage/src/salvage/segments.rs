@@ -2,11 +2,11 @@
 
 use super::scan::{Found, Frame, Hole, likely_file_id, read_lossy, scan};
 use super::{Lost, Salvage, ShardExtent, list};
+use crate::error::OpenError;
 use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
 use crate::frame::{FrameHeader, FrameKind};
 use crate::memtable::MemRun;
 use crate::record::Records;
-use crate::recovery::OpenError;
 use crate::segment::{
     CHUNK_BYTES_MAX, DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName, frame_header,
 };
