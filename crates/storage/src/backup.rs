@@ -18,12 +18,13 @@
 //! last: what was left half done is not taken for a data directory.
 
 use crate::error::OpenError;
-use crate::format::{FORMAT_TEXT, Layout};
+use crate::format::layout::Layout;
+use crate::format::mark::{self};
+use crate::format::segment::SegmentName;
+use crate::format::segment_list;
+use crate::format::snapshot::{self, Snapshot};
 use crate::journal::JournalFile;
 use crate::recovery::{self, Scan};
-use crate::segment::SegmentName;
-use crate::segment_list;
-use crate::snapshot::{self, Snapshot};
 use anabranch_env::{Disk, DiskFile};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
@@ -92,7 +93,7 @@ pub fn backup(
     progress: &mut dyn FnMut(u64),
 ) -> Result<BackupReport, BackupError> {
     let (from, to) = (Layout::new(from), Layout::new(to));
-    if !recovery::read_format(&from, disk)? {
+    if !mark::read(disk, &from)? {
         return Err(OpenError::UnknownFormat(from.format()).into());
     }
     let _lock = begin_target(disk, &to)?;
@@ -132,7 +133,7 @@ pub(crate) fn finish_target(disk: &dyn Disk, to: &Layout) -> Result<(), BackupEr
         disk.sync_dir(&directory).map_err(|e| BackupError::io(&directory, e))?;
     }
     let format = to.format();
-    let marked = disk.write_atomically(&format, &[FORMAT_TEXT.as_bytes()]);
+    let marked = mark::write(disk, to);
     marked.map_err(|e| BackupError::io(&format, e))?;
     let parent = to.root.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));

@@ -1,11 +1,12 @@
 //! Copies of a store that goes on writing, opened and compared with what was acknowledged.
 
 use crate::backup::{BackupError, BackupReport, backup};
-use crate::format::{FORMAT_TEXT, Layout};
-use crate::journal::{JournalFile, JournalHeader};
-use crate::record::Records;
-use crate::spare;
-use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
+use crate::format::journal_header::JournalHeader;
+use crate::format::layout::Layout;
+use crate::format::mark::FORMAT_TEXT;
+use crate::format::record::Records;
+use crate::journal::JournalFile;
+use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect, spare};
 use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;

@@ -1,7 +1,7 @@
 //! Chapters: the records of one journal file, wherever they are now.
 
+use crate::format::segment::SegmentName;
 use crate::memtable::Memtable;
-use crate::segment::SegmentName;
 use parking_lot::RwLock;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -6,10 +6,13 @@
 //! and offset, and other shards are read as before. In every case [`crate::salvage`] must make a
 //! directory that opens, and lack nothing that it does not own up to.
 
-use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, Layout};
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
-use crate::journal::{JournalFile, JournalHeader};
-use crate::record::Records;
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::format::header::FILE_HEADER_BYTES;
+use crate::format::journal_header::JournalHeader;
+use crate::format::layout::Layout;
+use crate::format::mark::FORMAT_TEXT;
+use crate::format::record::Records;
+use crate::journal::JournalFile;
 use crate::recovery::LOST_INDICES_MAX;
 use crate::salvage::{self, Lost, Salvage};
 use crate::{

@@ -1,11 +1,11 @@
 //! Looking at a data directory without opening it: everything is read, nothing is changed.
 
 use crate::error::OpenError;
-use crate::format::Layout;
+use crate::format::layout::Layout;
+use crate::format::segment::{CHUNK_BYTES_MAX, OpenSegment, SegmentName};
+use crate::format::{mark, snapshot};
 use crate::recovered::RecoveredCommand;
 use crate::recovery::{self, Scan};
-use crate::segment::{CHUNK_BYTES_MAX, OpenSegment, SegmentName};
-use crate::snapshot;
 use anabranch_env::Disk;
 use bytes::Bytes;
 use std::ops::ControlFlow;
@@ -72,7 +72,7 @@ pub struct Report {
 /// When it is no data directory or cannot be read at all.
 pub fn inspect(disk: &dyn Disk, directory: &Path) -> Result<Report, OpenError> {
     let layout = Layout::new(directory);
-    if !recovery::read_format(&layout, disk)? {
+    if !mark::read(disk, &layout)? {
         return Err(OpenError::UnknownFormat(directory.to_owned()));
     }
     let mut report = Report::default();
@@ -175,7 +175,7 @@ fn inspect_segment(
     disk: &dyn Disk,
     path: &Path,
     chapter: u64,
-) -> Result<SegmentReport, crate::segment::SegmentError> {
+) -> Result<SegmentReport, crate::format::segment::SegmentError> {
     let segment = OpenSegment::open(disk, path.to_owned(), chapter)?;
     let (mut records, mut bytes) = (0, 0);
     for entry in segment.directory() {

@@ -2,13 +2,13 @@
 
 use crate::chapter::{Chapter, ChapterState};
 use crate::eviction::Eviction;
-use crate::format::Layout;
+use crate::format::layout::Layout;
+use crate::format::run::MemRun;
+use crate::format::segment::{self, SegmentName};
+use crate::format::segment_list;
+use crate::format::snapshot::{self, SnapshotPlace};
 use crate::host::Host;
-use crate::memtable::MemRun;
 use crate::options::Durability;
-use crate::segment::{self, SegmentName};
-use crate::segment_list;
-use crate::snapshot::{self, SnapshotPlace};
 use crate::spare;
 use crate::store::Shared;
 use anabranch_env::{Clock, Disk};

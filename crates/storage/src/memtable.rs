@@ -1,35 +1,13 @@
 //! The records of one chapter in memory, by shard.
 
-use crate::frame::FRAME_HEADER_BYTES;
+use crate::format::run::MemRun;
 use anabranch_model::ShardKey;
-use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Bytes that a run costs beside its body: here, and the blank header before it.
 const RUN_OVERHEAD_BYTES: u64 = 160;
-
-/// A run in memory. The body is shared with whoever reads it.
-#[derive(Clone, Debug)]
-pub(crate) struct MemRun {
-    pub(crate) first_index: u64,
-    pub(crate) arrival_ms: u64,
-    pub(crate) count: u32,
-    pub(crate) body_crc: u32,
-    pub(crate) body: Bytes,
-}
-
-impl MemRun {
-    pub(crate) fn end_index(&self) -> u64 {
-        self.first_index + u64::from(self.count)
-    }
-
-    /// Bytes of its frame.
-    pub(crate) fn frame_bytes(&self) -> usize {
-        FRAME_HEADER_BYTES + self.body.len()
-    }
-}
 
 /// Spreads shard keys over a table. They are numbers that the server itself gives out, so that
 /// nobody can make many of them collide.

@@ -1,10 +1,10 @@
 //! Reading a shard: from memory where the chapter still is, else from its segments.
 
 use crate::chapter::Chapter;
-use crate::frame::FRAME_HEADER_BYTES;
-use crate::memtable::MemRun;
-use crate::record::Records;
-use crate::segment::SegmentName;
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::record::Records;
+use crate::format::run::MemRun;
+use crate::format::segment::SegmentName;
 use crate::store::Shared;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-pub use crate::segment::SegmentError as ReadError;
+pub use crate::format::segment::SegmentError as ReadError;
 
 /// Chapters that one read looks into on disk. A read that finds nothing in so many returns
 /// without records but further on, so that its cost is bounded.
@@ -46,7 +46,7 @@ pub struct RunSlice {
     pub arrival_ms: u64,
     /// How many.
     pub count: u32,
-    /// The records (see [`crate::record::Records`]).
+    /// The records (see [`crate::format::record::Records`]).
     pub body: Bytes,
 }
 

@@ -24,17 +24,19 @@
 
 use crate::chapter::{Chapter, ChapterState};
 use crate::error::OpenError;
-use crate::format::{FILE_HEADER_BYTES, FORMAT_TEXT, FRAME_MAGIC, Layout, number_in};
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
-use crate::journal::{FIRST_FILE_BYTES, JournalFile, JournalHeader};
-use crate::memtable::{MemRun, Memtable};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::format::header::{FILE_HEADER_BYTES, FRAME_MAGIC};
+use crate::format::journal_header::JournalHeader;
+use crate::format::layout::{Layout, number_in};
+use crate::format::mark::{self};
+use crate::format::run::MemRun;
+use crate::format::segment::SegmentName;
+use crate::format::{segment_list, snapshot, tail_copy};
+use crate::journal::{FIRST_FILE_BYTES, JournalFile};
+use crate::memtable::Memtable;
 use crate::options::{Durability, StoreOptions};
 use crate::recovered::{Recovered, RecoveredCommand};
-use crate::segment::SegmentName;
-use crate::segment_list;
-use crate::snapshot;
 use crate::spare;
-use crate::tail_copy;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;
 use anabranch_model::sequence_number::INDEX_CLOSED;
@@ -94,7 +96,7 @@ pub(crate) fn open(
     for directory in layout.root.ancestors() {
         sync_ancestor(layout, disk, directory)?;
     }
-    let mut opened = match read_format(layout, disk)? {
+    let mut opened = match mark::read(disk, layout)? {
         true => recover(options, layout, disk)?,
         false => initialise(options, layout, disk)?,
     };
@@ -120,38 +122,6 @@ fn sync_ancestor(layout: &Layout, disk: &dyn Disk, directory: &Path) -> Result<(
     }
 }
 
-/// Whether the directory is marked as ours. The mark is made last when it is set up.
-pub(crate) fn read_format(layout: &Layout, disk: &dyn Disk) -> Result<bool, OpenError> {
-    let path = layout.format();
-    let file = match disk.open(&path, false) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(OpenError::io(&path, error)),
-    };
-    let mut text = vec![0; FORMAT_TEXT.len()];
-    match file.read_exact_at(&mut text, 0) {
-        Ok(()) if text == FORMAT_TEXT.as_bytes() => Ok(true),
-        Ok(()) if is_other_version(&text) => Err(OpenError::UnknownFormat(path)),
-        Ok(()) => {
-            let pairs = text.iter().zip(FORMAT_TEXT.as_bytes());
-            let same = pairs.take_while(|(found, wanted)| found == wanted).count();
-            Err(OpenError::damaged(&path, same as u64))
-        }
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            let len = file.len().map_err(|e| OpenError::io(&path, e))?;
-            Err(OpenError::damaged(&path, len))
-        }
-        Err(error) => Err(OpenError::io(&path, error)),
-    }
-}
-
-/// Whether the text marks a data directory of another version, with one digit.
-fn is_other_version(text: &[u8]) -> bool {
-    let number_at = FORMAT_TEXT.len() - 2;
-    let (start, end) = text.split_at(number_at);
-    start == &FORMAT_TEXT.as_bytes()[..number_at] && end[0].is_ascii_digit() && end[1] == b'\n'
-}
-
 fn initialise(
     options: &StoreOptions,
     layout: &Layout,
@@ -172,8 +142,7 @@ fn initialise(
         return Err(OpenError::Missing(layout.format()));
     }
     let journal = begin_journal(options, layout, disk, 1, FIRST_INDEX, 0)?;
-    disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()])
-        .map_err(|e| OpenError::io(&layout.format(), e))?;
+    mark::write(disk, layout).map_err(|e| OpenError::io(&layout.format(), e))?;
     Ok(Opened {
         chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
         journal: Some(journal),
@@ -518,14 +487,7 @@ impl Scan {
         }
         self.next_index += u64::from(header.count);
         self.records += u64::from(header.count);
-        let run = MemRun {
-            first_index: header.index,
-            arrival_ms: header.arrival_ms,
-            count: header.count,
-            body_crc: header.body_crc,
-            body,
-        };
-        self.memtable.push(ShardKey(header.subject), run);
+        self.memtable.push(ShardKey(header.subject), MemRun::of(header, body));
     }
 
     /// Looks for frames of this file behind the place where reading stopped.

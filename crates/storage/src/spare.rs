@@ -8,7 +8,7 @@
 //! is about to bring back (`Writer::wait_for_spare`), and if they had to, maintenance makes another
 //! when it has nothing else to do, until writers are as far ahead of it as they may be.
 
-use crate::format::{Layout, number_in};
+use crate::format::layout::{Layout, number_in};
 use anabranch_env::{Disk, DiskFile};
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::Path;

@@ -2,15 +2,15 @@
 
 use crate::chapter::Chapters;
 use crate::error::{AppendError, OpenError};
-use crate::format::Layout;
+use crate::format::layout::Layout;
+use crate::format::runs::Runs;
+use crate::format::segment::SegmentCache;
 use crate::host::Host;
 use crate::maintenance;
 use crate::options::{Durability, StoreOptions};
 use crate::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::recovered::Recovered;
 use crate::recovery;
-use crate::runs::Runs;
-use crate::segment::SegmentCache;
 use crate::tips::{ShardTip, Tips};
 use crate::writer;
 use anabranch_env::{Clock, Disk};
@@ -482,5 +482,5 @@ fn abort_on_panic(work: impl FnOnce()) {
 }
 
 fn frame_bytes(body: &Bytes) -> u64 {
-    crate::frame::FRAME_HEADER_BYTES as u64 + body.len() as u64
+    crate::format::frame::FRAME_HEADER_BYTES as u64 + body.len() as u64
 }

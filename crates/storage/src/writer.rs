@@ -6,11 +6,13 @@
 
 use crate::chapter::Chapter;
 use crate::error::AppendError;
-use crate::frame::{FrameHeader, FrameKind};
-use crate::journal::{JournalFile, JournalHeader};
-use crate::memtable::{MemRun, Memtable};
+use crate::format::frame::{FrameHeader, FrameKind};
+use crate::format::journal_header::JournalHeader;
+use crate::format::run::MemRun;
+use crate::format::runs::{RunHead, Runs};
+use crate::journal::JournalFile;
+use crate::memtable::Memtable;
 use crate::options::Durability;
-use crate::runs::{RunHead, Runs};
 use crate::spare;
 use crate::store::{Content, Shared, Submission};
 use anabranch_model::ShardKey;

@@ -2,8 +2,8 @@
 //!
 //! Each case has a seed, printed on failure; `ANABRANCH_SEED=n` runs that one alone.
 
-use crate::frame::{FrameHeader, FrameKind};
-use crate::record::Records;
+use crate::format::frame::{FrameHeader, FrameKind};
+use crate::format::record::Records;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, ReadRequest, Runs, RunsBuilder, Store,
     StoreOptions,

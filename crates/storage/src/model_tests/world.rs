@@ -12,7 +12,7 @@
 
 use super::driver::{Driver, Request};
 use super::model::{Model, Record, Sent, Uncertain, closed_by};
-use crate::record::Records;
+use crate::format::record::Records;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, OpenError, ReadError, ReadRequest, Recovered,
     RunsBuilder, StoreHealth, StoreOptions,

@@ -18,10 +18,10 @@ mod segments;
 mod write;
 
 use crate::error::OpenError;
-use crate::format::Layout;
+use crate::format::layout::{Layout, snapshot_name};
+use crate::format::{mark, snapshot};
 use crate::recovered::RecoveredCommand;
 use crate::recovery::LOST_INDICES_MAX;
-use crate::snapshot;
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
@@ -169,7 +169,7 @@ impl Salvage {
     /// The files that only say what the directory is.
     fn check_marks(&mut self, disk: &dyn Disk) {
         let format = self.layout.format();
-        if !crate::recovery::read_format(&self.layout, disk).unwrap_or(false) {
+        if !mark::read(disk, &self.layout).unwrap_or(false) {
             self.add(&format, 0, 0, Lost::Nothing);
         }
     }
@@ -199,7 +199,7 @@ impl Salvage {
                     self.next_index = self.next_index.max(snapshot.place.next_index);
                     self.last_ms = self.last_ms.max(snapshot.place.last_ms);
                     self.snapshot = Some(snapshot.payload);
-                    if *name != snapshot::name(snapshot.place.command) {
+                    if *name != snapshot_name(snapshot.place.command) {
                         self.add(&path, 0, 0, Lost::Nothing);
                     }
                 }

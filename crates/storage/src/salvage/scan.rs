@@ -1,7 +1,7 @@
 //! Frames in bytes that may be damaged anywhere.
 
-use crate::format::FRAME_MAGIC;
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::format::header::FRAME_MAGIC;
 use anabranch_env::DiskFile;
 use bytes::Bytes;
 use std::collections::HashMap;

@@ -3,14 +3,16 @@
 use super::scan::{Found, Frame, Hole, likely_file_id, read_lossy, scan};
 use super::{Lost, Salvage, ShardExtent, list};
 use crate::error::OpenError;
-use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
-use crate::frame::{FrameHeader, FrameKind};
-use crate::memtable::MemRun;
-use crate::record::Records;
-use crate::segment::{
+use crate::format::frame::{FrameHeader, FrameKind};
+use crate::format::header::{
+    FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at,
+};
+use crate::format::record::Records;
+use crate::format::run::MemRun;
+use crate::format::segment::{
     CHUNK_BYTES_MAX, DIRECTORY_ENTRY_BYTES, DirectoryEntry, OpenSegment, SegmentName, frame_header,
 };
-use crate::segment_list;
+use crate::format::segment_list;
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -38,13 +40,7 @@ impl Frame {
     }
 
     pub(super) fn run(&self) -> MemRun {
-        MemRun {
-            first_index: self.header.index,
-            arrival_ms: self.header.arrival_ms,
-            count: self.header.count,
-            body_crc: self.header.body_crc,
-            body: self.body.clone(),
-        }
+        MemRun::of(&self.header, self.body.clone())
     }
 }
 

@@ -4,8 +4,8 @@
 //! headers of the frames are filled in by the writer, which then writes the buffer as it is, and
 //! the memtable keeps slices of it.
 
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADERS_AT_ONCE};
-use crate::record::RunBuilder;
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, HEADERS_AT_ONCE};
+use crate::format::record::RunBuilder;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 
@@ -83,7 +83,7 @@ pub struct RunsBuilder {
 
 impl RunsBuilder {
     /// A builder with room for so many runs, whose records take `record_bytes` in all (see
-    /// [`crate::record::record_bytes`]).
+    /// [`crate::format::record::record_bytes`]).
     #[must_use]
     pub fn with_capacity(runs: usize, record_bytes: usize) -> Self {
         let frames = RunBuilder::with_capacity(runs * FRAME_HEADER_BYTES + record_bytes);
@@ -137,8 +137,8 @@ impl RunsBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::FrameKind;
-    use crate::record::Records;
+    use crate::format::frame::FrameKind;
+    use crate::format::record::Records;
 
     #[test]
     fn frames_are_whole_and_bodies_are_their_shards() {

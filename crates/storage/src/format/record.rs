@@ -195,7 +195,7 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<RecordRef<'a>> {
         let (header, rest) = self.rest.split_first_chunk::<HEADER_BYTES>()?;
-        let word = crate::format::u32_at(header, 0);
+        let word = crate::format::header::u32_at(header, 0);
         let key_len = usize::from(u16::from_le_bytes([header[4], header[5]]));
         let has_key = word & FLAG_NO_KEY == 0;
         // A flag that is not known would mean that what follows is something else.

@@ -21,7 +21,7 @@
 //! The frames of a request count together or not at all: recovery cuts those of one whose last frame
 //! is missing. Older versions wrote 0 at 5, so that each frame counted by itself.
 
-use crate::format::{FRAME_MAGIC, u32_at, u64_at};
+use crate::format::header::{FRAME_MAGIC, u32_at, u64_at};
 
 /// Size of a frame's header.
 pub(crate) const FRAME_HEADER_BYTES: usize = 64;

@@ -27,8 +27,9 @@
 //! the next one, because expired segments must be able to go.
 
 use crate::error::OpenError;
-use crate::format::{FILE_HEADER_BYTES, Layout, SEGMENT_LIST_MAGIC, u32_at, u64_at};
-use crate::segment::SegmentName;
+use crate::format::header::{FILE_HEADER_BYTES, SEGMENT_LIST_MAGIC, u32_at, u64_at};
+use crate::format::layout::Layout;
+use crate::format::segment::SegmentName;
 use anabranch_env::Disk;
 use anabranch_model::retention::RetentionClass;
 use std::io::{self, ErrorKind};

@@ -19,7 +19,8 @@
 //! after recovery must not lie before them.
 
 use crate::error::OpenError;
-use crate::format::{FILE_HEADER_BYTES, Layout, SNAPSHOT_MAGIC, number_in, u32_at, u64_at};
+use crate::format::header::{FILE_HEADER_BYTES, SNAPSHOT_MAGIC, u32_at, u64_at};
+use crate::format::layout::{Layout, number_in};
 use anabranch_env::Disk;
 use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
@@ -106,11 +107,6 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, command: u64) -> Result<Snapsho
     let (place, payload) =
         decode(&bytes, command).ok_or_else(|| OpenError::damaged(path, damaged_at(&bytes)))?;
     Ok(Snapshot { place, payload: Bytes::copy_from_slice(payload) })
-}
-
-/// The name of the file of a snapshot.
-pub(crate) fn name(command: u64) -> String {
-    format!("{command:020}.snapshot")
 }
 
 /// A snapshot whose name may be wrong, if it is intact.

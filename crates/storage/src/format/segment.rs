@@ -15,9 +15,11 @@
 //! number of directory entries (4), offset of the directory (8), number of sparse entries (4),
 //! CRC-32 of directory and sparse index (4), zero, CRC-32 of 60 bytes at 60. All little-endian.
 
-use crate::format::{FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at};
-use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, HEADERS_AT_ONCE};
-use crate::memtable::MemRun;
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, HEADERS_AT_ONCE};
+use crate::format::header::{
+    FILE_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_TRAILER_MAGIC, u32_at, u64_at,
+};
+use crate::format::run::MemRun;
 use anabranch_env::{Disk, DiskFile, SequentialFile};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -469,13 +471,7 @@ impl OpenSegment {
         }
         let body = chunk.slice(*within + FRAME_HEADER_BYTES..*within + len);
         *within += len;
-        Ok(Some(MemRun {
-            first_index: header.index,
-            arrival_ms: header.arrival_ms,
-            count: header.count,
-            body_crc: header.body_crc,
-            body,
-        }))
+        Ok(Some(MemRun::of(&header, body)))
     }
 
     /// The whole frame at `at`, which ends at `end` at the latest, and of which `chunk` has the
@@ -556,7 +552,7 @@ impl CacheState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::RunBuilder;
+    use crate::format::record::RunBuilder;
     use anabranch_env::FakeDisk;
 
     fn run(first_index: u64, arrival_ms: u64, data: &[u8]) -> MemRun {

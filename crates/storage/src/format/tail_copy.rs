@@ -1,6 +1,6 @@
 //! A copy of the end of the last journal file: `journal/tail.copy`.
 //!
-//! Recovery writes that end again where it is ([`JournalFile::make_durable`]), and records in it may
+//! Recovery writes that end again where it is (`JournalFile::make_durable`), and records in it may
 //! have been acknowledged: a power cut in that moment must not take them. So they are written here
 //! first, and [`overlay`] puts them back. A header of 64 bytes, little-endian, and the bytes:
 //!
@@ -18,12 +18,11 @@
 //!
 //! What a copy holds does not change in its file any more. So one that was left behind does no harm:
 //! it says what the file says, or is of a file that is gone.
-//!
-//! [`JournalFile::make_durable`]: crate::journal::JournalFile::make_durable
 
 use crate::error::OpenError;
-use crate::format::{FILE_HEADER_BYTES, Layout, TAIL_COPY_MAGIC, u32_at, u64_at};
-use crate::journal::JournalHeader;
+use crate::format::header::{FILE_HEADER_BYTES, TAIL_COPY_MAGIC, u32_at, u64_at};
+use crate::format::journal_header::JournalHeader;
+use crate::format::layout::Layout;
 use anabranch_env::Disk;
 use std::io::{self, ErrorKind};
 
