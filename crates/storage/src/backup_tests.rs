@@ -1,12 +1,13 @@
 //! Copies of a store that goes on writing, opened and compared with what was acknowledged.
 
-use crate::backup::{BackupError, BackupReport, backup};
 use crate::format::journal_header::JournalHeader;
 use crate::format::layout::Layout;
 use crate::format::mark::FORMAT_TEXT;
 use crate::format::record::Records;
-use crate::journal::JournalFile;
-use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect, spare};
+use crate::medium::disk::journal_file::JournalFile;
+use crate::medium::disk::spare;
+use crate::tools::backup::{BackupError, BackupReport, backup};
+use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
 use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;

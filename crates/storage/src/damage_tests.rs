@@ -12,12 +12,12 @@ use crate::format::journal_header::JournalHeader;
 use crate::format::layout::Layout;
 use crate::format::mark::FORMAT_TEXT;
 use crate::format::record::Records;
-use crate::journal::JournalFile;
-use crate::recovery::LOST_INDICES_MAX;
+use crate::medium::disk::journal_file::JournalFile;
+use crate::medium::disk::recovery::LOST_INDICES_MAX;
+use crate::medium::disk::spare;
 use crate::salvage::{self, Lost, Salvage};
 use crate::{
     Durability, Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
-    spare,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;

@@ -21,24 +21,20 @@
 //! its chapter by binary search and needs no index per shard. Positions of the cell:
 //! `trimmed ≤ readable = durable ≤ written ≤ assigned`.
 
-pub mod backup;
 mod chapter;
 mod error;
 mod eviction;
 mod format;
 mod host;
-pub mod inspect;
-mod journal;
 mod maintenance;
+mod medium;
 mod memtable;
 mod options;
 mod read;
 mod recovered;
-mod recovery;
-pub mod salvage;
-mod spare;
 mod store;
 mod tips;
+mod tools;
 mod writer;
 
 #[cfg(test)]
@@ -58,3 +54,4 @@ pub use read::{ReadError, ReadReply, ReadRequest, RunSlice};
 pub use recovered::{Recovered, RecoveredCommand};
 pub use store::{Appended, Gate, Store, StoreHealth};
 pub use tips::ShardTip;
+pub use tools::{backup, inspect, salvage};

@@ -46,7 +46,7 @@ pub struct RunSlice {
     pub arrival_ms: u64,
     /// How many.
     pub count: u32,
-    /// The records (see [`crate::format::record::Records`]).
+    /// The records (see [`crate::record::Records`]).
     pub body: Bytes,
 }
 

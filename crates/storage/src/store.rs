@@ -7,10 +7,10 @@ use crate::format::runs::Runs;
 use crate::format::segment::SegmentCache;
 use crate::host::Host;
 use crate::maintenance;
+use crate::medium::disk::recovery;
 use crate::options::{Durability, StoreOptions};
 use crate::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::recovered::Recovered;
-use crate::recovery;
 use crate::tips::{ShardTip, Tips};
 use crate::writer;
 use anabranch_env::{Clock, Disk};
@@ -145,7 +145,7 @@ pub struct Store {
     room: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    journal: Mutex<Option<crate::journal::JournalFile>>,
+    journal: Mutex<Option<crate::medium::disk::journal_file::JournalFile>>,
     /// Held as long as this process may write to the directory.
     lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
@@ -441,7 +441,9 @@ impl Store {
     }
 
     /// For tests that do the threads' work themselves instead of calling [`Store::start`].
-    pub(crate) fn take_apart(&self) -> (Arc<Shared>, Option<crate::journal::JournalFile>) {
+    pub(crate) fn take_apart(
+        &self,
+    ) -> (Arc<Shared>, Option<crate::medium::disk::journal_file::JournalFile>) {
         (self.shared.clone(), self.journal.lock().take())
     }
 }

@@ -83,7 +83,7 @@ pub struct RunsBuilder {
 
 impl RunsBuilder {
     /// A builder with room for so many runs, whose records take `record_bytes` in all (see
-    /// [`crate::format::record::record_bytes`]).
+    /// [`crate::record::record_bytes`]).
     #[must_use]
     pub fn with_capacity(runs: usize, record_bytes: usize) -> Self {
         let frames = RunBuilder::with_capacity(runs * FRAME_HEADER_BYTES + record_bytes);

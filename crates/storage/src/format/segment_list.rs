@@ -72,6 +72,21 @@ pub(crate) fn read(
     decode(&bytes).map(Some).ok_or(OpenError::DamagedList(path))
 }
 
+/// What to say of the first segment that is listed, not in the journal any more, and not found.
+pub(crate) fn missing(
+    disk: &dyn Disk,
+    layout: &Layout,
+    first_journal: u64,
+    found: impl Fn(&SegmentName) -> bool,
+) -> Result<Option<OpenError>, OpenError> {
+    let listed = read(disk, layout)?.unwrap_or_default();
+    let missing = listed.iter().find(|name| name.chapter < first_journal && !found(name));
+    Ok(missing.map(|name| OpenError::MissingSegment {
+        path: layout.segment_dir().join(name.file_name()),
+        list: layout.segment_list(),
+    }))
+}
+
 fn encode_entry(name: &SegmentName) -> [u8; ENTRY_BYTES] {
     let mut entry = [0; ENTRY_BYTES];
     let SegmentName { chapter, class, first_index, end_index, last_ms } = *name;

@@ -1,7 +1,7 @@
 //! A store without threads: what the writer and maintenance do happens when the test says so.
 
-use crate::journal::JournalFile;
 use crate::maintenance::Maintenance;
+use crate::medium::disk::journal_file::JournalFile;
 use crate::store::Shared;
 use crate::{
     AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions, writer,

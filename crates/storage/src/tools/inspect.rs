@@ -2,10 +2,12 @@
 
 use crate::error::OpenError;
 use crate::format::layout::Layout;
+use crate::format::mark;
 use crate::format::segment::{CHUNK_BYTES_MAX, OpenSegment, SegmentName};
-use crate::format::{mark, snapshot};
+use crate::format::segment_list;
+use crate::format::snapshot;
+use crate::medium::disk::scan::{Scan, check_end, list_journals, scan_file};
 use crate::recovered::RecoveredCommand;
-use crate::recovery::{self, Scan};
 use anabranch_env::Disk;
 use bytes::Bytes;
 use std::ops::ControlFlow;
@@ -102,7 +104,7 @@ fn inspect_journals(
     known_command: u64,
     report: &mut Report,
 ) -> Result<(), OpenError> {
-    let journals = recovery::list_journals(layout, disk)?;
+    let journals = list_journals(disk, layout)?;
     let (Some(&first), Some(&last)) = (journals.first(), journals.last()) else {
         report.add_damage(&OpenError::Missing(layout.journal_dir()));
         return Ok(());
@@ -112,7 +114,7 @@ fn inspect_journals(
             report.add_damage(&OpenError::Missing(layout.journal(number)));
             continue;
         }
-        match recovery::scan_file(layout, disk, number) {
+        match scan_file(disk, layout, number) {
             Ok(scan) => report.add_journal(layout, scan, number == last, known_command),
             Err(error) => report.add_damage(&error),
         }
@@ -125,7 +127,7 @@ fn inspect_journals(
 
 impl Report {
     fn add_journal(&mut self, layout: &Layout, scan: Scan, is_last: bool, known_command: u64) {
-        if let Err(error) = recovery::check_end(layout, &scan, is_last) {
+        if let Err(error) = check_end(layout, &scan, is_last) {
             self.add_damage(&error);
         }
         self.next_index = self.next_index.max(scan.next_index);
@@ -155,9 +157,9 @@ fn inspect_segments(
         .filter_map(|name| SegmentName::parse(name))
         .collect();
     names.sort_by_key(|name| (name.chapter, name.class));
-    let first_journal = recovery::list_journals(layout, disk)?.first().copied().unwrap_or(0);
+    let first_journal = list_journals(disk, layout)?.first().copied().unwrap_or(0);
     let found = |name: &SegmentName| names.contains(name);
-    match recovery::missing_segment(layout, disk, first_journal, found) {
+    match segment_list::missing(disk, layout, first_journal, found) {
         Ok(None) => {}
         Ok(Some(error)) | Err(error) => report.add_damage(&error),
     }

@@ -41,7 +41,7 @@ impl JournalFile {
     /// Makes the next journal file: a spare one if there is any, else a new one.
     ///
     /// The file has its name durably, so the one before must have been sealed. See
-    /// [`crate::spare::prepare`] for the part that may fail for want of space.
+    /// [`crate::medium::disk::spare::prepare`] for the part that may fail for want of space.
     pub(crate) fn begin(
         disk: &dyn Disk,
         layout: &Layout,

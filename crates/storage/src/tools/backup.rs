@@ -19,12 +19,11 @@
 
 use crate::error::OpenError;
 use crate::format::layout::Layout;
-use crate::format::mark::{self};
 use crate::format::segment::SegmentName;
-use crate::format::segment_list;
 use crate::format::snapshot::{self, Snapshot};
-use crate::journal::JournalFile;
-use crate::recovery::{self, Scan};
+use crate::format::{mark, segment_list};
+use crate::medium::disk::journal_file::JournalFile;
+use crate::medium::disk::scan::{Scan, check_end, list_journals, scan_file};
 use anabranch_env::{Disk, DiskFile};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
@@ -154,7 +153,7 @@ impl Backup<'_> {
     /// Copies what there is of the journal, until at least its last file is there.
     fn copy_journal(&mut self) -> Result<(), BackupError> {
         for _ in 0..JOURNAL_TRIES_MAX {
-            let numbers = recovery::list_journals(&self.from, self.disk)?;
+            let numbers = list_journals(self.disk, &self.from)?;
             let Some((&first, &last)) = numbers.first().zip(numbers.last()) else {
                 return Err(OpenError::Missing(self.from.journal_dir()).into());
             };
@@ -204,13 +203,13 @@ impl Backup<'_> {
 
     /// Reads a journal file that somebody may be writing to.
     fn scan(&self, number: u64, is_last: bool) -> Result<Scan, OpenError> {
-        let first = recovery::scan_file(&self.from, self.disk, number)?;
-        let Err(damaged) = recovery::check_end(&self.from, &first, is_last) else {
+        let first = scan_file(self.disk, &self.from, number)?;
+        let Err(damaged) = check_end(&self.from, &first, is_last) else {
             return Ok(first);
         };
         // Frames that came while the file was read may vouch for others that came into what had
         // been read already. What they vouch for is there when it is read once more.
-        let second = recovery::scan_file(&self.from, self.disk, number)?;
+        let second = scan_file(self.disk, &self.from, number)?;
         match second.sealed || (is_last && second.valid_bytes >= first.vouched_bytes) {
             true => Ok(second),
             false => Err(damaged),
@@ -228,7 +227,7 @@ impl Backup<'_> {
 
     /// A file that was retired has none before it: else it is lost.
     fn check_order(&self, gone: u64) -> Result<(), OpenError> {
-        let left = recovery::list_journals(&self.from, self.disk)?;
+        let left = list_journals(self.disk, &self.from)?;
         match left.iter().any(|number| *number < gone) {
             true => Err(OpenError::Missing(self.from.journal(gone))),
             false => Ok(()),

@@ -3,7 +3,6 @@
 use super::Salvage;
 use super::scan::Frame;
 use super::segments::damaged_runs;
-use crate::backup::{BackupError, BackupReport, Copier, begin_target, finish_target};
 use crate::format::frame::FrameHeader;
 use crate::format::header::FILE_HEADER_BYTES;
 use crate::format::journal_header::JournalHeader;
@@ -12,7 +11,8 @@ use crate::format::run::MemRun;
 use crate::format::segment::{self, SegmentName};
 use crate::format::segment_list;
 use crate::format::snapshot::{self, SnapshotPlace};
-use crate::journal::JournalFile;
+use crate::medium::disk::journal_file::JournalFile;
+use crate::tools::backup::{BackupError, BackupReport, Copier, begin_target, finish_target};
 use anabranch_env::Disk;
 use anabranch_model::ShardKey;
 use std::io::{self, IoSlice};

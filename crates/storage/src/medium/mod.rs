@@ -1,0 +1,3 @@
+//! Where a cell lies.
+
+pub(crate) mod disk;
