@@ -1,11 +1,16 @@
 //! Frames in bytes that may be damaged anywhere.
 
+use crate::error::OpenError;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::format::header::FRAME_MAGIC;
-use anabranch_env::DiskFile;
+use crate::format::run::MemRun;
+use crate::format::segment::frame_header;
+use anabranch_env::{Disk, DiskFile};
+use anabranch_model::ShardKey;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// Bytes read at once, and the smallest part that is read alone when more cannot be read.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -19,10 +24,21 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    pub(super) fn of(shard: ShardKey, run: &MemRun) -> Self {
+        Self { header: frame_header(0, shard, run), body: run.body.clone() }
+    }
+
+    pub(super) fn run(&self) -> MemRun {
+        MemRun::of(&self.header, self.body.clone())
+    }
+
     pub(super) fn end_index(&self) -> u64 {
         self.header.index + u64::from(self.header.count)
     }
 }
+
+/// The runs that were found in a segment, by shard and in order.
+pub(super) type Runs = BTreeMap<ShardKey, Vec<MemRun>>;
 
 /// Bytes between intact frames.
 #[derive(Clone, Debug)]
@@ -142,4 +158,12 @@ pub(super) fn read_lossy(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
         }
     }
     Ok(bytes)
+}
+
+/// The names in a directory; none if it is not there.
+pub(super) fn list(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, OpenError> {
+    match disk.list(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|e| OpenError::io(directory, e)),
+    }
 }

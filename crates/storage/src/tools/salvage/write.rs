@@ -1,8 +1,8 @@
 //! The new directory.
 
-use super::Salvage;
+use super::found::Salvage;
 use super::scan::Frame;
-use super::segments::damaged_runs;
+use super::segments::{SegmentPart, damaged_runs};
 use crate::format::frame::FrameHeader;
 use crate::format::header::FILE_HEADER_BYTES;
 use crate::format::journal_header::JournalHeader;
@@ -71,7 +71,7 @@ impl Salvage {
         &self,
         disk: &dyn Disk,
         to: &Layout,
-        part: &super::SegmentPart,
+        part: &SegmentPart,
     ) -> Result<Option<SegmentName>, BackupError> {
         let read = damaged_runs(disk, &part.path, part.name.chapter);
         let runs = read.map_err(|e| BackupError::io(&part.path, e))?;
