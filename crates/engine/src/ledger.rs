@@ -11,7 +11,7 @@ use crate::state::command::{Command, InstallSecret};
 use crate::state::scope::Scope;
 use crate::state::stream::{Stream, StreamStatus};
 use anabranch_env::Clock;
-use anabranch_storage::{Appended, Gate, Store};
+use anabranch_storage::{Appended, Gate, Opening, Store};
 use parking_lot::{RwLock, RwLockReadGuard};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Starts the store under a catalog that was rebuilt from it.
     pub(crate) async fn start(
-        store: Store,
+        store: Opening,
         catalog: Catalog,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
@@ -38,7 +38,7 @@ impl Ledger {
         });
         // Maintenance asks the catalog what is alive: it must be there before that starts.
         let catalog = Arc::new(RwLock::new(catalog));
-        store.start(Arc::new(CatalogHost::new(catalog.clone(), clock)))?;
+        let store = store.start(Arc::new(CatalogHost::new(catalog.clone(), clock)))?;
         if let Some(command) = first {
             let appended = store.append_command(command.encode(), &[]).await?;
             catalog.write().apply(&command, place(&appended));

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (clock, disk) = (Arc::new(SystemClock::default()), Arc::new(RealDisk));
     let (store, _) = Store::open(StoreOptions::new(directory), disk, clock)?;
-    store.start(Arc::new(Everything))?;
+    let store = store.start(Arc::new(Everything))?;
     let line = runtime.block_on(measure(Arc::new(store), seconds, callers, record_bytes));
     println!("{line}");
     Ok(())

@@ -7,7 +7,9 @@ use crate::format::record::Records;
 use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::spare;
 use crate::tools::backup::{BackupError, BackupReport, backup};
-use crate::{Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
+use crate::{
+    Gate, Host, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
+};
 use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -136,7 +138,7 @@ impl Host for TestHost {
     }
 }
 
-fn open(disk: &HookedDisk, directory: &str) -> (Store, Recovered) {
+fn open(disk: &HookedDisk, directory: &str) -> (Opening, Recovered) {
     let options = StoreOptions {
         journal_file_bytes: 8 << 10,
         tail_cache_bytes: 24 << 10,
@@ -161,7 +163,7 @@ impl Source {
         let disk = HookedDisk::default();
         let (store, _) = open(&disk, "/data");
         let host = Arc::<TestHost>::default();
-        store.start(host.clone()).expect("threads");
+        let store = store.start(host.clone()).expect("threads");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let (store, stored) = (Arc::new(store), AtomicU64::new(0));
         Self { disk, store, host, stored, runtime: runtime.expect("a runtime") }

@@ -17,7 +17,8 @@ use crate::medium::disk::recovery::LOST_INDICES_MAX;
 use crate::medium::disk::spare;
 use crate::salvage::{self, Lost, Salvage};
 use crate::{
-    Durability, Gate, Host, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
+    Durability, Gate, Host, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions,
+    inspect,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
@@ -62,7 +63,7 @@ fn options(directory: &str) -> StoreOptions {
     }
 }
 
-type Opened = Result<(Store, Recovered), crate::OpenError>;
+type Opened = Result<(Opening, Recovered), crate::OpenError>;
 
 fn open(disk: &FakeDisk, directory: &str) -> Opened {
     let clock = Arc::new(ManualClock::at_ms(2_000_000));
@@ -95,7 +96,7 @@ impl Sample {
         let clock = Arc::new(ManualClock::at_ms(2_000_000));
         let (store, _) = Store::open(options, Arc::new(disk.clone()), clock).expect("opened");
         let host = Arc::<TestHost>::default();
-        store.start(host.clone()).expect("threads");
+        let store = store.start(host.clone()).expect("threads");
         let mut sample = Self { disk, durability, acknowledged: Acknowledged::default() };
         runtime.expect("a runtime").block_on(async {
             for number in 0..12 {
@@ -155,7 +156,7 @@ impl Sample {
 }
 
 /// Reads all of a shard, by index; or says what the first error was.
-fn read_shard(store: &Store, shard: u64) -> Result<BTreeMap<u64, Vec<u8>>, String> {
+fn read_shard(store: &Opening, shard: u64) -> Result<BTreeMap<u64, Vec<u8>>, String> {
     let mut found = BTreeMap::new();
     let mut from_index = 0;
     loop {
@@ -461,7 +462,7 @@ fn owns_up_to_commands(salvage: &Salvage) -> bool {
 }
 
 /// What is stored in a salvaged directory comes behind everything that was there.
-fn go_on(store: &Store, sample: &Sample, case: &str) {
+fn go_on(store: &Opening, sample: &Sample, case: &str) {
     let last =
         sample.acknowledged.records.values().filter_map(|records| records.keys().next_back());
     let last = *last.max().expect("some");

@@ -21,21 +21,14 @@
 //! its chapter by binary search and needs no index per shard. Positions of the cell:
 //! `trimmed ≤ readable = durable ≤ written ≤ assigned`.
 
-mod chapter;
+mod cell;
 mod error;
-mod eviction;
 mod format;
 mod host;
-mod maintenance;
 mod medium;
-mod memtable;
 mod options;
-mod read;
 mod recovered;
-mod store;
-mod tips;
 mod tools;
-mod writer;
 
 #[cfg(test)]
 mod backup_tests;
@@ -44,14 +37,18 @@ mod damage_tests;
 #[cfg(test)]
 mod model_tests;
 
+pub use cell::gate::Gate;
+pub use cell::health::StoreHealth;
+pub use cell::opening::Opening;
+pub use cell::queue::Appended;
+pub use cell::read::{ReadError, ReadReply, ReadRequest, RunSlice};
+pub use cell::store::Store;
+pub use cell::tips::ShardTip;
 pub use error::{AppendError, OpenError};
 pub use format::record;
 pub use format::record::RunBuilder;
 pub use format::runs::{Runs, RunsBuilder};
 pub use host::Host;
 pub use options::{Durability, StoreOptions};
-pub use read::{ReadError, ReadReply, ReadRequest, RunSlice};
 pub use recovered::{Recovered, RecoveredCommand};
-pub use store::{Appended, Gate, Store, StoreHealth};
-pub use tips::ShardTip;
 pub use tools::{backup, inspect, salvage};

@@ -1,11 +1,10 @@
 //! A store without threads: what the writer and maintenance do happens when the test says so.
 
-use crate::maintenance::Maintenance;
-use crate::medium::disk::journal_file::JournalFile;
-use crate::store::Shared;
-use crate::{
-    AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions, writer,
-};
+use crate::cell::maintenance::Maintenance;
+use crate::cell::shared::Shared;
+use crate::cell::upkeep::Turn;
+use crate::cell::writer::Writer;
+use crate::{AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions};
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use bytes::Bytes;
 use std::future::Future;
@@ -27,7 +26,7 @@ pub(super) enum Request {
 pub(super) struct Driver {
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
-    journal: Option<JournalFile>,
+    writer: Writer,
     maintenance: Maintenance,
     clock: Arc<ManualClock>,
     host: Arc<dyn Host>,
@@ -41,10 +40,10 @@ impl Driver {
         host: Arc<dyn Host>,
     ) -> Result<(Self, Recovered), OpenError> {
         assert!(options.backlog_chapters_max() >= BATCH_MAX);
-        let (store, recovered) = Store::open(options, Arc::new(disk.clone()), clock.clone())?;
-        let (shared, journal) = store.take_apart();
-        let (maintenance, clock) = (Maintenance::default(), clock.clone());
-        Ok((Self { store, shared, journal, maintenance, clock, host }, recovered))
+        let (opening, recovered) = Store::open(options, Arc::new(disk.clone()), clock.clone())?;
+        let (store, writer, maintenance) = opening.take_apart();
+        let (shared, clock) = (store.shared().clone(), clock.clone());
+        Ok((Self { store, shared, writer, maintenance, clock, host }, recovered))
     }
 
     /// Queues the requests, lets the writer go once, and returns the answers.
@@ -54,7 +53,7 @@ impl Driver {
         let mut calls: Vec<_> =
             requests.into_iter().map(|request| Box::pin(call(store, request))).collect();
         let early: Vec<_> = calls.iter_mut().map(|call| poll(call.as_mut())).collect();
-        writer::step(&self.shared, &mut self.journal);
+        self.writer.step();
         let answers = early.into_iter().zip(&mut calls).map(|(early, call)| {
             early.or_else(|| poll(call.as_mut())).expect("the writer answers everybody")
         });
@@ -63,12 +62,12 @@ impl Driver {
 
     /// What the writer does when nothing has queued until the interval is over.
     pub(super) fn idle(&mut self) {
-        writer::idle(&self.shared, &mut self.journal);
+        self.writer.idle();
     }
 
     pub(super) fn shut_down(&mut self) {
         self.store.shut_down();
-        writer::end(&self.shared, &mut self.journal);
+        self.writer.end();
     }
 
     /// Where the last journal file begins: those before are sealed.
@@ -80,7 +79,7 @@ impl Driver {
     pub(super) fn maintain(&mut self) -> io::Result<()> {
         let now_ms = self.clock.now_ms();
         let outcome = self.maintenance.turn(&self.shared, &*self.host, now_ms);
-        self.shared.maintenance.lock().is_stuck = outcome.is_err();
+        self.shared.upkeep.end_turn(if outcome.is_err() { Turn::Failed } else { Turn::Done });
         outcome
     }
 

@@ -1,6 +1,5 @@
-//! The store against a plain model: random appends, commands, reads, crashes, faults.
-//!
-//! Each case has a seed, printed on failure; `ANABRANCH_SEED=n` runs that one alone.
+//! The store as it runs, with its threads: random lives against a plain model, and what only threads
+//! can meet. Each life has a seed, printed on failure; `ANABRANCH_SEED=n` runs that one alone.
 
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::record::Records;
@@ -158,8 +157,7 @@ impl Case {
         }
         assert_eq!(commands, self.model.commands, "seed {}: commands", self.seed);
         *self.host.applied.lock() = (last, self.model.commands.join(&0));
-        store.start(self.host.clone()).expect("threads");
-        store
+        store.start(self.host.clone()).expect("threads")
     }
 
     async fn command(&mut self, store: &Store) {
@@ -294,8 +292,7 @@ fn memory_store(clock: &Arc<ManualClock>, host: &Arc<TestHost>) -> Store {
     let options = StoreOptions { durability: Durability::Memory, ..options() };
     let opened = Store::open(options, Arc::new(FakeDisk::default()), clock.clone());
     let (store, _) = opened.expect("opened");
-    store.start(host.clone()).expect("threads");
-    store
+    store.start(host.clone()).expect("threads")
 }
 
 /// One record of shard 1.
@@ -342,7 +339,7 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
     let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
     let opened = Store::open(options(), Arc::new(disk.clone()), clock.clone());
     let (store, _) = opened.expect("opened");
-    store.start(host.clone()).expect("threads");
+    let store = store.start(host.clone()).expect("threads");
     disk.set_space(Some(0));
     let mut stored = 0;
     // To the last byte that records may have.
@@ -396,7 +393,7 @@ async fn damage_in_acknowledged_journal_is_refused_not_cut() {
         Store::open(options(), Arc::new(disk.clone()), clock.clone()).map(|(store, _)| store)
     };
     let store = open(&disk).expect("opened");
-    store.start(Arc::<TestHost>::default()).expect("threads");
+    let store = store.start(Arc::<TestHost>::default()).expect("threads");
     for _ in 0..3 {
         append(&store, run_of(500)).await.expect("stored");
     }
@@ -420,7 +417,7 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
     };
     let store = open().expect("opened");
     let host = Arc::<TestHost>::default();
-    store.start(host.clone()).expect("threads");
+    let store = store.start(host.clone()).expect("threads");
     for _ in 0..3 {
         append(&store, run_of(6_000)).await.expect("stored");
     }
@@ -461,7 +458,7 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
     }
     let store = open().expect("opened");
     *host.horizon_ms.lock() = 5_000;
-    store.start(host).expect("threads");
+    let store = store.start(host).expect("threads");
     while !segments().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -476,7 +473,7 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     let open = || Store::open(options(), Arc::new(disk.clone()), clock.clone()).expect("opened").0;
     // A first life makes the spare file, so that maintenance leaves the disk alone in the second.
     let store = open();
-    store.start(Arc::<TestHost>::default()).expect("threads");
+    let store = store.start(Arc::<TestHost>::default()).expect("threads");
     while !disk.paths().iter().any(|path| path.extension() == Some("spare".as_ref())) {
         tokio::task::yield_now().await;
     }
@@ -485,9 +482,10 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     // Three batches from one queue: each fills a journal file. The first sync fails.
     let syncs_at = disk.operations() + 1;
     disk.fail_at(syncs_at, Fault::Broken);
-    let start = async { store.start(Arc::<TestHost>::default()).expect("threads") };
+    let (store, mut writer, _) = store.take_apart();
+    let writing = async { writer.step() };
     let appending = || append(&store, run_of(6_000));
-    let (first, second, third, ()) = tokio::join!(appending(), appending(), appending(), start);
+    let (first, second, third, ()) = tokio::join!(appending(), appending(), appending(), writing);
     for outcome in [first, second, third] {
         assert_eq!(outcome, Err(AppendError::Failed));
     }
@@ -501,9 +499,9 @@ async fn without_a_spare(
     let clock = Arc::new(ManualClock::at_ms(1_000));
     let options = StoreOptions { tail_cache_bytes: 80 << 10, ..options() };
     let (store, _) = Store::open(options, Arc::new(disk.clone()), clock).expect("opened");
-    let (store, host) = (Arc::new(store), Arc::<TestHost>::default());
+    let host = Arc::<TestHost>::default();
     host.is_busy.store(true, Ordering::Release);
-    store.start(host.clone()).expect("threads");
+    let store = Arc::new(store.start(host.clone()).expect("threads"));
     while spares(disk) == 0 {
         tokio::task::yield_now().await;
     }
@@ -592,7 +590,7 @@ async fn records_that_look_like_frames_are_records() {
     for _ in 0..6 {
         let opened = Store::open(options(), Arc::new(disk.clone()), clock.clone());
         let (store, _) = opened.expect("forged frames do no harm");
-        store.start(Arc::<TestHost>::default()).expect("threads");
+        let store = store.start(Arc::<TestHost>::default()).expect("threads");
         for _ in 0..5 {
             let appended = append(&store, record(&forged)).await.expect("stored");
             expected += 1;
@@ -613,7 +611,7 @@ async fn interval_durability_syncs_by_itself() {
     let options = StoreOptions { durability, ..options() };
     let (store, _) =
         Store::open(options.clone(), Arc::new(disk.clone()), clock.clone()).expect("opened");
-    store.start(Arc::<TestHost>::default()).expect("threads");
+    let store = store.start(Arc::<TestHost>::default()).expect("threads");
     append(&store, run_of(500)).await.expect("acknowledged after the write");
     // A crash that keeps nothing that is not synced keeps the record sooner or later.
     let survives = |seed| {
@@ -642,7 +640,7 @@ async fn indices_that_were_read_before_a_power_cut_are_not_given_out_again() {
                     .expect("opened");
             losses += u32::from(recovered.records < written);
             written = recovered.records;
-            store.start(Arc::<TestHost>::default()).expect("threads");
+            let store = store.start(Arc::<TestHost>::default()).expect("threads");
             for _ in 0..3 {
                 let appended = append(&store, run_of(10)).await.expect("written");
                 assert!(appended.first_indices[0] >= read_to, "seed {seed} life {life}");
@@ -664,7 +662,7 @@ async fn nothing_comes_before_commands_that_only_a_snapshot_remembers() {
     let (store, _) =
         Store::open(options.clone(), Arc::new(disk.clone()), clock.clone()).expect("opened");
     let host = Arc::<TestHost>::default();
-    store.start(host.clone()).expect("threads");
+    let store = store.start(host.clone()).expect("threads");
     store.append_command(Bytes::from_static(b"first"), &[]).await.expect("written");
     // The first file is full now, and the second is not synced within the hour. Maintenance
     // waits for the host to have applied the first command.
@@ -687,7 +685,7 @@ async fn nothing_comes_before_commands_that_only_a_snapshot_remembers() {
         assert_eq!(recovered.snapshot.as_deref(), Some(b"both".as_slice()), "seed {seed}");
         losses += u32::from(recovered.records < 3);
         assert!(store.durable_index() >= last.first_indices[0], "seed {seed}");
-        store.start(host.clone()).expect("threads");
+        let store = store.start(host.clone()).expect("threads");
         let appended = append(&store, run_of(10)).await.expect("written");
         assert!(appended.first_indices[0] >= last.first_indices[0], "seed {seed}");
         assert!(appended.arrival_ms >= last.arrival_ms, "seed {seed}");

@@ -403,7 +403,7 @@ impl World {
             // One shard at each operation, another at the next.
             let shard = turns.fetch_add(1, Ordering::Relaxed) % shards;
             let request = request(shard, limit.saturating_sub(1), 100, 1 << 20);
-            let reply = crate::read::read(&shared, &request).expect("memory");
+            let reply = crate::cell::read::read(&shared, &request).expect("memory");
             let ends = reply.runs.iter().map(|run| run.first_index + u64::from(run.count));
             assert!(ends.max().unwrap_or(0) <= limit, "{name}: {reply:?}");
         });

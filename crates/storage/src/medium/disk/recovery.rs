@@ -22,14 +22,12 @@
 //! before may have left data in the system's memory that are marked as written. So the end of the
 //! last file is written again, from the place on that no frame vouches for, with a copy of it aside.
 
-use crate::chapter::{Chapter, ChapterState};
+use crate::cell::chapter::{Chapter, ChapterState};
 use crate::error::OpenError;
 use crate::format::journal_header::JournalHeader;
 use crate::format::layout::Layout;
-use crate::format::mark;
 use crate::format::segment::SegmentName;
-use crate::format::segment_list;
-use crate::format::snapshot;
+use crate::format::{mark, segment_list, snapshot};
 use crate::medium::disk::journal_file::{FIRST_FILE_BYTES, JournalFile};
 use crate::medium::disk::scan::{Scan, check_end, list_journals, scan_file};
 use crate::medium::disk::spare;

@@ -1,5 +1,6 @@
 //! Reading journal files forward, as far as they hold.
 
+use crate::cell::memtable::Memtable;
 use crate::error::OpenError;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::format::header::{FILE_HEADER_BYTES, FRAME_MAGIC};
@@ -7,7 +8,6 @@ use crate::format::journal_header::JournalHeader;
 use crate::format::layout::{Layout, number_in};
 use crate::format::run::MemRun;
 use crate::format::tail_copy;
-use crate::memtable::Memtable;
 use crate::recovered::RecoveredCommand;
 use anabranch_env::{Disk, DiskFile};
 use anabranch_model::ShardKey;

@@ -4,7 +4,10 @@
 //! one sync, shows it to readers and acknowledges it. The batch grows with the load: at low load
 //! an append costs one sync, at high load the disk's bandwidth is the limit.
 
-use crate::chapter::Chapter;
+use crate::cell::chapter::Chapter;
+use crate::cell::memtable::Memtable;
+use crate::cell::queue::{Content, Submission};
+use crate::cell::shared::Shared;
 use crate::error::AppendError;
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::journal_header::JournalHeader;
@@ -12,87 +15,18 @@ use crate::format::run::MemRun;
 use crate::format::runs::{RunHead, Runs};
 use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::spare;
-use crate::memtable::Memtable;
 use crate::options::Durability;
-use crate::store::{Content, Shared, Submission};
 use anabranch_model::ShardKey;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Bytes that one write takes at most, so that early callers do not wait for late ones.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
 /// The end of a journal file that only commands may use, at most a 16th of it: when the volume is
 /// full, streams can still be deleted and retention lowered, which makes room.
 const COMMAND_RESERVE_BYTES: u64 = 256 << 10;
-/// How often a writer that waits for maintenance looks whether it still makes sense to wait.
-const BACKLOG_TICK: Duration = Duration::from_millis(100);
-
-/// Writes until the store is stopped and everything queued is done.
-pub(crate) fn run(shared: &Arc<Shared>, journal: Option<JournalFile>) {
-    let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
-    let mut writer = Writer { shared, journal, chapter, unsynced_since: None };
-    while let Some(submissions) = writer.next_batch() {
-        writer.commit_all(submissions);
-    }
-    if !shared.failed.load(Ordering::Acquire)
-        && let Err(error) = writer.finish()
-    {
-        writer.fail(&error);
-    }
-}
-
-/// Writes what is queued, without the thread: for tests that decide who goes when.
-#[cfg(test)]
-pub(crate) fn step(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
-    let submissions = std::mem::take(&mut shared.queue.lock().submissions);
-    with_writer(shared, journal, |writer| {
-        if !submissions.is_empty() {
-            writer.commit_all(submissions);
-        }
-    });
-}
-
-/// What the thread does when nothing queues until the interval is over.
-#[cfg(test)]
-pub(crate) fn idle(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
-    with_writer(shared, journal, |writer| {
-        let is_failed = || shared.failed.load(Ordering::Acquire);
-        if !is_failed()
-            && let Err(error) = writer.sync()
-        {
-            writer.fail(&error);
-        }
-        if !is_failed() && writer.journal.as_ref().is_some_and(JournalFile::wants_mark) {
-            writer.mark();
-        }
-    });
-}
-
-/// What the thread does last.
-#[cfg(test)]
-pub(crate) fn end(shared: &Arc<Shared>, journal: &mut Option<JournalFile>) {
-    with_writer(shared, journal, |writer| {
-        if !shared.failed.load(Ordering::Acquire)
-            && let Err(error) = writer.finish()
-        {
-            writer.fail(&error);
-        }
-    });
-}
-
-#[cfg(test)]
-fn with_writer(
-    shared: &Arc<Shared>,
-    journal: &mut Option<JournalFile>,
-    act: impl FnOnce(&mut Writer<'_>),
-) {
-    let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
-    let mut writer = Writer { shared, journal: journal.take(), chapter, unsynced_since: None };
-    act(&mut writer);
-    *journal = writer.journal.take();
-}
 
 /// Why the next chapter could not be begun.
 enum TurnError {
@@ -108,8 +42,10 @@ impl From<io::Error> for TurnError {
     }
 }
 
-struct Writer<'a> {
-    shared: &'a Arc<Shared>,
+/// The one that writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
     /// `None` in durability `memory`.
     journal: Option<JournalFile>,
     chapter: Arc<Chapter>,
@@ -117,34 +53,75 @@ struct Writer<'a> {
     unsynced_since: Option<Instant>,
 }
 
-impl Writer<'_> {
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, journal: Option<JournalFile>) -> Self {
+        let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
+        Self { shared, journal, chapter, unsynced_since: None }
+    }
+
+    /// Writes until the store is stopped and everything queued is done.
+    pub(crate) fn run(mut self) {
+        while let Some(submissions) = self.next_batch() {
+            self.commit_all(submissions);
+        }
+        self.end();
+    }
+
+    /// Writes what is queued, without the thread: for tests that decide who goes when.
+    #[cfg(test)]
+    pub(crate) fn step(&mut self) {
+        let submissions = self.shared.queue.take();
+        if !submissions.is_empty() {
+            self.commit_all(submissions);
+        }
+    }
+
+    /// What the thread does when nothing queues until the interval is over.
+    #[cfg(test)]
+    pub(crate) fn idle(&mut self) {
+        if !self.shared.health.is_failed()
+            && let Err(error) = self.sync()
+        {
+            self.fail(&error);
+        }
+        if !self.shared.health.is_failed() && self.wants_mark() {
+            self.mark();
+        }
+    }
+
+    /// What the thread does last.
+    pub(crate) fn end(&mut self) {
+        if !self.shared.health.is_failed()
+            && let Err(error) = self.finish()
+        {
+            self.fail(&error);
+        }
+    }
+
     /// Waits for work. `None`: the store is stopped and the queue is empty.
     fn next_batch(&mut self) -> Option<Vec<Submission>> {
         loop {
-            let mut queue = self.shared.queue.lock();
-            if !queue.submissions.is_empty() {
-                return Some(std::mem::take(&mut queue.submissions));
+            let submissions = self.shared.queue.take();
+            if !submissions.is_empty() {
+                return Some(submissions);
             }
-            if self.journal.as_ref().is_some_and(JournalFile::wants_mark)
-                && !self.shared.failed.load(Ordering::Acquire)
-            {
-                drop(queue);
+            if self.wants_mark() && !self.shared.health.is_failed() {
                 self.mark();
                 continue;
             }
-            if queue.stopped.is_some() {
+            if self.shared.queue.is_over() {
                 return None;
             }
-            let Some(deadline) = self.sync_deadline() else {
-                self.shared.queue_filled.wait(&mut queue);
-                continue;
-            };
-            let timed_out = self.shared.queue_filled.wait_until(&mut queue, deadline).timed_out();
-            drop(queue);
-            if timed_out && let Err(error) = self.sync() {
+            if !self.shared.queue.wait(self.sync_deadline())
+                && let Err(error) = self.sync()
+            {
                 self.fail(&error);
             }
         }
+    }
+
+    fn wants_mark(&self) -> bool {
+        self.journal.as_ref().is_some_and(JournalFile::wants_mark)
     }
 
     /// Leaves the file so that the next process can tell damage from a torn tail.
@@ -178,7 +155,7 @@ impl Writer<'_> {
         let mut batch = Vec::new();
         let mut batch_bytes = 0;
         for submission in submissions {
-            if self.shared.failed.load(Ordering::Acquire) {
+            if self.shared.health.is_failed() {
                 refuse(vec![submission], AppendError::Failed);
                 continue;
             }
@@ -189,7 +166,7 @@ impl Writer<'_> {
                 batch_bytes = 0;
             }
             if !self.has_room(batch_bytes, &submission) && !self.make_room(&submission) {
-                let failed = self.shared.failed.load(Ordering::Acquire);
+                let failed = self.shared.health.is_failed();
                 let error = if failed { AppendError::Failed } else { AppendError::StorageFull };
                 refuse(vec![submission], error);
                 continue;
@@ -229,7 +206,7 @@ impl Writer<'_> {
 
     /// Begins the next chapter. `false`: the submission has to be refused.
     fn make_room(&mut self, submission: &Submission) -> bool {
-        if self.shared.failed.load(Ordering::Acquire) {
+        if self.shared.health.is_failed() {
             return false;
         }
         let turned = match self.journal.take() {
@@ -238,11 +215,11 @@ impl Writer<'_> {
         };
         match turned {
             Ok(()) => {
-                self.shared.full.store(false, Ordering::Release);
+                self.shared.health.set_full(false);
                 true
             }
             Err(TurnError::NoRoom(error)) => {
-                if !self.shared.full.swap(true, Ordering::AcqRel) {
+                if !self.shared.health.set_full(true) {
                     tracing::error!(
                         %error,
                         directory = %self.shared.options.directory.display(),
@@ -264,13 +241,13 @@ impl Writer<'_> {
         mut journal: JournalFile,
         submission: &Submission,
     ) -> Result<(), TurnError> {
-        let shared = self.shared;
+        let shared = self.shared.clone();
         // Not later than promised, however long it waits.
         journal.sync()?;
         self.unsynced_since = None;
         let waited = self.wait_for_backlog().and_then(|()| self.wait_for_spare());
         let _sole = shared.spare.lock();
-        if shared.failed.load(Ordering::Acquire) {
+        if shared.health.is_failed() {
             return Err(io::Error::other("the journal's directory could not be synced").into());
         }
         let spare = waited.and_then(|()| {
@@ -316,41 +293,39 @@ impl Writer<'_> {
     }
 
     fn request_maintenance(&self) {
-        self.shared.maintenance.lock().wanted = true;
-        self.shared.maintenance_wanted.notify_one();
+        self.shared.upkeep.request();
     }
 
     /// Waits until maintenance has written enough segments for another chapter in memory.
     fn wait_for_backlog(&self) -> io::Result<()> {
         let backlog_max = self.shared.options.backlog_chapters_max();
-        let mut signals = self.shared.maintenance.lock();
-        while self.shared.chapters.backlog() + 1 > backlog_max {
-            if signals.is_stuck || signals.stop {
+        self.shared.upkeep.wait_while(|signals| {
+            let is_behind = self.shared.chapters.backlog() + 1 > backlog_max;
+            if is_behind && signals.is_stuck_or_over() {
                 return Err(ErrorKind::StorageFull.into());
             }
-            self.shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);
-        }
-        Ok(())
+            Ok(is_behind)
+        })
     }
 
     /// Waits for the file of a chapter that is being retired, or one that is being made, unless
     /// there is a spare one: to make another takes longer, and takes the disk from them.
     fn wait_for_spare(&self) -> io::Result<()> {
-        let shared = self.shared;
+        let shared = &*self.shared;
         let bytes = shared.options.journal_file_bytes;
-        let mut signals = shared.maintenance.lock();
-        while signals.makes_progress()
-            && (signals.makes_spare || shared.chapters.is_any_due())
-            && spare::count(&*shared.disk, &shared.layout, bytes)? == 0
-        {
-            shared.lacked_spare.store(true, Ordering::Relaxed);
-            shared.maintenance_progress.wait_for(&mut signals, BACKLOG_TICK);
-        }
-        Ok(())
+        shared.upkeep.wait_while(|signals| {
+            let waits = signals.makes_progress()
+                && (signals.makes_spare || shared.chapters.is_any_due())
+                && spare::count(&*shared.disk, &shared.layout, bytes)? == 0;
+            if waits {
+                shared.lacked_spare.store(true, Ordering::Relaxed);
+            }
+            Ok(waits)
+        })
     }
 
     fn commit(&mut self, mut batch: Vec<Submission>) {
-        if self.shared.failed.load(Ordering::Acquire) {
+        if self.shared.health.is_failed() {
             return refuse(batch, AppendError::Failed);
         }
         if let Err(error) = self.write(&mut batch) {
@@ -389,7 +364,7 @@ impl Writer<'_> {
     /// Shows a durable batch to readers, then acknowledges it.
     fn publish(&self, batch: Vec<Submission>) {
         let mut end_index = self.shared.durable_index.load(Ordering::Acquire);
-        let mut acknowledgements = Vec::with_capacity(batch.len());
+        let mut callers = Vec::with_capacity(batch.len());
         let advancing = self.shared.tips.is_watched().then(|| shards(&batch));
         let mut state = self.chapter.state.write();
         for submission in batch {
@@ -402,15 +377,11 @@ impl Writer<'_> {
                 }
                 Content::Command { number, .. } => state.last_command = number,
             }
-            acknowledgements.push((submission.acknowledge, submission._room));
+            callers.push(submission.caller);
         }
         drop(state);
         self.shared.durable_index.store(end_index, Ordering::Release);
-        for (acknowledge, room) in acknowledgements {
-            drop(room);
-            // The caller may have gone; the records are stored all the same.
-            let _ = acknowledge.send(Ok(()));
-        }
+        callers.into_iter().for_each(|caller| caller.answer(Ok(())));
         self.shared.tips.advanced(advancing);
     }
 
@@ -422,14 +393,8 @@ impl Writer<'_> {
             directory = %self.shared.options.directory.display(),
             "writing the journal failed; writes are refused until the server is restarted"
         );
-        self.shared.failed.store(true, Ordering::Release);
-        self.shared.queue.lock().stopped = Some(AppendError::Failed);
-    }
-}
-
-impl Submission {
-    fn is_command(&self) -> bool {
-        matches!(self.content, Content::Command { .. })
+        self.shared.health.fail();
+        self.shared.queue.stop(AppendError::Failed);
     }
 }
 
@@ -461,7 +426,7 @@ fn shards(batch: &[Submission]) -> Vec<ShardKey> {
 
 fn refuse(batch: Vec<Submission>, error: AppendError) {
     for submission in batch {
-        let _ = submission.acknowledge.send(Err(error));
+        submission.caller.answer(Err(error));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Chapters: the records of one journal file, wherever they are now.
 
+use crate::cell::memtable::Memtable;
 use crate::format::segment::SegmentName;
-use crate::memtable::Memtable;
 use parking_lot::RwLock;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -82,6 +82,12 @@ impl Chapters {
 
     pub(crate) fn all(&self) -> Vec<Arc<Chapter>> {
         self.0.read().iter().cloned().collect()
+    }
+
+    /// All segments that readers see.
+    pub(crate) fn segments(&self) -> Vec<SegmentName> {
+        let names = |chapter: &Arc<Chapter>| chapter.state.read().segments.clone();
+        self.0.read().iter().filter_map(names).flatten().collect()
     }
 
     pub(crate) fn remove(&self, number: u64) {

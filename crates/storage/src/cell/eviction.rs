@@ -1,6 +1,6 @@
 //! Keeps the tail cache within its limit.
 
-use crate::store::Shared;
+use crate::cell::shared::Shared;
 use std::thread::{Builder, JoinHandle};
 
 /// Drops memtables whose records are in segments.

@@ -1,11 +1,11 @@
 //! Reading a shard: from memory where the chapter still is, else from its segments.
 
-use crate::chapter::Chapter;
+use crate::cell::chapter::Chapter;
+use crate::cell::shared::Shared;
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::record::Records;
 use crate::format::run::MemRun;
 use crate::format::segment::SegmentName;
-use crate::store::Shared;
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use std::io::ErrorKind;

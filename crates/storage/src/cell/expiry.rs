@@ -1,0 +1,151 @@
+//! Deleting what has expired.
+
+use crate::cell::chapter::{Chapter, ChapterState};
+use crate::cell::shared::Shared;
+use crate::format::segment::SegmentName;
+use crate::format::segment_list;
+use crate::host::Host;
+use crate::options::Durability;
+use anabranch_model::retention::HOUR_MS;
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+
+/// A segment is looked at again after this long at the latest: retention may have been lowered.
+const LOOK_AGAIN_MS: u64 = HOUR_MS / 6;
+
+/// When each segment is worth another look: an idle store reads no directories.
+#[derive(Debug, Default)]
+pub(crate) struct Expiry {
+    look_again_ms: HashMap<SegmentName, u64>,
+    /// Out of the readers' sight, still on the disk.
+    expired: Vec<SegmentName>,
+    /// [`Host::dropped_shards`] when all segments were last looked at.
+    dropped_shards: u64,
+}
+
+/// What is asked about segments.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    shared: &'a Shared,
+    host: &'a dyn Host,
+    now_ms: u64,
+}
+
+impl Expiry {
+    /// Deletes segments, and in memory whole chapters, of which nothing can be read any more.
+    pub(crate) fn run(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+        let look = Look { shared, host, now_ms };
+        let dropped_shards = host.dropped_shards();
+        if dropped_shards != self.dropped_shards {
+            self.look_again_ms.clear();
+        }
+        let mut outcome = Ok(());
+        for chapter in shared.chapters.all() {
+            let state = chapter.state.read();
+            if state.end_index.is_none() {
+                continue;
+            }
+            if shared.options.durability == Durability::Memory {
+                let is_readable = is_memory_readable(&state, host);
+                drop(state);
+                if !is_readable {
+                    shared.chapters.remove(chapter.number);
+                }
+                continue;
+            }
+            let segments = state.segments.clone();
+            drop(state);
+            if let Some(segments) = segments {
+                outcome = outcome.and(self.expire_segments(look, &chapter, segments));
+            }
+        }
+        outcome = outcome.and(self.remove_expired(shared));
+        if outcome.is_ok() {
+            self.dropped_shards = dropped_shards;
+        }
+        outcome
+    }
+
+    /// Takes a chapter's expired segments out of the readers' sight, and the chapter if none is
+    /// left.
+    fn expire_segments(
+        &mut self,
+        look: Look<'_>,
+        chapter: &Chapter,
+        mut segments: Vec<SegmentName>,
+    ) -> io::Result<()> {
+        let (before, mut outcome) = (segments.len(), Ok(()));
+        segments.retain(|name| {
+            self.is_kept(look, name).unwrap_or_else(|error| {
+                outcome = Err(error);
+                true
+            })
+        });
+        if segments.len() == before && before > 0 {
+            return outcome;
+        }
+        let is_empty = segments.is_empty();
+        chapter.state.write().segments = Some(segments);
+        if is_empty && !chapter.state.read().has_journal {
+            look.shared.chapters.remove(chapter.number);
+        }
+        outcome
+    }
+
+    /// Whether a segment can still be read, or it is not yet time to look.
+    fn is_kept(&mut self, look: Look<'_>, name: &SegmentName) -> io::Result<bool> {
+        if self.look_again_ms.get(name).is_some_and(|again_ms| look.now_ms < *again_ms) {
+            return Ok(true);
+        }
+        let is_readable = is_readable(look, name);
+        if let Ok(false) = is_readable {
+            self.look_again_ms.remove(name);
+            self.expired.push(*name);
+        } else {
+            // After an error as well: whoever reads it will be told, and it stays for `inspect`.
+            self.look_again_ms.insert(*name, look.now_ms + LOOK_AGAIN_MS);
+        }
+        is_readable
+    }
+
+    /// Off the list first, then off the disk.
+    fn remove_expired(&mut self, shared: &Shared) -> io::Result<()> {
+        if self.expired.is_empty() {
+            return Ok(());
+        }
+        match segment_list::write(&*shared.disk, &shared.layout, &shared.chapters.segments()) {
+            // What makes room must not need any.
+            Err(error) if error.kind() == ErrorKind::StorageFull => {
+                segment_list::remove(&*shared.disk, &shared.layout)?;
+            }
+            other => other?,
+        }
+        while let Some(name) = self.expired.last() {
+            shared.segment_cache.forget(name);
+            match shared.disk.remove(&shared.layout.segment_dir().join(name.file_name())) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => self.expired.pop(),
+            };
+        }
+        Ok(())
+    }
+}
+
+fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
+    let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
+    memtable.newest_by_shard().any(|(shard, newest)| {
+        host.trim_horizon_ms(shard).is_some_and(|horizon| newest.arrival_ms >= horizon)
+    })
+}
+
+fn is_readable(look: Look<'_>, name: &SegmentName) -> io::Result<bool> {
+    let Look { shared, host, .. } = look;
+    let directory = shared.layout.segment_dir();
+    let segment = shared
+        .segment_cache
+        .get(&*shared.disk, &directory, name)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(segment.directory().iter().any(|entry| {
+        host.trim_horizon_ms(entry.shard).is_some_and(|horizon| entry.last_ms >= horizon)
+    }))
+}

@@ -1,0 +1,208 @@
+//! The maintenance thread: turns old journal into segments, and deletes what has expired.
+
+use crate::cell::chapter::Chapter;
+use crate::cell::eviction::Eviction;
+use crate::cell::expiry::Expiry;
+use crate::cell::shared::Shared;
+use crate::cell::upkeep::Turn;
+use crate::format::layout::Layout;
+use crate::format::run::MemRun;
+use crate::format::segment::{self, SegmentName};
+use crate::format::segment_list;
+use crate::format::snapshot::{self, SnapshotPlace};
+use crate::host::Host;
+use crate::medium::disk::spare;
+use crate::options::Durability;
+use anabranch_env::{Clock, Disk};
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering;
+
+/// Works until the store is stopped.
+pub(crate) fn run(
+    mut maintenance: Maintenance,
+    shared: &Shared,
+    host: &dyn Host,
+    clock: &dyn Clock,
+) {
+    shared.upkeep.begin();
+    while shared.upkeep.next_turn() {
+        let turn = match maintenance.turn(shared, host, clock.now_ms()) {
+            Ok(()) => Turn::Done,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Turn::Early,
+            Err(error) => {
+                // Nothing is lost: the journal keeps what the segments do not have yet.
+                tracing::error!(%error, "maintenance of the log failed; it will be tried again");
+                Turn::Failed
+            }
+        };
+        shared.upkeep.end_turn(turn);
+    }
+}
+
+/// What is kept between turns.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    expiry: Expiry,
+    eviction: Eviction,
+    /// Number of the last command in a snapshot that is surely durable.
+    covered_command: Option<u64>,
+}
+
+impl Maintenance {
+    pub(crate) fn new(covered_command: Option<u64>) -> Self {
+        let (expiry, eviction) = (Expiry::default(), Eviction::default());
+        Self { expiry, eviction, covered_command }
+    }
+
+    /// Does all that is due.
+    pub(crate) fn turn(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+        // What cannot be deleted must not keep what is new from being stored.
+        if let Err(error) = self.expiry.run(shared, host, now_ms) {
+            tracing::error!(%error, "expired records could not be deleted; it will be tried again");
+        }
+        if shared.options.durability == Durability::Memory {
+            return Ok(());
+        }
+        for chapter in shared.chapters.all() {
+            if chapter.is_due() && !shared.upkeep.is_stopped() {
+                self.retire(shared, host, &chapter)?;
+                shared.upkeep.progressed();
+                self.eviction.run(shared);
+            }
+        }
+        self.eviction.run(shared);
+        // A chapter that became due meanwhile brings a file back sooner than one is made.
+        if !shared.chapters.is_any_due() {
+            make_spare(shared);
+        }
+        Ok(())
+    }
+
+    /// Writes a sealed chapter's segments and lets its journal file go.
+    ///
+    /// After an error it is called again, and goes on where it stopped. Files go in order, so that
+    /// those that are left are consecutive.
+    fn retire(&mut self, shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()> {
+        if chapter.state.read().segments.is_none() {
+            if std::mem::replace(&mut chapter.state.write().was_tried, true) {
+                remove_segments(shared, chapter.number)?;
+            }
+            let names = write_segments(&*shared.disk, &shared.layout, host, chapter)?;
+            let mut listed = shared.chapters.segments();
+            listed.extend(&names);
+            segment_list::write(&*shared.disk, &shared.layout, &listed)?;
+            chapter.state.write().segments = Some(names);
+        }
+        self.cover_commands(shared, host, chapter.state.read().last_command)?;
+        release_journal(shared, chapter.number)?;
+        chapter.state.write().has_journal = false;
+        Ok(())
+    }
+
+    /// Makes sure that a snapshot holds all commands up to `last_command`, and that there is one:
+    /// a journal that does not start with the first file is complete only with a snapshot.
+    fn cover_commands(
+        &mut self,
+        shared: &Shared,
+        host: &dyn Host,
+        last_command: u64,
+    ) -> io::Result<()> {
+        if self.covered_command.is_some_and(|command| command >= last_command) {
+            return Ok(());
+        }
+        let (command, payload) = host.snapshot();
+        if command < last_command {
+            // Durable, but not yet applied by the engine: the file stays until it is.
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        // What the snapshot holds was queued before this.
+        let (next_index, last_ms) = shared.queue.position();
+        let place = SnapshotPlace { command, next_index, last_ms };
+        snapshot::write(&*shared.disk, &shared.layout, place, &payload)?;
+        self.covered_command = Some(command);
+        Ok(())
+    }
+}
+
+/// Makes a journal file ahead of time, so that the writer need not: one is always there, and more
+/// if that was not enough.
+fn make_spare(shared: &Shared) {
+    let (disk, layout) = (&*shared.disk, &shared.layout);
+    let bytes = shared.options.journal_file_bytes;
+    let made = spare::count(disk, layout, bytes).and_then(|count| {
+        let wanted_max = shared.options.backlog_chapters_max();
+        let is_wanted = count < wanted_max && shared.lacked_spare.swap(false, Ordering::Relaxed);
+        if count > 0 && !is_wanted {
+            return Ok(());
+        }
+        shared.upkeep.set_makes_spare(true);
+        let added = spare::add(disk, layout, bytes);
+        shared.upkeep.set_makes_spare(false);
+        added
+    });
+    if let Err(error) = made {
+        // The writer tries again when it needs the file, and refuses writes if it must.
+        tracing::debug!(%error, "the next journal file could not be made ahead of time");
+    }
+}
+
+/// Removes what an attempt that failed has left: a stream's retention may be another by now, and
+/// its records would be in segments of two classes.
+fn remove_segments(shared: &Shared, chapter: u64) -> io::Result<()> {
+    let directory = shared.layout.segment_dir();
+    for name in shared.disk.list(&directory)? {
+        if SegmentName::parse(&name).is_some_and(|segment| segment.chapter == chapter) {
+            shared.disk.remove(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_segments(
+    disk: &dyn Disk,
+    layout: &Layout,
+    host: &dyn Host,
+    chapter: &Chapter,
+) -> io::Result<Vec<SegmentName>> {
+    // Nobody writes to a sealed chapter but this thread: the guard holds no one up.
+    let state = chapter.state.read();
+    let memtable = state.memtable.as_ref().expect("kept until the segments are written");
+    let mut classes: BTreeMap<RetentionClass, Vec<(ShardKey, &MemRun)>> = BTreeMap::new();
+    for runs in memtable.by_shard().chunk_by(|a, b| a.0 == b.0) {
+        if let Some(class) = host.retention_class(runs[0].0) {
+            classes.entry(class).or_default().extend_from_slice(runs);
+        }
+    }
+    let mut names = Vec::new();
+    for (class, runs) in classes {
+        let last_ms = runs.iter().map(|(_, run)| run.arrival_ms).max();
+        let name = SegmentName {
+            chapter: chapter.number,
+            class,
+            first_index: chapter.first_index,
+            end_index: state.end_index.expect("only sealed chapters are retired"),
+            last_ms: last_ms.unwrap_or(0),
+        };
+        segment::write(disk, &layout.segment_dir(), &name, &runs)?;
+        names.push(name);
+    }
+    disk.sync_dir(&layout.segment_dir())?;
+    Ok(names)
+}
+
+/// Keeps a retired journal file as a spare one, as many as may be in use at once, or removes it.
+fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
+    let (disk, layout, options) = (&*shared.disk, &shared.layout, &shared.options);
+    let _sole = shared.spare.lock();
+    let kept_max = options.backlog_chapters_max();
+    spare::keep(disk, layout, number, options.journal_file_bytes, kept_max)?;
+    let synced = disk.sync_dir(&layout.journal_dir());
+    if synced.is_err() {
+        // The file may come back under its old name: it must never be written to again.
+        shared.health.fail();
+    }
+    synced
+}

@@ -1,0 +1,224 @@
+//! The queue of a cell, where everything that is appended gets its place in the one order.
+
+use crate::cell::gate::Gate;
+use crate::error::AppendError;
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::runs::Runs;
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// A confirmed append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Index of the first record of each run; of a command, the cell's next index at its place.
+    pub first_indices: Vec<u64>,
+    /// Arrival time of all of it, epoch milliseconds.
+    pub arrival_ms: u64,
+    /// Number of the command; 0 for runs.
+    pub command: u64,
+}
+
+/// What to write.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Their indices follow one another from the submission's first one on.
+    Runs(Runs),
+    Command {
+        number: u64,
+        payload: Bytes,
+        payload_crc: u32,
+    },
+}
+
+/// Who waits for an append to be confirmed, and the room that it takes until then.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) acknowledge: oneshot::Sender<Result<(), AppendError>>,
+    pub(crate) room: OwnedSemaphorePermit,
+}
+
+impl Caller {
+    /// The caller may have gone: what was written is stored all the same.
+    pub(crate) fn answer(self, outcome: Result<(), AppendError>) {
+        drop(self.room);
+        let _ = self.acknowledge.send(outcome);
+    }
+}
+
+/// What one append queued, with its place already assigned; written, confirmed or refused as a
+/// whole.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) content: Content,
+    pub(crate) frame_bytes: u64,
+    pub(crate) arrival_ms: u64,
+    /// The cell's next index before and after.
+    pub(crate) start_index: u64,
+    pub(crate) end_index: u64,
+    pub(crate) caller: Caller,
+}
+
+impl Submission {
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(self.content, Content::Command { .. })
+    }
+}
+
+/// What is waiting for the writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    /// Highest arrival time assigned so far: written under the lock, read without it.
+    last_ms: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    submissions: Vec<Submission>,
+    next_index: u64,
+    next_command: u64,
+    /// Set once no more is taken.
+    stopped: Option<AppendError>,
+}
+
+impl Queue {
+    pub(crate) fn new(next_index: u64, next_command: u64, last_ms: u64) -> Self {
+        let state = State { submissions: Vec::new(), next_index, next_command, stopped: None };
+        Self { state: Mutex::new(state), filled: Condvar::new(), last_ms: AtomicU64::new(last_ms) }
+    }
+
+    /// Queues runs behind everything else, unless one of their gates is closed. `gates` are those
+    /// of the runs' shards, in order.
+    pub(crate) fn push_runs<'a>(
+        &self,
+        runs: Runs,
+        gates: impl IntoIterator<Item = &'a Gate>,
+        now_ms: u64,
+        caller: Caller,
+    ) -> Result<Appended, AppendError> {
+        let mut first_indices = Vec::with_capacity(runs.heads().len());
+        let mut state = self.state.lock();
+        if let Some(error) = state.stopped {
+            return Err(error);
+        }
+        let mut gates = gates.into_iter();
+        for head in runs.heads() {
+            if gates.next().expect("a gate for each run").is_closed() {
+                return Err(AppendError::Closed(head.shard));
+            }
+        }
+        let arrival_ms = self.arrival(&mut state, now_ms);
+        let start_index = state.next_index;
+        for head in runs.heads() {
+            first_indices.push(state.next_index);
+            state.next_index += u64::from(head.count);
+        }
+        let end_index = state.next_index;
+        state.submissions.push(Submission {
+            frame_bytes: runs.frame_bytes(),
+            content: Content::Runs(runs),
+            arrival_ms,
+            start_index,
+            end_index,
+            caller,
+        });
+        drop(state);
+        self.filled.notify_one();
+        Ok(Appended { first_indices, arrival_ms, command: 0 })
+    }
+
+    /// Queues a command behind everything else and closes gates at its place.
+    pub(crate) fn push_command(
+        &self,
+        payload: Bytes,
+        closing: &[Arc<Gate>],
+        now_ms: u64,
+        caller: Caller,
+    ) -> Result<Appended, AppendError> {
+        let payload_crc = crc32fast::hash(&payload);
+        let frame_bytes = command_frame_bytes(&payload);
+        let mut state = self.state.lock();
+        if let Some(error) = state.stopped {
+            return Err(error);
+        }
+        let arrival_ms = self.arrival(&mut state, now_ms);
+        let (number, index) = (state.next_command, state.next_index);
+        state.next_command += 1;
+        closing.iter().for_each(|gate| gate.close());
+        state.submissions.push(Submission {
+            content: Content::Command { number, payload, payload_crc },
+            frame_bytes,
+            arrival_ms,
+            start_index: index,
+            end_index: index,
+            caller,
+        });
+        drop(state);
+        self.filled.notify_one();
+        Ok(Appended { first_indices: vec![index], arrival_ms, command: number })
+    }
+
+    /// Arrival time of what is queued now: the clock, but never before anything earlier.
+    fn arrival(&self, _locked: &mut State, now_ms: u64) -> u64 {
+        let arrival_ms = self.last_ms.load(Ordering::Relaxed).max(now_ms);
+        self.last_ms.store(arrival_ms, Ordering::Release);
+        arrival_ms
+    }
+
+    /// Highest arrival time assigned so far, epoch milliseconds.
+    pub(crate) fn last_ms(&self) -> u64 {
+        self.last_ms.load(Ordering::Acquire)
+    }
+
+    /// The cell's next index, and the highest arrival time before it.
+    pub(crate) fn position(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (state.next_index, self.last_ms())
+    }
+
+    /// All that is queued.
+    pub(crate) fn take(&self) -> Vec<Submission> {
+        std::mem::take(&mut self.state.lock().submissions)
+    }
+
+    /// Refuses what comes from now on. That the journal failed is said also of a store that closes.
+    pub(crate) fn stop(&self, error: AppendError) {
+        let mut state = self.state.lock();
+        if state.stopped != Some(AppendError::Failed) {
+            state.stopped = Some(error);
+        }
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Whether nothing is queued and nothing will be.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state.lock();
+        state.stopped.is_some() && state.submissions.is_empty()
+    }
+
+    /// Waits until something is queued or the queue is stopped. `false`: the deadline came first.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut state = self.state.lock();
+        while state.submissions.is_empty() && state.stopped.is_none() {
+            match deadline {
+                None => self.filled.wait(&mut state),
+                Some(deadline) if self.filled.wait_until(&mut state, deadline).timed_out() => {
+                    return false;
+                }
+                Some(_) => {}
+            }
+        }
+        true
+    }
+}
+
+/// Bytes of a command's frame.
+pub(crate) fn command_frame_bytes(payload: &Bytes) -> u64 {
+    FRAME_HEADER_BYTES as u64 + payload.len() as u64
+}

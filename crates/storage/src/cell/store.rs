@@ -1,0 +1,203 @@
+//! The store: what the engine holds.
+
+use crate::cell::gate::Gate;
+use crate::cell::health::StoreHealth;
+use crate::cell::queue::{Appended, Caller, command_frame_bytes};
+use crate::cell::read::{self, ReadError, ReadReply, ReadRequest};
+use crate::cell::shared::Shared;
+use crate::cell::tips::ShardTip;
+use crate::error::AppendError;
+use crate::format::runs::Runs;
+use crate::options::Durability;
+use anabranch_env::Clock;
+use anabranch_model::ShardKey;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The durable log of one cell.
+///
+/// Dropping it stops the threads after what is queued is written.
+pub struct Store {
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Held as long as this process may write to the directory.
+    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// The queue is measured in units of this many bytes.
+const ROOM_UNIT: u64 = 1024;
+
+impl Store {
+    /// A store whose threads are not started yet.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        lock: Option<Box<dyn Send + Sync>>,
+    ) -> Self {
+        let room = usize::try_from(shared.options.queue_bytes / ROOM_UNIT).unwrap_or(usize::MAX);
+        Self {
+            shared,
+            room: Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS))),
+            clock,
+            threads: Mutex::new(Vec::new()),
+            lock: Mutex::new(lock),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Takes a thread to wait for when the store shuts down.
+    pub(crate) fn add_thread(&self, thread: JoinHandle<()>) {
+        self.threads.lock().push(thread);
+    }
+
+    /// Appends runs as one unit and returns when they are durable. `gates` are those of the runs'
+    /// shards, in order.
+    ///
+    /// Cancel safe in the sense that a dropped call leaves either all or nothing of them.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append<'a>(
+        &self,
+        runs: Runs,
+        gates: impl IntoIterator<Item = &'a Gate>,
+    ) -> Result<Appended, AppendError> {
+        let room = self.room_for(runs.frame_bytes()).await?;
+        let (acknowledge, confirmed) = oneshot::channel();
+        let caller = Caller { acknowledge, room };
+        let appended = self.shared.queue.push_runs(runs, gates, self.clock.now_ms(), caller)?;
+        confirmed.await.unwrap_or(Err(AppendError::Failed))?;
+        Ok(appended)
+    }
+
+    /// Appends a command and returns when it is durable.
+    ///
+    /// `closing` gates are closed at the command's place in the journal: the returned index is
+    /// above that of every record behind them. When the append fails they are open again.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append_command(
+        &self,
+        payload: Bytes,
+        closing: &[Arc<Gate>],
+    ) -> Result<Appended, AppendError> {
+        let room = self.room_for(command_frame_bytes(&payload)).await?;
+        let (acknowledge, confirmed) = oneshot::channel();
+        let (caller, now_ms) = (Caller { acknowledge, room }, self.clock.now_ms());
+        let appended = self.shared.queue.push_command(payload, closing, now_ms, caller)?;
+        match confirmed.await.unwrap_or(Err(AppendError::Failed)) {
+            Ok(()) => Ok(appended),
+            Err(error) => {
+                closing.iter().for_each(|gate| gate.reopen());
+                Err(error)
+            }
+        }
+    }
+
+    async fn room_for(&self, bytes: u64) -> Result<OwnedSemaphorePermit, AppendError> {
+        let units = bytes.div_ceil(ROOM_UNIT).min(self.shared.options.queue_bytes / ROOM_UNIT);
+        let units = u32::try_from(units.max(1)).unwrap_or(u32::MAX);
+        if let Ok(permit) = self.room.clone().try_acquire_many_owned(units) {
+            return Ok(permit);
+        }
+        let patience = self.shared.options.queue_patience;
+        match tokio::time::timeout(patience, self.room.clone().acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(AppendError::ShuttingDown),
+            Err(_) => Err(AppendError::Overloaded),
+        }
+    }
+
+    /// Index that the next durable record will at least have: where LATEST is.
+    #[must_use]
+    pub fn durable_index(&self) -> u64 {
+        self.shared.durable_index.load(Ordering::Acquire)
+    }
+
+    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms().max(self.shared.queue.last_ms())
+    }
+
+    /// Tells of new durable records of a shard.
+    #[must_use]
+    pub fn watch_tip(&self, shard: ShardKey) -> ShardTip {
+        self.shared.tips.watch(shard)
+    }
+
+    /// Wakes those who watch these shards, though no records came: there is something else to see.
+    pub fn wake(&self, shards: Vec<ShardKey>) {
+        self.shared.tips.advanced(Some(shards));
+    }
+
+    /// Whether a read from this index needs no disk.
+    #[must_use]
+    pub fn is_in_memory(&self, from_index: u64) -> bool {
+        // Eviction goes from old to new: if this chapter is in memory, all later ones are.
+        let chapter = self.shared.chapters.at_or_after(from_index);
+        chapter.is_none_or(|chapter| chapter.state.read().memtable.is_some())
+    }
+
+    /// Reads durable records of one shard. Blocks on the disk unless [`Store::is_in_memory`].
+    ///
+    /// # Errors
+    /// When a segment is damaged or cannot be read.
+    pub fn read(&self, request: &ReadRequest) -> Result<ReadReply, ReadError> {
+        read::read(&self.shared, request)
+    }
+
+    /// Whether the store takes writes.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        self.shared.health.now()
+    }
+
+    /// The durability in force.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared.options.durability
+    }
+
+    /// Wakes maintenance now instead of at its next turn.
+    pub fn nudge_maintenance(&self) {
+        self.shared.upkeep.request();
+    }
+
+    /// Writes what is queued, syncs and stops. Later appends are refused.
+    pub fn shut_down(&self) {
+        self.shared.queue.stop(AppendError::ShuttingDown);
+        self.shared.upkeep.stop();
+        for thread in self.threads.lock().drain(..) {
+            // A panic was reported by the thread itself.
+            let _ = thread.join();
+        }
+        *self.lock.lock() = None;
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
