@@ -31,11 +31,7 @@ mod recovered;
 mod tools;
 
 #[cfg(test)]
-mod backup_tests;
-#[cfg(test)]
-mod damage_tests;
-#[cfg(test)]
-mod model_tests;
+mod tests;
 
 pub use cell::gate::Gate;
 pub use cell::health::StoreHealth;

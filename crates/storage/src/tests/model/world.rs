@@ -11,7 +11,7 @@
 //! * What was ever readable stays readable.
 
 use super::driver::{Driver, Request};
-use super::model::{Model, Record, Sent, Uncertain, closed_by};
+use super::plain::{Model, Record, Sent, Uncertain, closed_by};
 use crate::format::record::Records;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, OpenError, ReadError, ReadRequest, Recovered,

@@ -2,7 +2,7 @@
 //!
 //! * `driver.rs`: a store without threads. Who does what when is the test's choice, so that a case is
 //!   the same each time, and takes a fraction of a millisecond.
-//! * `model.rs`: the plain model.
+//! * `plain.rs`: the plain model.
 //! * `world.rs`: a store, its model, and what can happen to them.
 //! * `random.rs`: thousands of random cases.
 //! * `fail_points.rs`: one case for everything that can go wrong at every operation of the disk.
@@ -10,7 +10,7 @@
 
 mod driver;
 mod fail_points;
-mod model;
+mod plain;
 mod random;
 mod threads;
 mod world;

@@ -2,7 +2,7 @@
 //! one alone.
 
 use super::driver::BATCH_MAX;
-use super::model::Fates;
+use super::plain::Fates;
 use super::world::{AT_ONCE, End, ON_DEMAND, Plan, Put, START_MS, World};
 use crate::{Durability, StoreHealth};
 use anabranch_env::{Clock, Fault, PowerCut};
