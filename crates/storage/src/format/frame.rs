@@ -8,7 +8,7 @@
 //! | 4 | 1 | kind: 1 run, 2 command, 3 seal, 4 mark |
 //! | 5 | 1 | 1: the next frame belongs to the same request; else 0 |
 //! | 6 | 2 | zero |
-//! | 8 | 8 | identity of the file it was written to (random, see `journal.rs`); of a segment, the chapter |
+//! | 8 | 8 | identity of the file it was written to (random, see `journal_header.rs`); of a segment, the chapter |
 //! | 16 | 8 | shard key of a run; number of a command; 0 |
 //! | 24 | 8 | index of the run's first record; the cell's next index for the others |
 //! | 32 | 8 | arrival time, epoch milliseconds |
