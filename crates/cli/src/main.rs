@@ -9,7 +9,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod aws;
 mod bench;
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         Command::Streams(args) => args.run(),
         Command::Shards(args) => args.run(),
         Command::Bench(args) => args.run(),
-        Command::Completions(args) => args.run(),
+        Command::Completions(args) => args.run(Cli::command()),
         Command::Schema => output::write_json(&anabranch_server::schema::to_json()),
     };
     match outcome {

@@ -1,6 +1,6 @@
 //! `anabranch completions`: the completion script of a shell.
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 
 use crate::output;
 
@@ -25,14 +25,14 @@ enum Shell {
 }
 
 impl CompletionsArgs {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        output::write_stdout(&script(self.shell))
+    /// `command` is the whole command line.
+    pub(crate) fn run(self, command: Command) -> anyhow::Result<()> {
+        output::write_stdout(&script(self.shell, command))
     }
 }
 
 /// Generated into memory because the generator panics when its writer fails.
-fn script(shell: Shell) -> Vec<u8> {
-    let mut command = crate::Cli::command();
+fn script(shell: Shell, mut command: Command) -> Vec<u8> {
     let mut script = Vec::new();
     let generator = match shell {
         Shell::Bash => clap_complete::Shell::Bash,
@@ -46,6 +46,8 @@ fn script(shell: Shell) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn every_shell_completes_every_command() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = String::from_utf8(script(shell)).unwrap();
+            let script = String::from_utf8(script(shell, crate::Cli::command())).unwrap();
             for command in ["serve", "tail", "streams", "bench", "credentials"] {
                 assert!(script.contains(command), "{shell:?} lacks {command}");
             }
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_command_has_examples() {
-        fn check(command: &clap::Command) {
+        fn check(command: &Command) {
             let examples = command.get_after_help().map(|text| text.to_string());
             assert!(
                 examples.is_some_and(|text| text.contains("Example")),

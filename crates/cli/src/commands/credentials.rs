@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use anabranch_server::auth::{Credential, CredentialsFile, NewCredential, Secret};
 
+use super::credential_output::{public_json, summary};
 use super::policies::{AttachArgs, DetachArgs, PolicyArgs, UnrestrictArgs};
 use crate::output::{self, Align, Table};
 use crate::units::Instant;
@@ -172,21 +173,6 @@ fn how_to_use(added: &Credential, file: &CredentialsFile) -> String {
     )
 }
 
-pub(super) fn public_json(credential: &Credential) -> serde_json::Value {
-    serde_json::json!({
-        "access_key_id": &*credential.access_key_id,
-        "account_id": &*credential.account_id,
-        "user": &*credential.user,
-        "principal_arn": &**credential.principal.arn(),
-        "policies": credential.policies.as_ref().map(|policies| {
-            policies.names.iter().map(ToString::to_string).collect::<Vec<_>>()
-        }),
-        "has_session_token": credential.session_token.is_some(),
-        "expires_at": credential.expires_at,
-        "created_at": credential.created_at,
-    })
-}
-
 impl ListArgs {
     fn run(self) -> anyhow::Result<()> {
         let credentials = CredentialsFile::new(self.file).load()?;
@@ -202,7 +188,7 @@ impl ListArgs {
                 credential.account_id.to_string(),
                 credential.user.to_string(),
                 expires.map_or_else(|| "never".to_owned(), |at| at.to_string()),
-                super::policies::summary(credential),
+                summary(credential),
             ]);
         }
         output::write_stdout(table.render().as_bytes())

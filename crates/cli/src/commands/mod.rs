@@ -1,12 +1,18 @@
-//! One file per command. Each has its clap definition, `run()`, and its tests.
+//! One file per command. Each has its clap definition, `run()`, and its tests. `wait.rs` and
+//! `credential_output.rs` have what several of them share.
 
 use std::future::Future;
 
 use anyhow::Context;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::types::StreamDescriptionSummary;
+
+use crate::aws::Client;
 
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod completions;
+mod credential_output;
 pub(crate) mod credentials;
 pub(crate) mod inspect;
 pub(crate) mod keys;
@@ -18,6 +24,7 @@ pub(crate) mod serve;
 pub(crate) mod shards;
 pub(crate) mod streams;
 pub(crate) mod tail;
+mod wait;
 
 /// Runs a client command. One thread is enough for what a person types.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
@@ -37,5 +44,22 @@ fn stream_reference(stream: &str) -> (Option<String>, Option<String>) {
         (None, Some(stream.to_owned()))
     } else {
         (Some(stream.to_owned()), None)
+    }
+}
+
+/// The summary of a stream, `None` if there is no such stream.
+async fn stream_summary(
+    client: &Client,
+    name: &str,
+) -> anyhow::Result<Option<StreamDescriptionSummary>> {
+    let (by_name, by_arn) = stream_reference(name);
+    let call = client.describe_stream_summary().set_stream_name(by_name).set_stream_arn(by_arn);
+    match call.send().await {
+        Ok(reply) => {
+            let summary = reply.stream_description_summary;
+            Ok(Some(summary.context("the reply has no description")?))
+        }
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(client.explain(error)),
     }
 }

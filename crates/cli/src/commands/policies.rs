@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use anabranch_server::auth::{Credential, CredentialsFile};
 
-use super::credentials::public_json;
+use super::credential_output::{public_json, summary};
 use crate::output::{self, Align, Table};
 
 /// Give a key a policy: from then on it may do what its policies allow, and nothing else.
@@ -162,15 +162,6 @@ impl KeyArgs {
         }
         let text = format!("{} may do: {}\n", changed.access_key_id, summary(&changed));
         output::write_stdout(text.as_bytes())
-    }
-}
-
-/// What a key may do, in a few words.
-pub(super) fn summary(credential: &Credential) -> String {
-    match &credential.policies {
-        None => "everything in its account".to_owned(),
-        Some(policies) if policies.names.is_empty() => "nothing".to_owned(),
-        Some(policies) => policies.names.join(", "),
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::aws::ConnectionArgs;
-use crate::commands::streams::WaitArgs;
+use crate::commands::wait::WaitArgs;
 use crate::commands::{shards, stream_reference};
 
 /// Split a shard in two.
@@ -73,7 +73,8 @@ impl SplitArgs {
             .send()
             .await
             .map_err(|error| client.explain(error))?;
-        self.wait.until_active(&client, &self.name).await
+        self.wait.until_active(&client, &self.name).await?;
+        Ok(())
     }
 }
 
@@ -90,6 +91,7 @@ impl MergeArgs {
             .send()
             .await
             .map_err(|error| client.explain(error))?;
-        self.wait.until_active(&client, &self.name).await
+        self.wait.until_active(&client, &self.name).await?;
+        Ok(())
     }
 }

@@ -1,21 +1,18 @@
 //! `anabranch streams`: list, create, describe, reshard and delete streams.
 
-use std::time::Duration;
-
-use anyhow::{Context, bail};
-use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use anyhow::Context;
 use aws_sdk_kinesis::types::{
-    ScalingType, StreamDescriptionSummary, StreamMode, StreamModeDetails, StreamStatus,
-    StreamSummary,
+    ScalingType, StreamDescriptionSummary, StreamMode, StreamModeDetails, StreamSummary,
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::aws::{Client, ConnectionArgs};
+use crate::aws::ConnectionArgs;
 use crate::commands::reshard::{MergeArgs, SplitArgs};
-use crate::commands::{block_on, stream_reference};
+use crate::commands::wait::WaitArgs;
+use crate::commands::{block_on, stream_reference, stream_summary};
 use crate::output::{self, Align, Table};
-use crate::units::{parse_span, rfc3339};
+use crate::units::rfc3339;
 
 /// List, create, describe, reshard and delete streams.
 #[derive(Debug, Args)]
@@ -123,26 +120,6 @@ struct DeleteArgs {
     connection: ConnectionArgs,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct WaitArgs {
-    /// Return when the change is complete
-    #[arg(long, short)]
-    wait: bool,
-    /// Give up waiting after this long
-    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span)]
-    wait_timeout: Duration,
-}
-
-impl WaitArgs {
-    /// Waits until a change of the stream is complete, if that was asked for.
-    pub(crate) async fn until_active(&self, client: &Client, name: &str) -> anyhow::Result<()> {
-        match self.wait {
-            true => wait_active(client, name, self.wait_timeout).await,
-            false => Ok(()),
-        }
-    }
-}
-
 /// A stream as it is printed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -224,12 +201,11 @@ impl CreateArgs {
             call.shard_count(i32::from(self.shards))
         };
         call.send().await.map_err(|error| client.explain(error))?;
-        if self.wait.wait {
-            wait_active(&client, &self.name, self.wait.wait_timeout).await?;
-            eprintln!("{} is ACTIVE", self.name);
-        } else {
-            eprintln!("{} is being created", self.name);
-        }
+        let outcome = match self.wait.until_active(&client, &self.name).await? {
+            true => "is ACTIVE",
+            false => "is being created",
+        };
+        eprintln!("{} {outcome}", self.name);
         Ok(())
     }
 }
@@ -237,7 +213,7 @@ impl CreateArgs {
 impl DescribeArgs {
     async fn run(self) -> anyhow::Result<()> {
         let client = self.connection.client().await?;
-        let summary = summary(&client, &self.name)
+        let summary = stream_summary(&client, &self.name)
             .await?
             .with_context(|| format!("no such stream name={}", self.name))?;
         let description = description(&summary);
@@ -280,54 +256,12 @@ impl DeleteArgs {
             .send()
             .await
             .map_err(|error| client.explain(error))?;
-        if !self.wait.wait {
-            eprintln!("{} is being deleted", self.name);
-            return Ok(());
-        }
-        let gone = async {
-            while summary(&client, &self.name).await?.is_some() {
-                tokio::time::sleep(POLL).await;
-            }
-            anyhow::Ok(())
+        let outcome = match self.wait.until_gone(&client, &self.name).await? {
+            true => "is deleted",
+            false => "is being deleted",
         };
-        tokio::time::timeout(self.wait.wait_timeout, gone)
-            .await
-            .context("still being deleted when the wait timed out")??;
-        eprintln!("{} is deleted", self.name);
+        eprintln!("{} {outcome}", self.name);
         Ok(())
-    }
-}
-
-/// Between two looks at a status. DescribeStreamSummary allows 20 calls a second per account.
-const POLL: Duration = Duration::from_millis(200);
-
-async fn wait_active(client: &Client, name: &str, timeout: Duration) -> anyhow::Result<()> {
-    let active = async {
-        loop {
-            match summary(client, name).await? {
-                Some(summary) if *summary.stream_status() == StreamStatus::Active => return Ok(()),
-                Some(summary) if *summary.stream_status() == StreamStatus::Deleting => {
-                    bail!("the stream is being deleted name={name}")
-                }
-                // A new stream may not be visible at once.
-                _ => tokio::time::sleep(POLL).await,
-            }
-        }
-    };
-    tokio::time::timeout(timeout, active).await.context("not ACTIVE when the wait timed out")?
-}
-
-/// The summary of a stream, `None` if there is no such stream.
-async fn summary(client: &Client, name: &str) -> anyhow::Result<Option<StreamDescriptionSummary>> {
-    let (by_name, by_arn) = stream_reference(name);
-    let call = client.describe_stream_summary().set_stream_name(by_name).set_stream_arn(by_arn);
-    match call.send().await {
-        Ok(reply) => {
-            let summary = reply.stream_description_summary;
-            Ok(Some(summary.context("the reply has no description")?))
-        }
-        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(client.explain(error)),
     }
 }
 
@@ -412,6 +346,7 @@ impl Description {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::primitives::DateTime;
+    use aws_sdk_kinesis::types::StreamStatus;
 
     use super::*;
 

@@ -13,7 +13,7 @@ use tokio::time::Instant as Tick;
 use crate::aws::Client;
 use crate::commands::put::backoff;
 use crate::commands::stream_reference;
-use crate::commands::tail::Start;
+use crate::commands::tail::start::Start;
 use crate::units::Instant;
 
 /// A shard allows five reads a second, to all its readers together.
