@@ -10,23 +10,26 @@ mod contest;
 mod fanout;
 mod flat;
 mod footprint;
+mod kind;
 mod machine;
+mod median;
 mod programs;
 mod put;
 mod read;
 mod report;
 mod server;
+mod setting;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::bench::kind::Kind;
 use crate::bench::programs::Programs;
 use crate::bench::report::{Outcome, Report};
-use crate::bench::server::Kind;
+use crate::bench::setting::{Bench, Scale};
 use crate::tools::Project;
 
 #[derive(Args)]
@@ -103,50 +106,6 @@ impl Section {
     }
 }
 
-/// How much of everything.
-#[derive(Clone, Debug)]
-struct Scale {
-    rounds: u16,
-    span: Duration,
-    starts: usize,
-    recovery_bytes: u64,
-    few_idle_shards: u32,
-    idle_shards: u32,
-    idle_connections: usize,
-    long_run: Duration,
-}
-
-impl Scale {
-    fn of(options: &Options) -> Self {
-        let quick = options.quick;
-        Self {
-            rounds: options.rounds.unwrap_or(if quick { 1 } else { 3 }),
-            span: Duration::from_secs(options.seconds.unwrap_or(if quick { 1 } else { 5 }).into()),
-            starts: if quick { 3 } else { 20 },
-            recovery_bytes: if quick { 64 << 20 } else { 1 << 30 },
-            few_idle_shards: if quick { 1_000 } else { 10_000 },
-            idle_shards: if quick { 10_000 } else { 100_000 },
-            idle_connections: if quick { 500 } else { 10_000 },
-            long_run: Duration::from_secs(if quick { 4 } else { 600 }),
-        }
-    }
-}
-
-/// What a section needs to measure.
-struct Bench<'a> {
-    programs: &'a Programs,
-    data_dir: &'a Path,
-    scale: Scale,
-    /// Peers that could not be had.
-    missing: Vec<Kind>,
-}
-
-impl Bench<'_> {
-    fn takes_part(&self, kind: Kind) -> bool {
-        !self.missing.contains(&kind)
-    }
-}
-
 /// Measures, prints, and writes the files that were asked for.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let sections = match options.only.as_slice() {
@@ -178,8 +137,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let mut report =
         Report::begin(machine::describe(&data_dir), programs.versions(&kinds)?, options.quick);
     report.left_out = left_out;
-    let bench =
-        Bench { programs: &programs, data_dir: &data_dir, scale: Scale::of(options), missing };
+    let scale = Scale::of(options.quick, options.rounds, options.seconds);
+    let bench = Bench { programs: &programs, data_dir: &data_dir, scale, missing };
     // What was measured before something failed took long and is not thrown away.
     let mut failed = Vec::new();
     for section in sections {
@@ -208,27 +167,4 @@ fn write(report: &Report, options: &Options) -> Result<()> {
     let raw = path.with_extension("json");
     fs::write(&raw, serde_json::to_vec_pretty(report)?)
         .with_context(|| format!("cannot write {}", raw.display()))
-}
-
-/// The middle one; the mean of the two middle ones of an even number.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert!(median([]).is_nan());
-    }
 }

@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::bench::kind::Kind;
 use crate::bench::machine::CpuTimes;
-use crate::bench::median;
+use crate::bench::median::median;
 use crate::bench::programs::{Programs, command_line};
-use crate::bench::server::{ACCESS_KEY, Kind, SECRET_KEY, ScratchDirectory, Server};
+use crate::bench::server::{ACCESS_KEY, SECRET_KEY, ScratchDirectory, Server};
 use crate::tools::{capture, is_installed};
 
 /// The unit of most comparisons.

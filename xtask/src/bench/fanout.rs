@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
 use crate::bench::contest::{
     Background, Comparison, Contender, Ratio, Round, observed, take_turns,
 };
-use crate::bench::median;
+use crate::bench::kind::Kind;
+use crate::bench::median::median;
 use crate::bench::programs::command_line;
 use crate::bench::put::{FRAME_BYTES, sync_probe, sync_table};
 use crate::bench::read::write_requests;
 use crate::bench::report::{Goal, Outcome, Table};
-use crate::bench::server::{
-    JSON, Kind, ScratchDirectory, Server, call, create_stream, wire_request,
-};
+use crate::bench::server::{JSON, ScratchDirectory, Server, call, create_stream, wire_request};
+use crate::bench::setting::Bench;
 
 const SHARDS: u32 = 16;
 const CONSUMERS: u32 = 20;

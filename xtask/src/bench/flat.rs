@@ -8,11 +8,13 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::bench::contest::{Comparison, Entry, Load, Ratio};
+use crate::bench::kind::Kind;
 use crate::bench::machine::Memory;
+use crate::bench::median::median;
 use crate::bench::programs::Programs;
 use crate::bench::report::{Goal, Outcome, Table, mib};
-use crate::bench::server::{Kind, ScratchDirectory, Server, create_stream};
-use crate::bench::{Bench, median};
+use crate::bench::server::{ScratchDirectory, Server, create_stream};
+use crate::bench::setting::Bench;
 use crate::tools::capture;
 
 /// Restarts whose median counts.

@@ -10,11 +10,13 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::bench::flat::{REQUEST_BYTES, fill, inspect};
+use crate::bench::kind::Kind;
 use crate::bench::machine::{Memory, open_files_max};
+use crate::bench::median::median;
 use crate::bench::programs::Programs;
 use crate::bench::report::{Outcome, Table, mib};
-use crate::bench::server::{Kind, ScratchDirectory, Server, create_stream, request};
-use crate::bench::{Bench, Scale, median};
+use crate::bench::server::{ScratchDirectory, Server, create_stream, request};
+use crate::bench::setting::{Bench, Scale};
 use crate::tools::run;
 
 pub(crate) const SERVERS: [Kind; 2] = [Kind::Anabranch, Kind::Ferrokinesis];

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::bench::server::Kind;
+use crate::bench::kind::Kind;
 use crate::tools::{Project, apt_install, capture, cargo, is_installed, run};
 
 /// The peers' versions: figures are comparable only between runs against the same ones.

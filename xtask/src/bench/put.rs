@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use crate::bench::contest::{Comparison, Entry, Load, Ratio, compare, observed, take_turns};
 use crate::bench::contest::{Contender, RECORDS, load_command};
+use crate::bench::kind::Kind;
+use crate::bench::median::median;
 use crate::bench::programs::{Programs, command_line};
 use crate::bench::report::{Goal, Outcome, Table};
-use crate::bench::server::{Kind, ScratchDirectory, Server};
-use crate::bench::{Bench, median};
+use crate::bench::server::{ScratchDirectory, Server};
+use crate::bench::setting::Bench;
 use crate::tools::capture;
 
 /// Who writes 500 records in a request: ours, and what bounds it.

@@ -11,11 +11,12 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::bench::Bench;
 use crate::bench::contest::{Comparison, Contender, observed, take_turns};
+use crate::bench::kind::Kind;
 use crate::bench::programs::command_line;
 use crate::bench::report::{Goal, Outcome};
-use crate::bench::server::{JSON, Kind, ScratchDirectory, Server, call, exchange, wire_request};
+use crate::bench::server::{JSON, ScratchDirectory, Server, call, exchange, wire_request};
+use crate::bench::setting::Bench;
 
 const CBOR: &str = "application/x-amz-cbor-1.1";
 const SHARDS: u64 = 4;
