@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// directory]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Take the release build that is there, server and examples
+    /// Take the release build that is there, server and tools
     #[arg(long)]
     no_build: bool,
     /// Rounds of each comparison [default: 3]

@@ -1,5 +1,4 @@
-//! More load than a server can take: builds the harness in `crates/testkit/examples/overload` and
-//! runs it, as [`crate::torture`] does with its own.
+//! More load than a server can take: builds `tools/overload` and runs it, as [`crate::torture`] does with its own.
 
 use anyhow::Result;
 

@@ -1,7 +1,7 @@
-//! Real kills: builds the harness in `crates/testkit/examples/torture` and runs it.
+//! Real kills: builds `tools/torture` and runs it.
 //!
-//! It is an example of the testkit, and built with the whole workspace, so that it shares what the
-//! tests need anyway and the tasks here stay quick to build.
+//! It is a package of its own, so that the tasks here stay quick to build, and is built with the whole
+//! workspace, so that it shares what the tests need anyway.
 
 use std::process::Command;
 
@@ -40,13 +40,13 @@ pub(crate) fn build_server(project: &Project) -> Result<()> {
     run_command(build.current_dir(&project.root))
 }
 
-/// An example of the testkit, built, with its data below the target directory unless it is told
+/// A program of `tools/`, built, with its data below the target directory unless it is told
 /// otherwise.
 pub(crate) fn harness(project: &Project, name: &str, arguments: &[String]) -> Result<Command> {
     let mut build = Command::new(cargo());
-    build.args(["build", "--quiet", "--workspace", "--example", name]);
+    build.args(["build", "--quiet", "--workspace", "--bin", name]);
     run_command(build.current_dir(&project.root))?;
-    let mut harness = Command::new(project.target.join("debug").join("examples").join(name));
+    let mut harness = Command::new(project.target.join("debug").join(name));
     if !arguments.iter().any(|argument| argument.starts_with("--data-dir")) {
         harness.arg("--data-dir").arg(project.target.join(name));
     }

@@ -3,7 +3,7 @@
 use crate::md5_lanes::{self, Blocks};
 use md5::{Digest, Md5};
 
-/// From so many texts on it is quicker to hash them at once (`examples/hash_keys.rs`).
+/// From so many texts on it is quicker to hash them at once (`tools/probes/src/bin/hash_keys.rs`).
 const AT_ONCE_MIN: usize = 8;
 
 /// A point on the ring: the MD5 of a partition key, or the caller's ExplicitHashKey.

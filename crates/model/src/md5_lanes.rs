@@ -2,7 +2,7 @@
 //!
 //! Every step of MD5 waits for the one before it, so that a processor is mostly idle over one text.
 //! Here each step is done for [`LANES`] texts, in loops that the compiler turns into vector
-//! instructions: a quarter of the time for each of many (`examples/hash_keys.rs`). A text of up to
+//! instructions: a quarter of the time for each of many (`tools/probes/src/bin/hash_keys.rs`). A text of up to
 //! [`TEXT_BYTES_MAX`] is one block, as nearly all partition keys are. See RFC 1321.
 
 /// Texts in one go. Shorter loops are unrolled before the compiler finds the vectors in them.

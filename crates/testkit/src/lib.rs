@@ -1,5 +1,7 @@
-//! A real server for tests: the executable itself, on a port of its own choosing, over a
+//! A real server for tests and tools: the executable itself, on a port of its own choosing, over a
 //! directory of its own, ended with the value that stands for it.
+
+pub mod process;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -75,16 +77,14 @@ impl TestServer {
     }
 }
 
-/// `ANABRANCH_BIN`, else what cargo has built beside the running test.
+/// `ANABRANCH_BIN`, else what cargo has built beside the running tool, or above the running test.
 fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("ANABRANCH_BIN") {
         return Ok(path.into());
     }
-    let test = std::env::current_exe().context("cannot tell where the test lies")?;
-    let profile = test.parent().and_then(Path::parent).context("the test lies in no build tree")?;
-    let beside = profile.join("anabranch");
-    if !beside.exists() {
-        bail!("no server executable; set ANABRANCH_BIN or build one, path={}", beside.display());
-    }
-    Ok(beside)
+    let running = std::env::current_exe().context("cannot tell what is running")?;
+    let mut places = running.ancestors().skip(1).take(2).map(|place| place.join("anabranch"));
+    places.find(|place| place.is_file()).with_context(|| {
+        format!("no server executable; set ANABRANCH_BIN or build one, path={}", running.display())
+    })
 }

@@ -251,7 +251,7 @@ pub(crate) fn load_command(
     let shards = shards.to_string();
     let seconds = span.as_secs_f64();
     if matches!(entry.kind, Kind::Redis | Kind::JetStream) {
-        let mut command = Command::new(programs.example("raw_load"));
+        let mut command = Command::new(programs.tool("raw_load"));
         command.arg(if entry.kind == Kind::Redis { "redis" } else { "nats" });
         command.args(["--address", &format!("127.0.0.1:{port}"), "--streams", &shards]);
         command.args(["--record-bytes", "1024", "--connections", &connections]);

@@ -85,7 +85,7 @@ fn bandwidth(bench: &Bench<'_>) -> Result<Comparison> {
 }
 
 fn drain(bench: &Bench<'_>, requests: &Path, port: u16) -> Command {
-    let mut command = Command::new(bench.programs.example("raw_load"));
+    let mut command = Command::new(bench.programs.tool("raw_load"));
     command.args(["drain", "--address", &format!("127.0.0.1:{port}"), "--requests"]).arg(requests);
     command.args(["--seconds", &bench.scale.span.as_secs_f64().to_string()]);
     command

@@ -26,20 +26,13 @@ net.Server.prototype.listen = function (first, ...rest) {
 };
 ";
 
-/// Our examples, each with its package.
-const EXAMPLES: [(&str, &str); 6] = [
-    ("anabranch-server", "read_body"),
-    ("anabranch-server", "read_and_sync"),
-    ("anabranch-storage", "sync_bandwidth"),
-    ("anabranch-storage", "append_rate"),
-    ("anabranch-engine", "put_rate"),
-    ("xtask", "raw_load"),
-];
+/// The packages below `tools/` whose programs take part.
+const TOOLS: [&str; 3] = ["ceilings", "probes", "raw_load"];
 
 /// Where the programs are.
 pub(crate) struct Programs {
     pub(crate) anabranch: PathBuf,
-    examples: PathBuf,
+    tools: PathBuf,
     /// Peers land here, all but the ones from the system's packages.
     peers: PathBuf,
 }
@@ -50,8 +43,8 @@ impl Programs {
         if std::env::var_os("ANABRANCH_BIN").is_none() {
             build(project, &["--package", "anabranch"])?;
         }
-        for (package, example) in EXAMPLES {
-            build(project, &["--package", package, "--example", example])?;
+        for package in TOOLS {
+            build(project, &["--package", package])?;
         }
         Ok(())
     }
@@ -60,13 +53,13 @@ impl Programs {
     pub(crate) fn locate(project: &Project) -> Self {
         Self {
             anabranch: project.server_binary(),
-            examples: project.target.join("release").join("examples"),
+            tools: project.target.join("release"),
             peers: project.root.join("target").join("peers"),
         }
     }
 
-    pub(crate) fn example(&self, name: &str) -> PathBuf {
-        self.examples.join(name)
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.tools.join(name)
     }
 
     /// Where a peer is once it is installed.
@@ -81,9 +74,9 @@ impl Programs {
             Kind::Redis => PathBuf::from("/usr/bin/redis-server"),
             Kind::Nginx => PathBuf::from("/usr/sbin/nginx"),
             Kind::Anabranch | Kind::AnabranchSigned => self.anabranch.clone(),
-            Kind::ReadBody => self.example("read_body"),
-            Kind::ReadAndSync | Kind::ReadAndKeep => self.example("read_and_sync"),
-            Kind::Blast => self.example("raw_load"),
+            Kind::ReadBody => self.tool("read_body"),
+            Kind::ReadAndSync | Kind::ReadAndKeep => self.tool("read_and_sync"),
+            Kind::Blast => self.tool("raw_load"),
         }
     }
 

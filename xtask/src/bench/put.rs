@@ -177,7 +177,7 @@ pub(crate) fn sync_probe(
     bytes: u64,
 ) -> Result<Value> {
     let directory = ScratchDirectory::new(data_dir)?;
-    let mut command = Command::new(programs.example("sync_bandwidth"));
+    let mut command = Command::new(programs.tool("sync_bandwidth"));
     command.arg(directory.path()).arg(span.as_secs_f64().to_string()).arg(bytes.to_string());
     Ok(serde_json::from_slice(&capture(&mut command)?)?)
 }
@@ -199,11 +199,11 @@ pub(crate) fn sync_table(syncs: &[Value]) -> Table {
 pub(crate) fn engine_alone(bench: &Bench<'_>) -> Result<Outcome> {
     const CALLERS: &str = "512";
     let names = ["Store::append", "Engine::commit_put"].map(str::to_owned);
-    let examples = ["append_rate", "put_rate"];
+    let layers = ["append_rate", "put_rate"];
     let case = "512 callers, 1 KB records, synced";
     let outcomes = take_turns(case, &names, bench.scale.rounds, |at| {
         let directory = ScratchDirectory::new(bench.data_dir)?;
-        let mut command = Command::new(bench.programs.example(examples[at]));
+        let mut command = Command::new(bench.programs.tool(layers[at]));
         command.arg(directory.path()).arg(bench.scale.span.as_secs_f64().to_string());
         command.args([CALLERS, "1000"]);
         Ok(serde_json::from_slice::<Value>(&capture(&mut command)?)?)
@@ -232,7 +232,7 @@ pub(crate) fn engine_alone(bench: &Bench<'_>) -> Result<Outcome> {
 pub(crate) fn disk(bench: &Bench<'_>) -> Result<Outcome> {
     eprintln!("sequential writes with fdatasync");
     let directory = ScratchDirectory::new(bench.data_dir)?;
-    let mut command = Command::new(bench.programs.example("sync_bandwidth"));
+    let mut command = Command::new(bench.programs.tool("sync_bandwidth"));
     // Enough to know the disk.
     let seconds = bench.scale.span.as_secs_f64().min(3.0);
     command.arg(directory.path()).arg(seconds.to_string());

@@ -189,7 +189,7 @@ pub(crate) fn write_requests(directory: &Path, requests: &[Vec<u8>]) -> Result<(
 }
 
 fn http_load(bench: &Bench<'_>, requests: &Path, port: u16) -> Command {
-    let mut command = Command::new(bench.programs.example("raw_load"));
+    let mut command = Command::new(bench.programs.tool("raw_load"));
     command.args(["http", "--address", &format!("127.0.0.1:{port}"), "--requests"]).arg(requests);
     command.args(["--connections", CONNECTIONS]);
     command.args(["--seconds", &bench.scale.span.as_secs_f64().to_string()]);
