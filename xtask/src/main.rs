@@ -5,6 +5,7 @@
 //! holds the rules that no compiler and no lint checks.
 
 mod bench;
+mod deny;
 mod drift;
 mod overload;
 mod test;

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::tools::{Project, cargo, is_installed, run as run_command};
-use crate::{drift, tidy, torture};
+use crate::{deny, drift, tidy, torture};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,6 +30,8 @@ enum Step {
     Fmt,
     /// Edges, circles, sizes, words
     Tidy,
+    /// Licences, banned crates and sources of dependencies
+    Deny,
     /// cargo clippy with warnings denied
     Clippy,
     /// The release build of the server
@@ -51,7 +53,7 @@ enum Step {
 impl Step {
     fn needs_server(self) -> bool {
         match self {
-            Self::Fmt | Self::Tidy | Self::Clippy | Self::Build => false,
+            Self::Fmt | Self::Tidy | Self::Deny | Self::Clippy | Self::Build => false,
             Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl | Self::Torture => true,
         }
     }
@@ -112,6 +114,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
     match step {
         Step::Fmt => run_command(command.args(["fmt", "--all", "--check"])),
         Step::Tidy => tidy::run(project, &tidy::Options::default()),
+        Step::Deny => deny::run(project),
         Step::Clippy => run_command(command.args([
             "clippy",
             "--quiet",

@@ -56,19 +56,24 @@ impl Project {
 
     /// The venv's Python, with everything in `tests/python/requirements.txt` installed.
     pub(crate) fn python(&self) -> Result<PathBuf> {
+        self.python_with("tests/python/requirements.txt", "requirements.stamp")
+    }
+
+    /// The same Python, with everything in a file of requirements; each file has a stamp of its own.
+    pub(crate) fn python_with(&self, requirements: &str, stamp: &str) -> Result<PathBuf> {
         let venv = self.venv();
         let python = venv.join("bin").join("python");
         if !python.exists() {
             self.create_venv(&venv)?;
         }
-        self.install_python(&python, "tests/python/requirements.txt", "requirements.stamp")?;
+        self.install_python(&python, requirements, stamp)?;
         Ok(python)
     }
 
     /// The same Python, with the Java KCL, a Java to run it and a DynamoDB for its leases.
     pub(crate) fn python_with_kcl(&self) -> Result<PathBuf> {
-        let python = self.python()?;
-        self.install_python(&python, "tests/kcl/requirements.txt", "requirements-kcl.stamp")?;
+        self.python()?;
+        let python = self.python_with("tests/kcl/requirements.txt", "requirements-kcl.stamp")?;
         if !is_installed("java") {
             apt_install(&["openjdk-17-jre-headless"])?;
         }
