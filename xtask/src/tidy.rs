@@ -1,7 +1,9 @@
 //! The rules that no compiler and no lint checks: edges between crates, circles inside them, sizes
-//! of files, `unwrap` outside tests, words that belong to somebody's machine.
+//! of files, `unwrap` outside tests, names in the documents, words that belong to somebody's machine.
 
 mod circles;
+mod code_spans;
+mod documents;
 mod edges;
 mod source;
 #[cfg(test)]
@@ -34,6 +36,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
         let name = file.to_string_lossy();
         findings.extend(source::check(&name, &text));
     }
+    findings.extend(documents::check(project)?);
+    findings.extend(code_spans::check(project, &files));
     for finding in &findings {
         println!("{finding}");
     }

@@ -198,7 +198,7 @@ pub(crate) fn sync_table(syncs: &[Value]) -> Table {
 /// The store and the engine without HTTP.
 pub(crate) fn engine_alone(bench: &Bench<'_>) -> Result<Outcome> {
     const CALLERS: &str = "512";
-    let names = ["Store::append", "Engine::commit_put"].map(str::to_owned);
+    let names = ["the store", "the engine"].map(str::to_owned);
     let layers = ["append_rate", "put_rate"];
     let case = "512 callers, 1 KB records, synced";
     let outcomes = take_turns(case, &names, bench.scale.rounds, |at| {
@@ -217,11 +217,11 @@ pub(crate) fn engine_alone(bench: &Bench<'_>) -> Result<Outcome> {
         };
         let rate = Ratio::of(values("records_per_s").into_iter()).context("no rounds")?;
         table.row([
-            format!("`{name}`"),
+            name.clone(),
             format!("{:.0} ({:.0} to {:.0})", rate.median, rate.lowest, rate.highest),
             format!("{:.2}", median(values("cpu_us_per_record"))),
         ]);
-        let what = format!("synced records/s of `{name}` alone ÷ 340,000");
+        let what = format!("synced records/s of {name} alone ÷ 340,000");
         let share = Ratio::of(values("records_per_s").into_iter().map(|rate| rate / 340e3));
         goals.push(Goal::at_least(&what, 1.0, share));
     }
