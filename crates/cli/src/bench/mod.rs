@@ -5,7 +5,6 @@
 //! ([`scan`]), workers share nothing ([`stats`]), and one thread serves all connections. What it
 //! costs nevertheless is in the report ([`report`]). It works against any Kinesis endpoint.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -440,21 +439,7 @@ fn blank_report(plan: &Plan, wire: &Wire, open_shards: usize) -> Report {
         record_bytes: plan.record_bytes,
         batch: plan.batch,
         rate: plan.rate,
-        seconds: 0.0,
-        requests: 0,
-        records: 0,
-        bytes: 0,
-        requests_per_s: 0.0,
-        records_per_s: 0.0,
-        mib_per_s: 0.0,
-        throttled_records: 0,
-        errors: BTreeMap::new(),
-        unsent: 0,
-        latency_ms: None,
-        service_time_ms: None,
-        end_to_end: None,
-        client_cpu_seconds: None,
-        server: None,
+        ..Report::default()
     }
 }
 

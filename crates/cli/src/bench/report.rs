@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bench::stats::{Latency, Tally};
 
 /// The result of a run. Field names are the keys of `--json` and are not changed lightly.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) workload: &'static str,
     pub(crate) endpoint: String,
@@ -208,22 +208,8 @@ pub(crate) fn sample() -> Report {
         signed: false,
         record_bytes: 1024,
         batch: 500,
-        rate: None,
-        seconds: 0.0,
-        requests: 0,
-        records: 0,
-        bytes: 0,
-        requests_per_s: 0.0,
-        records_per_s: 0.0,
-        mib_per_s: 0.0,
-        throttled_records: 0,
-        errors: BTreeMap::new(),
-        unsent: 0,
-        latency_ms: None,
-        service_time_ms: None,
-        end_to_end: None,
         client_cpu_seconds: Some(0.5),
-        server: None,
+        ..Report::default()
     }
 }
 
