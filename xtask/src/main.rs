@@ -1,6 +1,7 @@
 //! Project tasks, run as `cargo xtask <task>`.
 //!
-//! `test` is the whole check of the project on a fresh machine, and what CI runs. `drift` compares
+//! `test` is the whole check of the project on a fresh machine, and what CI runs; `quick` is the part
+//! of it that needs no server. `drift` compares
 //! the operations that the server implements with the vendor's published service model. `tidy`
 //! holds the rules that no compiler and no lint checks.
 
@@ -30,6 +31,8 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need, then runs all of them
     Test(test::Options),
+    /// Checks format, rules and warnings, and runs the unit tests: after every change
+    Quick,
     /// Compares our operations with the newest botocore model
     Drift,
     /// Measures the server beside peers and beside the limits of machine and disk
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = Project::locate().and_then(|project| match arguments.task {
         Task::Test(options) => test::run(&project, &options),
+        Task::Quick => test::quick(&project),
         Task::Drift => drift::run(&project),
         Task::Bench(options) => bench::run(&project, &options),
         Task::Overload(options) => overload::run(&project, &options),

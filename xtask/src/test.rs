@@ -1,4 +1,5 @@
-//! One command that installs what the tests need and runs all of them.
+//! One command that installs what the tests need and runs all of them, and one that runs what is
+//! quick.
 //!
 //! Steps run in the order of [`Step`]; a failed step does not stop the others, except that the
 //! steps that drive the server are not run when it could not be built. The summary at the end
@@ -14,7 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::tools::{Project, cargo, is_installed, run as run_command};
 use crate::{deny, drift, tidy, torture};
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Run only these steps (may be repeated or separated by commas)
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -48,18 +49,24 @@ enum Step {
     Kcl,
     /// The server killed again and again under load, for two minutes
     Torture,
+    /// Of `rust` what needs no server
+    #[value(skip)]
+    Unit,
 }
+
+/// What to run after every change.
+const QUICK: [Step; 4] = [Step::Fmt, Step::Tidy, Step::Clippy, Step::Unit];
 
 impl Step {
     fn needs_server(self) -> bool {
         match self {
-            Self::Fmt | Self::Tidy | Self::Deny | Self::Clippy | Self::Build => false,
+            Self::Fmt | Self::Tidy | Self::Deny | Self::Clippy | Self::Build | Self::Unit => false,
             Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl | Self::Torture => true,
         }
     }
 
     fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+        format!("{self:?}").to_lowercase()
     }
 }
 
@@ -72,10 +79,19 @@ enum Outcome {
 /// Runs the chosen steps and prints the summary.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let steps = chosen_steps(&options.only, std::env::var_os("ANABRANCH_BIN").is_some());
+    run_steps(project, &steps, options)
+}
+
+/// Runs what is quick, and prints the summary.
+pub(crate) fn quick(project: &Project) -> Result<()> {
+    run_steps(project, &QUICK, &Options::default())
+}
+
+fn run_steps(project: &Project, steps: &[Step], options: &Options) -> Result<()> {
     let begun = Instant::now();
     let mut results = Vec::new();
     let mut built = true;
-    for step in steps {
+    for &step in steps {
         println!("==> {}", step.name());
         let started = Instant::now();
         let outcome = if step.needs_server() && !built {
@@ -129,14 +145,8 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
                 .args(["build", "--release", "--package", "anabranch"])
                 .env_remove("ANABRANCH_BIN"),
         ),
-        Step::Rust => {
-            if is_installed("cargo-nextest") {
-                command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
-            } else {
-                command.args(["test", "--workspace", "--no-fail-fast"]);
-            }
-            run_command(&mut command)
-        }
+        Step::Rust => run_command(rust_tests(&mut command)),
+        Step::Unit => run_command(rust_tests(&mut command).args(["--lib", "--bins"])),
         Step::Drift => drift::run(project),
         Step::Python => {
             let python = project.python()?;
@@ -158,6 +168,15 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
         }
         Step::Torture => torture::torture(project, &["--minutes".to_owned(), "2".to_owned()]),
     }
+}
+
+fn rust_tests(command: &mut Command) -> &mut Command {
+    if is_installed("cargo-nextest") {
+        command.args(["nextest", "run"]);
+    } else {
+        command.arg("test");
+    }
+    command.args(["--workspace", "--no-fail-fast"])
 }
 
 fn pytest(project: &Project, python: &Path, directory: &str, options: &Options) -> Command {
