@@ -18,18 +18,30 @@ use crate::tools::Project;
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Only print the import circles of these crates (default: all, also those not checked yet)
+    /// Look only for import circles, in these crates [default: all]
     #[arg(long, value_name = "CRATE", num_args = 0..)]
     circles: Option<Vec<String>>,
 }
 
 /// Prints every finding; any finding is an error.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
-    if let Some(crates) = &options.circles {
-        return circles::print(&project.metadata, crates);
+    let findings = match &options.circles {
+        Some(crates) => circles::check(&project.metadata, crates)?,
+        None => all_findings(project)?,
+    };
+    for finding in &findings {
+        println!("{finding}");
     }
+    println!("tidy: {} findings", findings.len());
+    if !findings.is_empty() {
+        bail!("{} findings", findings.len());
+    }
+    Ok(())
+}
+
+fn all_findings(project: &Project) -> Result<Vec<String>> {
     let mut findings = edges::check(&project.metadata)?;
-    findings.extend(circles::check(&project.metadata)?);
+    findings.extend(circles::check(&project.metadata, &[])?);
     let files = project.files()?;
     for file in &files {
         let Ok(text) = fs::read_to_string(project.root.join(file)) else { continue };
@@ -38,12 +50,5 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     }
     findings.extend(documents::check(project)?);
     findings.extend(code_spans::check(project, &files));
-    for finding in &findings {
-        println!("{finding}");
-    }
-    println!("tidy: {} files, {} findings", files.len(), findings.len());
-    if !findings.is_empty() {
-        bail!("{} findings", findings.len());
-    }
-    Ok(())
+    Ok(findings)
 }

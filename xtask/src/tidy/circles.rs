@@ -24,37 +24,19 @@ use serde_json::Value;
 
 use modules::{Arrows, Modules};
 
-/// Crates that still have circles, which is no error yet. To be emptied.
-const NOT_CHECKED: &[&str] = &[];
-
-/// The circles of all crates that must have none.
-pub(super) fn check(metadata: &Value) -> Result<Vec<String>> {
-    let mut findings = Vec::new();
-    for (name, root) in crate_roots(metadata)? {
-        if !NOT_CHECKED.contains(&name) {
-            findings.extend(circles(name, &read_arrows(root)?));
-        }
-    }
-    Ok(findings)
-}
-
-/// Prints the circles of these crates, or of all.
-pub(super) fn print(metadata: &Value, crates: &[String]) -> Result<()> {
+/// The circles of these crates, or of all.
+pub(super) fn check(metadata: &Value, crates: &[String]) -> Result<Vec<String>> {
     let roots = crate_roots(metadata)?;
     if let Some(name) = crates.iter().find(|name| roots.iter().all(|(known, _)| known != name)) {
         bail!("there is no crate {name}");
     }
-    let mut count = 0;
+    let mut findings = Vec::new();
     for (name, root) in roots {
         if crates.is_empty() || crates.iter().any(|wanted| wanted == name) {
-            for circle in circles(name, &read_arrows(root)?) {
-                println!("{circle}");
-                count += 1;
-            }
+            findings.extend(circles(name, &read_arrows(root)?));
         }
     }
-    println!("{count} circles");
-    Ok(())
+    Ok(findings)
 }
 
 /// The name of each crate, with the file that its modules begin at.

@@ -56,6 +56,16 @@ fn a_path_into_a_child_is_an_arrow_and_its_declaration_is_none() {
 }
 
 #[test]
+fn super_leads_one_module_up() {
+    let files = [
+        ("lib.rs", "mod a; pub struct X;"),
+        ("a.rs", "mod b; pub struct X;"),
+        ("a/b.rs", "use super::X; use super::super::X as Y; use self::super::super::X as Z;"),
+    ];
+    assert_eq!(drawn(&files), ["a/b.rs -> a.rs: X", "a/b.rs -> lib.rs: X"]);
+}
+
+#[test]
 fn what_is_passed_on_is_followed_to_its_definition() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c; pub use b::Y;"),
