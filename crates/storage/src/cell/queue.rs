@@ -22,6 +22,11 @@ pub struct Appended {
     pub command: u64,
 }
 
+/// Commands of one succession build on one another: each was decided in the belief that all before it
+/// will be stored. When one is refused for want of room, so are all that follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Succession(u64);
+
 /// What to write.
 #[derive(Debug)]
 pub(crate) enum Content {
@@ -31,6 +36,7 @@ pub(crate) enum Content {
         number: u64,
         payload: Bytes,
         payload_crc: u32,
+        succession: Succession,
     },
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct Queue {
     filled: Condvar,
     /// Highest arrival time assigned so far: written under the lock, read without it.
     last_ms: AtomicU64,
+    /// The [`Succession`] that is not broken.
+    succession: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -89,7 +97,12 @@ struct State {
 impl Queue {
     pub(crate) fn new(next_index: u64, next_command: u64, last_ms: u64) -> Self {
         let state = State { submissions: Vec::new(), next_index, next_command, stopped: None };
-        Self { state: Mutex::new(state), filled: Condvar::new(), last_ms: AtomicU64::new(last_ms) }
+        Self {
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            last_ms: AtomicU64::new(last_ms),
+            succession: AtomicU64::new(0),
+        }
     }
 
     /// Queues runs behind everything else, unless one of their gates is closed. `gates` are those
@@ -137,6 +150,7 @@ impl Queue {
         &self,
         payload: Bytes,
         closing: &[Arc<Gate>],
+        succession: Succession,
         now_ms: u64,
         caller: Caller,
     ) -> Result<Appended, AppendError> {
@@ -146,12 +160,15 @@ impl Queue {
         if let Some(error) = state.stopped {
             return Err(error);
         }
+        if succession != self.succession() {
+            return Err(AppendError::StorageFull);
+        }
         let arrival_ms = self.arrival(&mut state, now_ms);
         let (number, index) = (state.next_command, state.next_index);
         state.next_command += 1;
         closing.iter().for_each(|gate| gate.close());
         state.submissions.push(Submission {
-            content: Content::Command { number, payload, payload_crc },
+            content: Content::Command { number, payload, payload_crc, succession },
             frame_bytes,
             arrival_ms,
             start_index: index,
@@ -179,6 +196,24 @@ impl Queue {
     pub(crate) fn position(&self) -> (u64, u64) {
         let state = self.state.lock();
         (state.next_index, self.last_ms())
+    }
+
+    /// The succession that is not broken.
+    pub(crate) fn succession(&self) -> Succession {
+        Succession(self.succession.load(Ordering::Acquire))
+    }
+
+    /// Has the commands refused that follow one that was.
+    pub(crate) fn break_succession(&self) {
+        self.succession.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether it is a command that follows one that was refused.
+    pub(crate) fn is_broken(&self, submission: &Submission) -> bool {
+        match submission.content {
+            Content::Runs(_) => false,
+            Content::Command { succession, .. } => succession != self.succession(),
+        }
     }
 
     /// All that is queued.

@@ -2,7 +2,7 @@
 
 use crate::cell::gate::Gate;
 use crate::cell::health::StoreHealth;
-use crate::cell::queue::{Appended, Caller, command_frame_bytes};
+use crate::cell::queue::{Appended, Caller, Succession, command_frame_bytes};
 use crate::cell::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::cell::shared::Shared;
 use crate::cell::tips::ShardTip;
@@ -33,6 +33,20 @@ pub struct Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// Tells when what was queued is durable.
+#[derive(Debug)]
+pub struct Confirmation(oneshot::Receiver<Result<(), AppendError>>);
+
+impl Confirmation {
+    /// Returns when it is durable. Confirmations come in the order of the journal.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn wait(self) -> Result<(), AppendError> {
+        self.0.await.unwrap_or(Err(AppendError::Failed))
     }
 }
 
@@ -101,17 +115,41 @@ impl Store {
         payload: Bytes,
         closing: &[Arc<Gate>],
     ) -> Result<Appended, AppendError> {
-        let room = self.room_for(command_frame_bytes(&payload)).await?;
-        let (acknowledge, confirmed) = oneshot::channel();
-        let (caller, now_ms) = (Caller { acknowledge, room }, self.clock.now_ms());
-        let appended = self.shared.queue.push_command(payload, closing, now_ms, caller)?;
-        match confirmed.await.unwrap_or(Err(AppendError::Failed)) {
+        let (appended, confirmation) =
+            self.queue_command(payload, closing, self.succession()).await?;
+        match confirmation.wait().await {
             Ok(()) => Ok(appended),
             Err(error) => {
                 closing.iter().for_each(|gate| gate.reopen());
                 Err(error)
             }
         }
+    }
+
+    /// Queues a command, and returns when its place in the journal is known: before it is durable.
+    /// `closing` gates are closed there. Whoever learns that it is not confirmed opens them again.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; gates are as they were. [`AppendError::StorageFull`] also when a command
+    /// of its succession was refused before.
+    pub async fn queue_command(
+        &self,
+        payload: Bytes,
+        closing: &[Arc<Gate>],
+        succession: Succession,
+    ) -> Result<(Appended, Confirmation), AppendError> {
+        let room = self.room_for(command_frame_bytes(&payload)).await?;
+        let (acknowledge, confirmed) = oneshot::channel();
+        let (caller, now_ms) = (Caller { acknowledge, room }, self.clock.now_ms());
+        let queue = &self.shared.queue;
+        let appended = queue.push_command(payload, closing, succession, now_ms, caller)?;
+        Ok((appended, Confirmation(confirmed)))
+    }
+
+    /// What commands that are decided from now on build on.
+    #[must_use]
+    pub fn succession(&self) -> Succession {
+        self.shared.queue.succession()
     }
 
     async fn room_for(&self, bytes: u64) -> Result<OwnedSemaphorePermit, AppendError> {

@@ -159,6 +159,10 @@ impl Writer {
                 refuse(vec![submission], AppendError::Failed);
                 continue;
             }
+            if self.shared.queue.is_broken(&submission) {
+                refuse(vec![submission], AppendError::StorageFull);
+                continue;
+            }
             let bytes = submission.frame_bytes;
             let fits = self.has_room(batch_bytes, &submission);
             if !batch.is_empty() && (!fits || batch_bytes + bytes > BATCH_BYTES_MAX) {
@@ -168,6 +172,9 @@ impl Writer {
             if !self.has_room(batch_bytes, &submission) && !self.make_room(&submission) {
                 let failed = self.shared.health.is_failed();
                 let error = if failed { AppendError::Failed } else { AppendError::StorageFull };
+                if submission.is_command() {
+                    self.shared.queue.break_succession();
+                }
                 refuse(vec![submission], error);
                 continue;
             }
@@ -463,7 +470,7 @@ impl Submission {
                 });
                 Frames { command_header: Vec::new(), rest }
             }
-            Content::Command { number, payload, payload_crc } => {
+            Content::Command { number, payload, payload_crc, .. } => {
                 let header = FrameHeader {
                     kind: FrameKind::Command,
                     subject: *number,

@@ -371,6 +371,35 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
 }
 
 #[tokio::test]
+async fn commands_that_follow_one_that_was_refused_are_refused_too() {
+    let disk = FakeDisk::default();
+    let clock = Arc::new(ManualClock::at_ms(1_000));
+    let opened = Store::open(options(), Arc::new(disk.clone()), clock);
+    let (store, _) = opened.expect("opened");
+    let store = store.start(Arc::<TestHost>::default()).expect("threads");
+    disk.set_space(Some(0));
+    while append(&store, run_of(300)).await.is_ok() {}
+    let (large, small) = (Bytes::from(vec![0; 12 << 10]), Bytes::from_static(b"m"));
+    for _ in 0..20 {
+        let succession = store.succession();
+        let (_, refused) =
+            store.queue_command(large.clone(), &[], succession).await.expect("queued");
+        // Queued before or after it was refused, whether it fits or not.
+        let outcome = match store.queue_command(small.clone(), &[], succession).await {
+            Ok((_, next)) => next.wait().await,
+            Err(error) => Err(error),
+        };
+        assert_eq!(outcome, Err(AppendError::StorageFull));
+        assert_eq!(refused.wait().await, Err(AppendError::StorageFull));
+        let late = store.queue_command(small.clone(), &[], succession).await;
+        assert_eq!(late.map(drop), Err(AppendError::StorageFull));
+    }
+    let (_, anew) =
+        store.queue_command(small, &[], store.succession()).await.expect("there is room for it");
+    assert_eq!(anew.wait().await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_closed_gate_lets_nothing_behind_the_command() {
     let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
     let store = memory_store(&clock, &host);
