@@ -5,8 +5,8 @@
 
 use crate::engine::{Engine, RecoverySummary};
 use crate::error::{IteratorError, TokenError};
+use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
-use crate::state::stream::Stream;
 use crate::state::usage::Usage;
 use anabranch_model::limits;
 use anabranch_storage::{Durability, StoreHealth};

@@ -3,12 +3,12 @@
 use crate::components::Components;
 use crate::error::{StartError, StreamNotFound};
 use crate::keys::keyring::Keyring;
-use crate::ledger::Ledger;
+use crate::live::stream::Stream;
 use crate::records::Data;
 use crate::settings::EngineSettings;
 use crate::state::catalog::Catalog;
 use crate::state::scope::Scope;
-use crate::state::stream::Stream;
+use crate::stream_ledger::StreamLedger;
 use crate::streams::Control;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
@@ -25,7 +25,7 @@ pub struct Engine {
     pub data: Arc<Data>,
     /// What recovery found.
     pub recovery: RecoverySummary,
-    ledger: Arc<Ledger>,
+    ledger: Arc<StreamLedger>,
     clock: Arc<dyn Clock>,
 }
 
@@ -84,10 +84,10 @@ impl Engine {
         let (store, recovered) = opened.await.map_err(std::io::Error::other)??;
         let Recovered { snapshot, commands, records, journal_bytes, torn_bytes } = recovered;
         let catalog = Catalog::rebuild(snapshot.as_deref(), &commands)?;
-        let streams = catalog.streams().count();
+        let streams = catalog.streams().all().count();
         let recovery = RecoverySummary { streams, records, journal_bytes, torn_bytes };
-        let ledger = Arc::new(Ledger::start(store, catalog, clock.clone()).await?);
-        let tokens = Arc::new(Tokens::new(ledger.catalog().secret()));
+        let ledger = Arc::new(StreamLedger::start(store, catalog, clock.clone()).await?);
+        let tokens = Arc::new(Tokens::new(ledger.view().secret()));
         let control = Control::new(ledger.clone(), settings.clone(), tokens.clone(), &components);
         let control = Arc::new(control);
         let data = Arc::new(Data::new(ledger.clone(), settings, tokens, &components));

@@ -1,58 +1,139 @@
-//! The ledger: decides on the catalog, journals the decision and applies it when it is durable.
+//! The ledger: decides on state that is ahead of the disk, journals, and reveals each answer when
+//! its command is durable.
 //!
-//! One change at a time: each is decided on a catalog that has all changes before it. Streams are
-//! `Arc`s that a change replaces, so that puts and gets never wait for one.
+//! ```text
+//! decide ─► journal ─► apply ahead, stage ─► … durable … ─► reveal ─► answer
+//! └───────── one change at a time ────────┘
+//! ```
+//! A change is decided on all changes before it, those that are not durable yet among them, so that
+//! many share one sync. What can be seen (the *view*) has only those that are durable.
+//!
+//! Invariant: no answer overtakes what it depends on. The answer to a change waits until the change
+//! is durable and can be seen; a refusal waits for the changes that it was decided on.
+//!
+//! Invariant: changes are revealed in the order of the journal, each once. When one is not stored,
+//! none that was decided after it is, for it may build on it: the journal refuses the succession
+//! ([`anabranch_storage::Succession`]), and the state ahead is made anew from the view.
 
-use crate::error::{ChangeFailure, Interrupted, StartError, StreamNotFound};
-use crate::host::CatalogHost;
-use crate::lookup::find;
-use crate::state::catalog::{Catalog, Place};
-use crate::state::command::{Command, InstallSecret};
-use crate::state::scope::Scope;
-use crate::state::stream::{Stream, StreamStatus};
-use anabranch_env::Clock;
-use anabranch_storage::{Appended, Gate, Opening, Store};
-use parking_lot::{RwLock, RwLockReadGuard};
+use crate::error::{ChangeFailure, Interrupted};
+use crate::state::machine::{Machine, Place};
+use anabranch_storage::{AppendError, Confirmation, Gate, Store, Succession};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
-/// The catalog over the store that makes it durable.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    store: Store,
-    catalog: Arc<RwLock<Catalog>>,
-    /// Held while a change of the catalog is decided, journaled and applied.
-    changing: tokio::sync::Mutex<()>,
+/// Makes live state (gates, meters, wakers, what calls look at) of a machine's effects.
+pub(crate) trait Owner: Sized + Send + 'static {
+    type Machine: Machine;
+    /// What one command makes visible.
+    type Reveal: Send + 'static;
+    /// What calls look at.
+    type View: Send + Sync + 'static;
+    /// Whom to tell of what became visible.
+    type Wake: Default + Send;
+
+    /// The owner of what a machine holds, and all of that in view.
+    fn of(machine: &Self::Machine) -> (Self, Self::View);
+
+    /// The owner and the machine of what is in view: nothing is ahead any more.
+    fn resume(view: &Self::View) -> (Self, Self::Machine);
+
+    /// The gates that a command closes.
+    fn closing(&self, command: &<Self::Machine as Machine>::Command) -> Vec<Arc<Gate>>;
+
+    /// Makes live state of effects, which nobody sees yet.
+    fn stage(&mut self, effects: Vec<<Self::Machine as Machine>::Effect>) -> Self::Reveal;
+
+    /// Shows what the command with this number has changed.
+    fn reveal(view: &mut Self::View, number: u64, reveal: Self::Reveal, wake: &mut Self::Wake);
+
+    fn wake(store: &Store, wake: Self::Wake);
 }
 
-impl Ledger {
-    /// Starts the store under a catalog that was rebuilt from it.
-    pub(crate) async fn start(
-        store: Opening,
-        catalog: Catalog,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, StartError> {
-        let first = catalog.secret().is_empty().then(|| {
-            let mut secret = vec![0; 32];
-            anabranch_env::fill_random(&mut secret);
-            Command::InstallSecret(InstallSecret { secret })
-        });
-        // Maintenance asks the catalog what is alive: it must be there before that starts.
-        let catalog = Arc::new(RwLock::new(catalog));
-        let store = store.start(Arc::new(CatalogHost::new(catalog.clone(), clock)))?;
-        if let Some(command) = first {
-            let appended = store.append_command(command.encode(), &[]).await?;
-            catalog.write().apply(&command, place(&appended));
+type Command<O> = <<O as Owner>::Machine as Machine>::Command;
+
+/// The changes of one machine, over the store that makes them durable.
+pub(crate) struct Ledger<O: Owner> {
+    store: Store,
+    view: Arc<RwLock<O::View>>,
+    ahead: tokio::sync::Mutex<Ahead<O>>,
+    pending: Mutex<PendingChanges<O::Reveal>>,
+}
+
+/// The state with all changes that were decided. Locked while one is decided and queued.
+struct Ahead<O: Owner> {
+    machine: O::Machine,
+    owner: O,
+    succession: Succession,
+}
+
+/// Changes that are queued and cannot be seen yet.
+struct PendingChanges<R> {
+    /// In the order of the journal.
+    changes: VecDeque<Pending<R>>,
+    /// A change was not stored: what is ahead builds on nothing.
+    broken: Option<AppendError>,
+}
+
+struct Pending<R> {
+    number: u64,
+    reveal: R,
+    closing: Vec<Arc<Gate>>,
+    /// Answers that depend on it.
+    waiting: Vec<oneshot::Sender<Result<(), AppendError>>>,
+}
+
+/// What became of a wish to change something.
+enum Decided<T, E> {
+    /// Nothing is changed, because of what these changes have done.
+    Refused(E, Settling),
+    Queued(T, u64, Confirmation),
+}
+
+/// Resolves when all changes that were pending have been revealed, or one of them was not stored.
+enum Settling {
+    Settled(Result<(), AppendError>),
+    Pending(oneshot::Receiver<Result<(), AppendError>>),
+}
+
+impl Settling {
+    async fn wait(self) -> Result<(), AppendError> {
+        match self {
+            Self::Settled(outcome) => outcome,
+            // Who would answer went with the process.
+            Self::Pending(outcome) => outcome.await.unwrap_or(Err(AppendError::Failed)),
         }
-        Ok(Self { store, catalog, changing: tokio::sync::Mutex::new(()) })
+    }
+}
+
+impl<O: Owner> std::fmt::Debug for Ledger<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl<O: Owner> Ledger<O> {
+    /// The ledger of a machine and of all that can be seen of it.
+    pub(crate) fn new(
+        store: Store,
+        machine: O::Machine,
+        owner: O,
+        view: Arc<RwLock<O::View>>,
+    ) -> Self {
+        let succession = store.succession();
+        let ahead = Ahead { machine, owner, succession };
+        let pending = PendingChanges { changes: VecDeque::new(), broken: None };
+        Self { store, view, ahead: tokio::sync::Mutex::new(ahead), pending: Mutex::new(pending) }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The catalog as of the last durable change.
-    pub(crate) fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
-        self.catalog.read()
+    /// All that is durable.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, O::View> {
+        self.view.read()
     }
 
     /// The cell's time, epoch milliseconds: what states, limits and starting positions go by.
@@ -60,46 +141,11 @@ impl Ledger {
         self.store.now_ms()
     }
 
-    /// The stream of this name, in whatever state.
-    pub(crate) fn stream(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, StreamNotFound> {
-        find(&self.catalog(), scope, name, self.now_ms()).cloned()
-    }
-
-    /// The stream of this name, if it takes puts and gets.
-    pub(crate) fn data_stream(
-        &self,
-        scope: &Scope,
-        name: &str,
-    ) -> Result<Arc<Stream>, StreamNotFound> {
-        let stream = self.stream(scope, name)?;
-        match stream.status(self.now_ms()) {
-            Some(StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting) => {
-                Ok(stream)
-            }
-            Some(StreamStatus::Creating) | None => Err(StreamNotFound(stream.reference.clone())),
-        }
-    }
-
-    /// Changes the catalog: `decide` looks at it and says what to do, which is journaled and
-    /// then applied. Runs to its end even if the caller goes away.
+    /// Changes the machine: `decide` looks at it and says what to do. Returns when that is durable
+    /// and can be seen. Runs to its end even if the caller goes away.
     pub(crate) async fn change<T, E>(
         self: &Arc<Self>,
-        decide: impl FnOnce(&Catalog, u64) -> Result<(Command, T), E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<ChangeFailure> + Send + 'static,
-    {
-        self.change_closing(move |catalog, now_ms| {
-            decide(catalog, now_ms).map(|(command, reply)| (command, Vec::new(), reply))
-        })
-        .await
-    }
-
-    /// As [`Ledger::change`], and closes gates at the command's place in the journal.
-    pub(crate) async fn change_closing<T, E>(
-        self: &Arc<Self>,
-        decide: impl FnOnce(&Catalog, u64) -> Result<(Command, Vec<Arc<Gate>>, T), E> + Send + 'static,
+        decide: impl FnOnce(&O::Machine, u64) -> Result<(Command<O>, T), E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -107,31 +153,130 @@ impl Ledger {
     {
         let ledger = self.clone();
         let task = tokio::spawn(async move {
-            let _sole = ledger.changing.lock().await;
-            let now_ms = ledger.now_ms();
-            let (command, closing, reply) = decide(&ledger.catalog(), now_ms)?;
-            let appended = ledger.store.append_command(command.encode(), &closing).await;
-            let appended = appended.map_err(ChangeFailure::from)?;
-            ledger.catalog.write().apply(&command, place(&appended));
-            if let Command::Reshard(reshard) = &command {
-                // Readers that wait for records of a closed shard have reached its end.
-                ledger.store.wake(reshard.closed_shards());
+            let decided = ledger.decide(decide).await.map_err(ChangeFailure::from)?;
+            match decided {
+                Decided::Refused(refusal, settling) => {
+                    settling.wait().await.map_err(ChangeFailure::from)?;
+                    Err(refusal)
+                }
+                Decided::Queued(reply, number, confirmation) => {
+                    let confirmed = confirmation.wait().await;
+                    match confirmed {
+                        Ok(()) => ledger.reveal_through(number),
+                        Err(error) => ledger.give_up_from(number, error),
+                    }
+                    confirmed.map_err(ChangeFailure::from)?;
+                    Ok(reply)
+                }
             }
-            Ok(reply)
         });
         task.await.unwrap_or_else(|_| Err(ChangeFailure::from(Interrupted).into()))
     }
 
-    /// Returns when the change that is under way has been applied, or has failed.
+    /// Returns when all changes that are pending have been revealed or given up.
     pub(crate) async fn settled(&self) {
-        drop(self.changing.lock().await);
+        // A change that has closed a gate is among them once this lock is free.
+        let settling = {
+            let _ahead = self.ahead.lock().await;
+            self.settling()
+        };
+        // Whatever became of them: the caller looks again.
+        let _ = settling.wait().await;
     }
-}
 
-fn place(appended: &Appended) -> Place {
-    Place {
-        number: appended.command,
-        index: appended.first_indices[0],
-        arrival_ms: appended.arrival_ms,
+    async fn decide<T, E>(
+        &self,
+        decide: impl FnOnce(&O::Machine, u64) -> Result<(Command<O>, T), E>,
+    ) -> Result<Decided<T, E>, AppendError> {
+        let mut ahead = self.ahead.lock().await;
+        if self.pending.lock().broken.is_some() {
+            self.fall_back(&mut ahead).await;
+        }
+        let (command, reply) = match decide(&ahead.machine, self.now_ms()) {
+            Ok(decided) => decided,
+            Err(refusal) => return Ok(Decided::Refused(refusal, self.settling())),
+        };
+        let closing = ahead.owner.closing(&command);
+        let payload = O::Machine::encode(&command);
+        let queued = self.store.queue_command(payload, &closing, ahead.succession).await?;
+        let (place, confirmation) = (Place::of(&queued.0), queued.1);
+        let effects = ahead.machine.apply(&command, place);
+        let reveal = ahead.owner.stage(effects);
+        let number = place.number;
+        let change = Pending { number, reveal, closing, waiting: Vec::new() };
+        self.pending.lock().changes.push_back(change);
+        Ok(Decided::Queued(reply, number, confirmation))
+    }
+
+    /// To be asked while nothing else can be queued.
+    fn settling(&self) -> Settling {
+        let mut pending = self.pending.lock();
+        if let Some(error) = pending.broken {
+            return Settling::Settled(Err(error));
+        }
+        let Some(last) = pending.changes.back_mut() else { return Settling::Settled(Ok(())) };
+        let (settled, settling) = oneshot::channel();
+        last.waiting.push(settled);
+        Settling::Pending(settling)
+    }
+
+    /// Shows all changes up to this one, which is durable: confirmations come in order.
+    fn reveal_through(&self, number: u64) {
+        let mut wake = O::Wake::default();
+        let mut waiting = Vec::new();
+        {
+            let mut pending = self.pending.lock();
+            let is_durable = |change: &mut Pending<_>| change.number <= number;
+            let mut view = None;
+            while let Some(change) = pending.changes.pop_front_if(is_durable) {
+                let view = view.get_or_insert_with(|| self.view.write());
+                O::reveal(view, change.number, change.reveal, &mut wake);
+                waiting.extend(change.waiting);
+            }
+        }
+        O::wake(&self.store, wake);
+        for settled in waiting {
+            // Who waited may have gone.
+            let _ = settled.send(Ok(()));
+        }
+    }
+
+    /// This change was not stored, and none after it will be.
+    fn give_up_from(&self, number: u64, error: AppendError) {
+        let given_up = {
+            let mut pending = self.pending.lock();
+            pending.broken = Some(error);
+            let place = pending.changes.partition_point(|change| change.number < number);
+            pending.changes.split_off(place)
+        };
+        for change in given_up {
+            change.closing.iter().for_each(|gate| gate.reopen());
+            for settled in change.waiting {
+                let _ = settled.send(Err(error));
+            }
+        }
+    }
+
+    /// Makes the state ahead anew from what is durable, once that is known.
+    async fn fall_back(&self, ahead: &mut Ahead<O>) {
+        loop {
+            let settling = {
+                let mut pending = self.pending.lock();
+                match pending.changes.back_mut() {
+                    None => {
+                        (ahead.owner, ahead.machine) = O::resume(&self.view());
+                        ahead.succession = self.store.succession();
+                        pending.broken = None;
+                        return;
+                    }
+                    Some(last) => {
+                        let (settled, settling) = oneshot::channel();
+                        last.waiting.push(settled);
+                        settling
+                    }
+                }
+            };
+            let _ = settling.await;
+        }
     }
 }

@@ -25,14 +25,15 @@ mod components;
 mod elsewhere;
 mod engine;
 pub mod error;
-mod host;
 mod keys;
 mod ledger;
+mod live;
 mod lookup;
 mod records;
 pub mod salvage;
 mod settings;
 mod state;
+mod stream_ledger;
 mod streams;
 mod supervisor;
 mod token;
@@ -48,21 +49,26 @@ pub use elsewhere::{Alone, Elsewhere};
 pub use engine::{Engine, RecoverySummary};
 pub use error::StartError;
 pub use keys::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, NoKeys};
+pub use live::meter::{ReadCount, ShardMeter, ShardTraffic};
+pub use live::slot::ShardSlot;
+pub use live::stream::Stream;
 pub use records::{
     Data, GetReply, GetRequest, IteratorPosition, OpenRun, Payload, PreparedPut, PutEntry,
     PutOutcome, StartingPosition, SubscribeRequest, Subscription, SubscriptionEvent,
 };
 pub use settings::{EngineSettings, ShardRates};
-pub use state::catalog::{Catalog, Place};
+pub use state::catalog::{Catalog, Effect};
 pub use state::command;
+pub use state::commitments::Commitments;
 pub use state::consumer::{Consumer, ConsumerName, ConsumerStatus};
+pub use state::directory::Directory;
 pub use state::encryption::{Encryption, WrappedKey};
-pub use state::meter::{ReadCount, ShardMeter, ShardTraffic};
+pub use state::machine::Place;
 pub use state::policy::ResourcePolicy;
 pub use state::scope::{ConsumerRef, ResourceName, Scope, StreamRef};
 pub use state::shard_metrics::{ShardMetric, ShardMetrics};
-pub use state::slot::ShardSlot;
-pub use state::stream::{RecordDistribution, Stream, StreamMode, StreamStatus};
+pub use state::shards::Shards;
+pub use state::stream::{RecordDistribution, StreamEntry, StreamMode, StreamStatus};
 pub use state::usage::Usage;
 pub use streams::{
     ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange, NewStream,

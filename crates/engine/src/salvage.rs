@@ -11,8 +11,9 @@
 //! Records of streams and shards that were deleted before look the same but for their numbers, which
 //! were given out before: they stay deleted.
 
-use crate::state::catalog::{Catalog, Place};
+use crate::state::catalog::Catalog;
 use crate::state::command::{Command, CreateStream, Distribution, Mode};
+use crate::state::machine::Place;
 use crate::state::scope::Scope;
 use anabranch_model::{ShardId, ShardKey, limits};
 pub use anabranch_storage::salvage::{Finding, Lost, Salvage, ShardExtent, read};
@@ -78,8 +79,9 @@ impl SalvagedCatalog {
             let is_known = known.contains(&shard.stream());
             let newest = self
                 .catalog
-                .stream_by_number(shard.stream())
-                .and_then(|stream| stream.shards.last().map(|slot| slot.shard.id));
+                .streams()
+                .of_number(shard.stream())
+                .and_then(|stream| stream.shards.all().last().map(|shard| shard.id));
             let is_missing = match newest {
                 Some(newest) => shard.shard() > newest,
                 None => !is_known,
@@ -94,7 +96,7 @@ impl SalvagedCatalog {
             }
         }
         for (number, shards) in streams {
-            match self.catalog.stream_by_number(number).is_some() {
+            match self.catalog.streams().of_number(number).is_some() {
                 true => shards.iter().for_each(|(shard, extent)| {
                     self.catalog.adopt_shard(*shard, extent);
                 }),
@@ -123,8 +125,8 @@ impl SalvagedCatalog {
         let place = Place { number: 0, index: 0, arrival_ms: first_ms };
         self.catalog.apply(&Command::CreateStream(create), place);
         let beyond = shards.iter().filter(|(shard, _)| {
-            let stream = self.catalog.stream_by_number(number);
-            stream.is_none_or(|stream| stream.slot(shard.shard()).is_none())
+            let stream = self.catalog.streams().of_number(number);
+            stream.is_none_or(|stream| stream.shards.of_id(shard.shard()).is_none())
         });
         let beyond: Vec<_> = beyond.copied().collect();
         beyond.iter().for_each(|(shard, extent)| self.catalog.adopt_shard(*shard, extent));

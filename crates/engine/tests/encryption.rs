@@ -290,7 +290,7 @@ async fn neither_data_nor_partition_key_is_on_the_disk_also_in_segments() {
     let report = inspect::inspect(&world.disk.crash(7), Path::new("/data")).expect("inspected");
     assert!(report.damage.is_empty());
     let catalog = Catalog::rebuild(report.snapshot.as_deref(), &report.commands).expect("rebuilt");
-    let stream = catalog.stream(&world.scope, "s").expect("there");
+    let stream = catalog.streams().of_name(&world.scope, "s").expect("there");
     assert_eq!(stream.encryption.key_id.as_deref(), Some("a"));
     world.stop_with("a").await.expect("stopped");
     world.put(SECRET).await;

@@ -71,11 +71,12 @@ struct StreamLine {
 fn describe_streams(catalog: &Catalog) -> Vec<StreamLine> {
     let mut streams: Vec<StreamLine> = catalog
         .streams()
+        .all()
         .map(|stream| StreamLine {
             account: stream.reference.scope.account.to_string(),
             region: stream.reference.scope.region.to_string(),
             name: stream.reference.name.to_string(),
-            open_shards: stream.open.len(),
+            open_shards: stream.shards.open_len(),
             retention_hours: stream.retention.hours,
             key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
             is_deleting: stream.gone_at_ms.is_some(),

@@ -123,7 +123,7 @@ fn describe(finding: &Finding, catalog: &Catalog) -> String {
 }
 
 fn shard_name(catalog: &Catalog, shard: ShardKey) -> String {
-    match catalog.stream_by_number(shard.stream()) {
+    match catalog.streams().of_number(shard.stream()) {
         Some(stream) => format!(
             "{}/{}/{} shardId-{:012}",
             stream.reference.scope.account,
@@ -137,12 +137,12 @@ fn shard_name(catalog: &Catalog, shard: ShardKey) -> String {
 
 /// The sequence numbers between which a shard's records with these indices are.
 fn sequence_numbers(catalog: &Catalog, shard: ShardKey, start: u64, end: u64) -> String {
-    let stream = catalog.stream_by_number(shard.stream());
-    let Some(slot) = stream.and_then(|stream| stream.slot(shard.shard())) else {
+    let stream = catalog.streams().of_number(shard.stream());
+    let Some(shard) = stream.and_then(|stream| stream.shards.of_id(shard.shard())) else {
         return String::new();
     };
-    let first = slot.shard.sequence_number(start, 0);
-    let behind = slot.shard.sequence_number(end, 0);
+    let first = shard.sequence_number(start, 0);
+    let behind = shard.sequence_number(end, 0);
     format!(", sequence numbers from {first} up to {behind}")
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod keyring;
 
 use crate::state::encryption::WrappedKey;
 use crate::state::scope::StreamRef;
-use crate::state::stream::Stream;
+use crate::state::stream::StreamEntry;
 use data_key::DataKey;
 use keyring::{KeyProblem, KeyRefusal, KeyUse, Keyring};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Keys {
     /// The unwrapped data key, if `principal` may use it now.
     pub(crate) fn data_key(
         &self,
-        stream: &Stream,
+        stream: &StreamEntry,
         wrapped: &WrappedKey,
         principal: &str,
         usage: KeyUse,

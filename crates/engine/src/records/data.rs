@@ -4,8 +4,8 @@ use super::event_room::EventRoom;
 use super::seats::Seats;
 use crate::components::Components;
 use crate::keys::Keys;
-use crate::ledger::Ledger;
 use crate::settings::EngineSettings;
+use crate::stream_ledger::StreamLedger;
 use crate::token::Tokens;
 use anabranch_env::Clock;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU32;
 /// Records: putting, reading and pushing them.
 #[derive(Debug)]
 pub struct Data {
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<StreamLedger>,
     pub(super) settings: EngineSettings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Arc<Tokens>,
@@ -29,7 +29,7 @@ pub struct Data {
 
 impl Data {
     pub(crate) fn new(
-        ledger: Arc<Ledger>,
+        ledger: Arc<StreamLedger>,
         settings: EngineSettings,
         tokens: Arc<Tokens>,
         components: &Components,

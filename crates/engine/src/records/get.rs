@@ -7,9 +7,9 @@ use super::shard_read::{ShardRead, Wanted, children, is_at_end, millis_behind};
 use crate::error::{
     GetRecordsError, IteratorError, IteratorInvalid, ReadRateExceeded, ShardNotFound,
 };
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
 use anabranch_model::{Shard, limits};
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ impl Data {
     ) -> Result<(Arc<Stream>, Arc<ShardSlot>), ShardNotFound> {
         let id = position.shard.shard();
         let now_ms = self.ledger.now_ms();
-        let stream = self.ledger.catalog().stream_by_number(position.shard.stream()).cloned();
+        let stream = self.ledger.view().streams().of_number(position.shard.stream()).cloned();
         // A power cut can take a stream whose creation was not synced, and its number goes to the
         // next one: the name must be the iterator's, too.
         let is_meant = |stream: &Arc<Stream>| {

@@ -7,9 +7,9 @@ use crate::error::{
     StartingNumberOfOldStream, StartingNumberOfShard, StartingNumberOfStream, StreamNotFound,
     TimestampInFuture,
 };
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
 use crate::token::Purpose;
 use anabranch_model::{OlderNumber, SequenceNumber, ShardId, ShardKey, limits};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Data {
         let reference = || stream.reference.clone();
         let id = ShardId::parse_lenient(shard)
             .ok_or_else(|| ShardIdInvalid { stream: reference(), shard: shard.to_owned() })?;
-        let slot = stream.visible_shard(id, self.ledger.now_ms());
+        let slot = stream.visible_slot(id, self.ledger.now_ms());
         slot.ok_or_else(|| ShardNotFound { stream: reference(), shard: id }.into())
     }
 
@@ -166,8 +166,8 @@ impl Data {
         iterator: &str,
     ) -> Result<StreamRef, IteratorError> {
         let (position, name) = self.open_iterator(iterator)?;
-        let catalog = self.ledger.catalog();
-        let stream = catalog.stream_by_number(position.shard.stream());
+        let view = self.ledger.view();
+        let stream = view.streams().of_number(position.shard.stream());
         let gone = || StreamRef { scope: scope.clone(), name: Arc::from(name) };
         Ok(stream.map_or_else(gone, |stream| stream.reference.clone()))
     }

@@ -4,10 +4,10 @@ use super::data::Data;
 use crate::error::{RecordNotAuthentic, ShardReadError};
 use crate::keys::data_key::{DataKey, NotAuthentic, Opener, key_number};
 use crate::keys::keyring::KeyUse;
+use crate::live::meter::ReadCount;
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use crate::state::encryption::WrappedKey;
-use crate::state::meter::ReadCount;
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
 use anabranch_storage::record::{HEADER_BYTES, Records};
 use anabranch_storage::{RunBuilder, RunSlice};
 use bytes::Bytes;
@@ -99,8 +99,8 @@ impl Data {
     fn wrapped_key(&self, stream: &Stream, number: u32) -> Option<Arc<WrappedKey>> {
         let known = stream.encryption.data_key(number).cloned();
         known.or_else(|| {
-            let catalog = self.ledger.catalog();
-            catalog.stream_by_number(stream.number)?.encryption.data_key(number).cloned()
+            let view = self.ledger.view();
+            view.streams().of_number(stream.number)?.encryption.data_key(number).cloned()
         })
     }
 }

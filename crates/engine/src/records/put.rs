@@ -7,8 +7,9 @@ use crate::error::{
 };
 use crate::keys::data_key::{DataKey, Sealer};
 use crate::keys::keyring::{KeyRefusal, KeyUse};
+use crate::live::stream::Stream;
 use crate::state::scope::Scope;
-use crate::state::stream::{RecordDistribution, Stream};
+use crate::state::stream::RecordDistribution;
 use anabranch_model::sequence_number::{Decimal, SequenceNumber};
 use anabranch_model::{HashKey, OlderNumber, ShardId, hash_key, limits};
 use anabranch_storage::record::{SEAL_BYTES, record_bytes};

@@ -4,9 +4,9 @@ use super::data::Data;
 use super::iterator::IteratorPosition;
 use super::open::OpenRun;
 use crate::error::{Interrupted, ShardReadError};
-use crate::state::meter::ReadCount;
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
+use crate::live::meter::ReadCount;
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use anabranch_model::{Shard, ShardId};
 use anabranch_storage::{ReadReply, ReadRequest};
 

@@ -14,11 +14,12 @@ use crate::error::{
     AlreadySubscribed, ConsumerNotActive, ConsumerNotFound, ShardNotFound, StreamNotFound,
     SubscribeError, SubscribeRateExceeded, SubscriptionError,
 };
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use crate::lookup::find_consumer;
 use crate::state::consumer::{ConsumerName, ConsumerStatus};
 use crate::state::scope::ConsumerRef;
-use crate::state::slot::ShardSlot;
-use crate::state::stream::{Stream, StreamStatus};
+use crate::state::stream::StreamStatus;
 use anabranch_model::token_bucket::TokenBucket;
 use anabranch_model::{SequenceNumber, Shard, limits};
 use anabranch_storage::ShardTip;
@@ -242,7 +243,7 @@ impl Subscription {
         }
         let now_ms = self.data.ledger.now_ms();
         let number = self.slot.key.stream();
-        let stream = self.data.ledger.catalog().stream_by_number(number).cloned();
+        let stream = self.data.ledger.view().streams().of_number(number).cloned();
         let stream = stream
             .filter(|stream| !matches!(stream.status(now_ms), None | Some(StreamStatus::Deleting)));
         let reference = self.stream.reference.clone();

@@ -2,12 +2,14 @@
 
 pub(crate) mod catalog;
 pub mod command;
+pub(crate) mod commitments;
 pub(crate) mod consumer;
+pub(crate) mod directory;
 pub(crate) mod encryption;
-pub(crate) mod meter;
+pub(crate) mod machine;
 pub(crate) mod policy;
 pub(crate) mod scope;
 pub(crate) mod shard_metrics;
-pub(crate) mod slot;
+pub(crate) mod shards;
 pub(crate) mod stream;
 pub(crate) mod usage;

@@ -1,8 +1,8 @@
 //! What an account uses of what it may use.
 
-use super::catalog::Catalog;
+use super::directory::Directory;
 use super::scope::Scope;
-use super::stream::{StreamMode, StreamStatus};
+use super::stream::{StreamEntry, StreamMode, StreamStatus};
 use std::iter::Sum;
 
 /// Counted over an account's streams in a Region.
@@ -18,9 +18,14 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(crate) fn of(catalog: &Catalog, scope: &Scope, now_ms: u64) -> Self {
+    pub(crate) fn of<S: AsRef<StreamEntry>>(
+        streams: &Directory<S>,
+        scope: &Scope,
+        now_ms: u64,
+    ) -> Self {
         let mut usage = Self::default();
-        for stream in catalog.streams_after(scope, None) {
+        for stream in streams.after(scope, None) {
+            let stream: &StreamEntry = (**stream).as_ref();
             let shards = stream.claimed_shards();
             let Some(status) = stream.status(now_ms) else { continue };
             usage.open_shards += shards;

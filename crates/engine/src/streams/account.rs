@@ -10,7 +10,7 @@ impl Control {
     /// The billing commitment of an account in a Region.
     #[must_use]
     pub fn commitment(&self, scope: &Scope) -> Commitment {
-        self.ledger.catalog().commitment(scope)
+        self.ledger.view().commitments().of(scope)
     }
 
     /// Enables the commitment, or asks for its end; returns what it is then.
@@ -25,7 +25,7 @@ impl Control {
         let scope = scope.clone();
         self.ledger
             .change(move |catalog, now_ms| {
-                let before = catalog.commitment(&scope);
+                let before = catalog.commitments().of(&scope);
                 let after = if enabled { before.enabled(now_ms) } else { before.disabled(now_ms) };
                 let command = SetCommitment {
                     account: scope.account.to_string(),

@@ -14,7 +14,7 @@ use crate::state::command::{
     Command, SetDistribution, SetMaxRecordSize, SetStreamMode, SetWarmThroughput,
 };
 use crate::state::scope::StreamRef;
-use crate::state::stream::{RecordDistribution, Stream, StreamMode};
+use crate::state::stream::{RecordDistribution, StreamEntry, StreamMode};
 use anabranch_model::limits;
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ pub struct WarmThroughput {
 }
 
 impl WarmThroughput {
-    fn of(stream: &Stream, target_mibps: u32) -> Self {
-        let current_mibps = match stream.open.len() as u32 {
+    fn of(stream: &StreamEntry, target_mibps: u32) -> Self {
+        let current_mibps = match stream.shards.open_len() as u32 {
             open if open < limits::STREAM_SHARDS_MAX => target_mibps.min(open),
             _ => target_mibps,
         };
@@ -40,7 +40,7 @@ impl WarmThroughput {
 impl Control {
     /// The warm throughput of a stream, if its mode and its account allow one.
     #[must_use]
-    pub fn warm_throughput(&self, stream: &Stream) -> Option<WarmThroughput> {
+    pub fn warm_throughput(&self, stream: &StreamEntry) -> Option<WarmThroughput> {
         let is_on_demand = stream.mode == StreamMode::OnDemand;
         let is_committed =
             || self.commitment(&stream.reference.scope).is_in_force(self.ledger.now_ms());
@@ -61,7 +61,7 @@ impl Control {
     ) -> Result<(), CapacityError> {
         let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         let changed = self.ledger.change::<_, CapacityError>(move |catalog, now_ms| {
-            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+            let stream = find_active(catalog.streams(), &stream.scope, &stream.name, now_ms)?;
             let command = decide_mode(catalog, &quota, stream, mode, warm_mibps, now_ms)?;
             let growth = growth(stream, command.warm_mibps);
             Ok((Command::SetStreamMode(command), growth))
@@ -82,15 +82,15 @@ impl Control {
     ) -> Result<(StreamRef, WarmThroughput), CapacityError> {
         let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         let changed = self.ledger.change::<_, CapacityError>(move |catalog, now_ms| {
-            let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+            let stream = find_active(catalog.streams(), &stream.scope, &stream.name, now_ms)?;
             if stream.mode == StreamMode::Provisioned {
                 return Err(ProvisionedStream(stream.reference.clone()).into());
             }
-            if !catalog.commitment(&stream.reference.scope).is_in_force(now_ms) {
+            if !catalog.commitments().of(&stream.reference.scope).is_in_force(now_ms) {
                 let refused = WarmNeedsCommitment(stream.reference.clone());
                 return Err(WarmThroughputError::from(refused).into());
             }
-            let open = stream.open.len() as u64;
+            let open = stream.shards.open_len() as u64;
             check_warm(catalog, &quota, &stream.reference, open, warm_mibps, now_ms)?;
             let warm = WarmThroughput::of(stream, warm_mibps);
             let growth = growth(stream, warm_mibps);
@@ -133,7 +133,8 @@ impl Control {
         let stream = stream.clone();
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?.number;
+                let stream =
+                    find_active(catalog.streams(), &stream.scope, &stream.name, now_ms)?.number;
                 Ok((Command::SetMaxRecordSize(SetMaxRecordSize { stream, max_record_kib }), ()))
             })
             .await
@@ -151,7 +152,7 @@ impl Control {
         let stream = stream.clone();
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &stream.scope, &stream.name, now_ms)?;
+                let stream = find_active(catalog.streams(), &stream.scope, &stream.name, now_ms)?;
                 check_distribution(stream.mode, distribution)?;
                 let (stream, distribution) = (stream.number, distribution.into());
                 Ok((Command::SetDistribution(SetDistribution { stream, distribution }), ()))
@@ -163,7 +164,7 @@ impl Control {
 fn decide_mode(
     catalog: &Catalog,
     quota: &Quota,
-    stream: &Stream,
+    stream: &StreamEntry,
     mode: StreamMode,
     warm_mibps: Option<u32>,
     now_ms: u64,
@@ -182,14 +183,17 @@ fn decide_mode(
         }
     }
     if is_switch && mode == StreamMode::OnDemand {
-        quota.check_on_demand(&quota.usage(catalog, &reference.scope, now_ms), reference)?;
+        quota.check_on_demand(
+            &quota.usage(catalog.streams(), &reference.scope, now_ms),
+            reference,
+        )?;
     }
     let warm_mibps = match (is_switch, warm_mibps) {
         (false, _) => stream.warm_mibps,
         (true, warm_mibps) => warm_mibps.unwrap_or(0),
     };
     if is_switch {
-        let open = stream.open.len() as u64;
+        let open = stream.shards.open_len() as u64;
         check_warm(catalog, quota, reference, open, warm_mibps, now_ms)?;
     }
     Ok(SetStreamMode {
@@ -201,9 +205,9 @@ fn decide_mode(
 }
 
 /// The shards to go to when as much warm throughput needs more of them than are open.
-fn growth(stream: &Stream, warm_mibps: u32) -> Option<(StreamRef, u32)> {
+fn growth(stream: &StreamEntry, warm_mibps: u32) -> Option<(StreamRef, u32)> {
     let shards = warm_mibps.min(limits::STREAM_SHARDS_MAX);
-    (shards > stream.open.len() as u32).then(|| (stream.reference.clone(), shards))
+    (shards > stream.shards.open_len() as u32).then(|| (stream.reference.clone(), shards))
 }
 
 /// How long a change keeps a stream UPDATING; opening shards does that itself.
@@ -234,7 +238,7 @@ pub(super) fn check_warm(
     if warm_mibps == 0 {
         return Ok(());
     }
-    if !catalog.commitment(&stream.scope).is_in_force(now_ms) {
+    if !catalog.commitments().of(&stream.scope).is_in_force(now_ms) {
         return Err(WarmNeedsCommitment(stream.clone()).into());
     }
     let limit = warm_mibps_max(&quota.settings, &stream.scope.region);
@@ -242,7 +246,7 @@ pub(super) fn check_warm(
         return Err(WarmLimit { stream: stream.clone(), limit }.into());
     }
     let additional = u64::from(warm_mibps.min(limits::STREAM_SHARDS_MAX)).saturating_sub(open);
-    let usage = quota.usage(catalog, &stream.scope, now_ms);
+    let usage = quota.usage(catalog.streams(), &stream.scope, now_ms);
     Ok(quota.check_shards(&usage, stream, additional)?)
 }
 

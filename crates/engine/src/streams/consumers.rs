@@ -7,13 +7,14 @@ use crate::error::{
     DeregisterConsumerError, Interrupted, ListError, RegisterConsumerError, StreamNotFound,
     StreamUnavailable, TokenError, TokenExpired, TokenInvalid, TokenOfAnotherStream,
 };
+use crate::live::stream::Stream;
 use crate::lookup::{find, find_consumer, require_settled};
 use crate::settings::EngineSettings;
 use crate::state::catalog::Catalog;
 use crate::state::command::{Command, DeregisterConsumer, RegisterConsumer};
 use crate::state::consumer::{Consumer, ConsumerName, ConsumerStatus};
 use crate::state::scope::StreamRef;
-use crate::state::stream::Stream;
+use crate::state::stream::StreamEntry;
 use crate::token::Purpose;
 use anabranch_model::limits;
 use std::collections::BTreeMap;
@@ -58,14 +59,14 @@ impl Control {
         let number = self
             .ledger
             .change::<_, RegisterConsumerError>(move |catalog, now_ms| {
-                let stream = find(catalog, &reference.scope, &reference.name, now_ms);
+                let stream = find(catalog.streams(), &reference.scope, &reference.name, now_ms);
                 let stream = stream.map_err(StreamUnavailable::from)?;
                 let command = decide_register(catalog, stream, &settings, &name, tags, now_ms)?;
                 Ok((Command::RegisterConsumer(command), stream.number))
             })
             .await?;
-        let catalog = self.ledger.catalog();
-        let stream = catalog.stream_by_number(number);
+        let view = self.ledger.view();
+        let stream = view.streams().of_number(number);
         let consumer = stream.and_then(|stream| stream.consumers.get(&registered));
         consumer.cloned().ok_or_else(|| ChangeFailure::from(Interrupted).into())
     }
@@ -82,7 +83,7 @@ impl Control {
         self.ledger
             .change(move |catalog, now_ms| {
                 let StreamRef { scope, name } = &consumer.stream;
-                let stream = find(catalog, scope, name, now_ms)
+                let stream = find(catalog.streams(), scope, name, now_ms)
                     .map_err(|_| ConsumerNotFound::from(&consumer))?;
                 let (found, _) = find_consumer(stream, &consumer, now_ms)?;
                 let command = DeregisterConsumer {
@@ -174,7 +175,7 @@ impl Control {
 
 fn decide_register(
     catalog: &Catalog,
-    stream: &Stream,
+    stream: &StreamEntry,
     settings: &EngineSettings,
     name: &Arc<str>,
     tags: BTreeMap<String, String>,
@@ -189,7 +190,7 @@ fn decide_register(
     let present: Vec<ConsumerStatus> =
         stream.consumers_present(now_ms).map(|(_, status)| status).collect();
     let creating = present.iter().filter(|status| **status == ConsumerStatus::Creating).count();
-    let limit = catalog.consumers_max(stream, now_ms);
+    let limit = catalog.commitments().consumers_max(stream, now_ms);
     if settings.limit_streams && present.len() >= limit {
         return Err(ConsumerLimit { stream: reference(), limit }.into());
     }

@@ -4,8 +4,8 @@ use super::load::Loads;
 use crate::components::Components;
 use crate::elsewhere::Elsewhere;
 use crate::keys::keyring::Keyring;
-use crate::ledger::Ledger;
 use crate::settings::EngineSettings;
+use crate::stream_ledger::StreamLedger;
 use crate::token::Tokens;
 use anabranch_env::Clock;
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Streams, shards, consumers, policies: what changes the catalog, and what looks at it.
 #[derive(Debug)]
 pub struct Control {
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<StreamLedger>,
     pub(super) settings: EngineSettings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: Arc<Tokens>,
@@ -27,7 +27,7 @@ pub struct Control {
 
 impl Control {
     pub(crate) fn new(
-        ledger: Arc<Ledger>,
+        ledger: Arc<StreamLedger>,
         settings: EngineSettings,
         tokens: Arc<Tokens>,
         components: &Components,

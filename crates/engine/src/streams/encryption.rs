@@ -9,7 +9,7 @@ use crate::keys::{refusal, wrap_context};
 use crate::lookup::find_active;
 use crate::state::command::{Command, StartEncryption, StopEncryption};
 use crate::state::scope::Scope;
-use crate::state::stream::Stream;
+use crate::state::stream::StreamEntry;
 use anabranch_model::{limits, retention::HOUR_MS};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Control {
         request: KeyRequest,
     ) -> Result<(), EncryptionError> {
         let stream =
-            find_active(&self.ledger.catalog(), scope, name, self.ledger.now_ms())?.clone();
+            find_active(self.ledger.view().streams(), scope, name, self.ledger.now_ms())?.clone();
         let KeyRequest { caller, principal, key_id } = request;
         let refuse = refusal(&stream.reference, &principal, KeyUse::Encrypt);
         let keyring = self.keyring.clone();
@@ -54,7 +54,7 @@ impl Control {
         let (scope, name, settings) = (scope.clone(), name.to_owned(), self.settings.clone());
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &scope, &name, now_ms)?;
+                let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 check_start(stream, settings.limit_streams, now_ms)?;
                 let number = stream.encryption.next_number;
                 let mut data_key = DataKeyBytes::default();
@@ -91,7 +91,7 @@ impl Control {
         request: KeyRequest,
     ) -> Result<(), EncryptionError> {
         let stream =
-            find_active(&self.ledger.catalog(), scope, name, self.ledger.now_ms())?.clone();
+            find_active(self.ledger.view().streams(), scope, name, self.ledger.now_ms())?.clone();
         if stream.encryption.current().is_none() {
             return Ok(());
         }
@@ -103,7 +103,7 @@ impl Control {
         let (scope, name, settings) = (scope.clone(), name.to_owned(), self.settings.clone());
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &scope, &name, now_ms)?;
+                let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 check_stop(stream, &key_id, key_arn.as_deref(), settings.limit_streams, now_ms)?;
                 let (stream, transition_ms) = (stream.number, settings.transition_ms);
                 Ok((Command::StopEncryption(StopEncryption { stream, transition_ms }), ()))
@@ -112,7 +112,7 @@ impl Control {
     }
 }
 
-fn check_start(stream: &Stream, is_limited: bool, now_ms: u64) -> Result<(), EncryptionError> {
+fn check_start(stream: &StreamEntry, is_limited: bool, now_ms: u64) -> Result<(), EncryptionError> {
     let reference = || stream.reference.clone();
     let limit = limits::ENCRYPTION_CHANGES_A_DAY;
     if is_limited && stream.encryption.starts_since(now_ms.saturating_sub(DAY_MS)) >= limit {
@@ -129,7 +129,7 @@ fn check_start(stream: &Stream, is_limited: bool, now_ms: u64) -> Result<(), Enc
 
 /// Whether encryption can be stopped in the name of this key.
 fn check_stop(
-    stream: &Stream,
+    stream: &StreamEntry,
     key_id: &str,
     key_arn: Option<&str>,
     is_limited: bool,

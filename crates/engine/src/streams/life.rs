@@ -92,7 +92,7 @@ impl Control {
             let number = control
                 .ledger
                 .change::<_, DeleteStreamError>(move |catalog, now_ms| {
-                    let stream = find(catalog, &scope, &name, now_ms);
+                    let stream = find(catalog.streams(), &scope, &name, now_ms);
                     let stream = stream.map_err(StreamUnavailable::from)?;
                     if let Some(status @ StreamStatus::Deleting) = stream.status(now_ms) {
                         let stream = stream.reference.clone();
@@ -116,8 +116,8 @@ impl Control {
     /// Deletions that were under way when the last process ended.
     pub(crate) fn resume_deletions(self: &Arc<Self>) {
         let deleting: Vec<u32> = {
-            let catalog = self.ledger.catalog();
-            let deleting = catalog.streams().filter(|stream| stream.gone_at_ms.is_some());
+            let view = self.ledger.view();
+            let deleting = view.streams().all().filter(|stream| stream.gone_at_ms.is_some());
             deleting.map(|stream| stream.number).collect()
         };
         for number in deleting {
@@ -157,10 +157,10 @@ fn decide_create(
 ) -> Result<CreateStream, CreateStreamError> {
     let (mode, shard_count) = new.capacity();
     let stream = StreamRef { scope: scope.clone(), name: Arc::from(new.name.as_str()) };
-    if find(catalog, &scope, &new.name, now_ms).is_ok() {
+    if find(catalog.streams(), &scope, &new.name, now_ms).is_ok() {
         return Err(StreamExists(stream).into());
     }
-    let usage = quota.usage(catalog, &scope, now_ms);
+    let usage = quota.usage(catalog.streams(), &scope, now_ms);
     quota.check_creating(&usage, &stream)?;
     if mode == StreamMode::OnDemand {
         quota.check_on_demand(&usage, &stream)?;

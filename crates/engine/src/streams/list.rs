@@ -5,10 +5,10 @@ use crate::error::{
     ListError, StreamNotFound, StreamUnavailable, TokenError, TokenExpired, TokenInvalid,
     TokenOfAnotherStream,
 };
+use crate::live::slot::ShardSlot;
+use crate::live::stream::Stream;
 use crate::lookup::require_settled;
 use crate::state::scope::{Scope, StreamRef};
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
 use crate::token::Purpose;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{ShardId, limits};
@@ -60,8 +60,8 @@ impl Control {
         after: Option<&str>,
         limit: usize,
     ) -> Vec<Arc<Stream>> {
-        let (catalog, now_ms) = (self.ledger.catalog(), self.ledger.now_ms());
-        let streams = catalog.streams_after(scope, after);
+        let (view, now_ms) = (self.ledger.view(), self.ledger.now_ms());
+        let streams = view.streams().after(scope, after);
         streams.filter(|stream| stream.status(now_ms).is_some()).take(limit).cloned().collect()
     }
 
@@ -119,7 +119,7 @@ impl Control {
             }
             ShardPageRequest::Next { token, name, limit } => {
                 let page = self.open_shard_token(token, now_ms)?;
-                let stream = self.ledger.catalog().stream_by_number(page.stream).cloned();
+                let stream = self.ledger.view().streams().of_number(page.stream).cloned();
                 let stream = stream
                     .filter(|stream| stream.reference.scope == *scope)
                     .ok_or(TokenError::Invalid(TokenInvalid))?;
@@ -152,8 +152,8 @@ impl Control {
     /// When the token is no good, or its stream is gone.
     pub fn stream_of_shard_token(&self, token: &str) -> Result<StreamRef, TokenError> {
         let page = self.open_shard_token(token, self.ledger.now_ms())?;
-        let catalog = self.ledger.catalog();
-        let stream = catalog.stream_by_number(page.stream).ok_or(TokenInvalid)?;
+        let view = self.ledger.view();
+        let stream = view.streams().of_number(page.stream).ok_or(TokenInvalid)?;
         Ok(stream.reference.clone())
     }
 

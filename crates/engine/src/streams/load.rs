@@ -1,6 +1,6 @@
 //! The load of on-demand streams, measured from round to round.
 
-use crate::state::stream::Stream;
+use crate::live::stream::Stream;
 use anabranch_model::ShardId;
 use anabranch_model::on_demand::{HOT_PERIODS, ShardLoad};
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl Seen {
         self.is_known = true;
         let mut shards = HashMap::new();
         let mut loads = Vec::with_capacity(stream.open.len());
-        for slot in &stream.open {
+        for slot in stream.open.iter() {
             let (shard, range) = (slot.shard.id, slot.shard.range);
             let bytes = slot.meter.traffic().incoming_bytes;
             let before = self.shards.get(&shard).copied().unwrap_or_default();

@@ -51,7 +51,7 @@ impl Control {
         let StreamRef { scope, name } = stream.clone();
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &scope, &name, now_ms)?;
+                let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 let (before, number) = (stream.shard_metrics, stream.number);
                 let after = change(before);
                 let command = SetShardMetrics { stream: number, metrics: after.bits() };

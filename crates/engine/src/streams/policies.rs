@@ -14,7 +14,7 @@ use crate::state::command::{
 use crate::state::consumer::{Consumer, ConsumerName, ConsumerStatus};
 use crate::state::policy::ResourcePolicy;
 use crate::state::scope::{ResourceName, StreamRef};
-use crate::state::stream::{Stream, StreamStatus};
+use crate::state::stream::{StreamEntry, StreamStatus};
 use anabranch_model::limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use std::sync::Arc;
 /// What there is of a resource.
 #[derive(Clone, Copy, Debug)]
 struct Found<'a> {
-    stream: &'a Stream,
+    stream: &'a StreamEntry,
     consumer: Option<(&'a Consumer, ConsumerStatus)>,
 }
 
 impl<'a> Found<'a> {
     /// A consumer that is none shows as a missing consumer, whatever its stream is.
     fn find(
-        stream: &'a Stream,
+        stream: &'a StreamEntry,
         name: &ResourceName,
         now_ms: u64,
     ) -> Result<Self, ResourceUnavailable> {
@@ -80,8 +80,8 @@ fn find_changeable<'a>(
 ) -> Result<Found<'a>, ResourceUnavailable> {
     let StreamRef { scope, name: stream } = name.stream();
     let found = match name {
-        ResourceName::Stream(_) => find_active(catalog, scope, stream, now_ms)?,
-        ResourceName::Consumer(consumer) => find(catalog, scope, stream, now_ms)
+        ResourceName::Stream(_) => find_active(catalog.streams(), scope, stream, now_ms)?,
+        ResourceName::Consumer(consumer) => find(catalog.streams(), scope, stream, now_ms)
             .map_err(|_| ConsumerNotFound::from(&ConsumerName::from(consumer.clone())))?,
     };
     let found = Found::find(found, name, now_ms)?;

@@ -3,8 +3,9 @@
 use super::control::Control;
 use crate::error::{CreatingLimit, OnDemandLimit, ShardLimit};
 use crate::settings::EngineSettings;
-use crate::state::catalog::Catalog;
+use crate::state::directory::Directory;
 use crate::state::scope::{Scope, StreamRef};
+use crate::state::stream::StreamEntry;
 use crate::state::usage::Usage;
 use anabranch_model::limits;
 
@@ -28,14 +29,19 @@ impl Control {
     /// What an account uses in this cell.
     #[must_use]
     pub fn usage(&self, scope: &Scope) -> Usage {
-        Usage::of(&self.ledger.catalog(), scope, self.ledger.now_ms())
+        Usage::of(self.ledger.view().streams(), scope, self.ledger.now_ms())
     }
 }
 
 impl Quota {
     /// What the account uses in all cells.
-    pub(super) fn usage(&self, catalog: &Catalog, scope: &Scope, now_ms: u64) -> Usage {
-        [Usage::of(catalog, scope, now_ms), self.elsewhere].into_iter().sum()
+    pub(super) fn usage<S: AsRef<StreamEntry>>(
+        &self,
+        streams: &Directory<S>,
+        scope: &Scope,
+        now_ms: u64,
+    ) -> Usage {
+        [Usage::of(streams, scope, now_ms), self.elsewhere].into_iter().sum()
     }
 
     /// Whether an account that uses so much may create one stream more.

@@ -17,12 +17,11 @@ use crate::state::command::{
     BeginRescale, Command, EndRescale, ForgetShards, Reshard, ReshardMove,
 };
 use crate::state::scope::{Scope, StreamRef};
-use crate::state::slot::ShardSlot;
-use crate::state::stream::{Stream, StreamMode};
+use crate::state::stream::{StreamEntry, StreamMode};
 use crate::supervisor::{Next, supervise};
 use anabranch_model::reshard::{self, Move};
-use anabranch_model::{HashKeyRange, ShardId, hash_key, limits};
-use anabranch_storage::{AppendError, Gate};
+use anabranch_model::{HashKeyRange, Shard, ShardId, hash_key, limits};
+use anabranch_storage::AppendError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ const FORGET_PERIOD: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct ShardCountUpdate {
     /// The stream as it was.
-    pub stream: Arc<Stream>,
+    pub stream: Arc<StreamEntry>,
     /// Open shards that it had.
     pub current: u32,
     /// Open shards that it will have.
@@ -48,9 +47,6 @@ enum Wish {
     Caller,
     Service,
 }
-
-/// A reshard, and the gates that it closes.
-type Closing = (Command, Vec<Arc<Gate>>);
 
 impl Control {
     /// Splits an open shard; `new_starting_hash_key` (decimal) is where the upper child starts.
@@ -69,18 +65,18 @@ impl Control {
         let (shard, key) = (shard.to_owned(), new_starting_hash_key.to_owned());
         let quota = self.quota(scope);
         self.ledger
-            .change_closing(move |catalog, now_ms| {
+            .change(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
-                let slot = open_shard(stream, &shard, now_ms)?;
-                let range = slot.shard.range;
+                let shard = open_shard(stream, &shard, now_ms)?;
+                let range = shard.range;
                 let at = hash_key::parse(&key).filter(|at| reshard::split(range, *at).is_some());
                 let Some(at) = at else {
-                    let (stream, shard) = (stream.reference.clone(), slot.shard.id);
+                    let (stream, shard) = (stream.reference.clone(), shard.id);
                     return Err(SplitKeyInvalid { stream, shard, key, range }.into());
                 };
                 check_room(catalog, &quota, stream, 1, now_ms)?;
-                let (command, gates) = split(stream, slot, at, quota.settings.transition_ms);
-                Ok((command, gates, ()))
+                let moves = vec![split(shard, at)];
+                Ok((reshard_by(stream, moves, quota.settings.transition_ms), ()))
             })
             .await
     }
@@ -101,20 +97,17 @@ impl Control {
         let (lower, upper) = (lower.to_owned(), upper.to_owned());
         let transition_ms = self.settings.transition_ms;
         self.ledger
-            .change_closing(move |catalog, now_ms| {
+            .change(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
                 let lower = open_shard(stream, &lower, now_ms)?;
                 let upper = open_shard(stream, &upper, now_ms)?;
-                if reshard::merge(lower.shard.range, upper.shard.range).is_none() {
-                    let (lower, upper) = (lower.shard.id, upper.shard.id);
+                if reshard::merge(lower.range, upper.range).is_none() {
+                    let (lower, upper) = (lower.id, upper.id);
                     let stream = stream.reference.clone();
                     return Err(NotAdjacent { stream, lower, upper }.into());
                 }
-                let moves =
-                    vec![ReshardMove::Merge { lower: lower.shard.id.0, upper: upper.shard.id.0 }];
-                let command = Reshard { stream: stream.number, moves, transition_ms };
-                let gates = vec![lower.gate.clone(), upper.gate.clone()];
-                Ok((Command::Reshard(command), gates, ()))
+                let moves = vec![merge(lower, upper)];
+                Ok((reshard_by(stream, moves, transition_ms), ()))
             })
             .await
     }
@@ -156,23 +149,21 @@ impl Control {
     ) -> Result<(), ReshardError> {
         let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
         self.ledger
-            .change_closing(move |catalog, now_ms| {
+            .change(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Service, now_ms)?;
-                let (mut moves, mut gates) = (Vec::new(), Vec::new());
-                for shard in shards {
-                    let slot = open_shard(stream, &shard.to_string(), now_ms)?;
-                    let range = slot.shard.range;
+                let mut moves = Vec::with_capacity(shards.len());
+                for id in shards {
+                    let shard = open_shard(stream, &id.to_string(), now_ms)?;
+                    let range = shard.range;
                     let Some(at) = reshard::middle(range) else {
                         let (stream, key) = (stream.reference.clone(), String::from("middle"));
-                        return Err(SplitKeyInvalid { stream, shard, key, range }.into());
+                        return Err(SplitKeyInvalid { stream, shard: id, key, range }.into());
                     };
-                    moves.push(ReshardMove::Split { shard: shard.0, at: at.to_be_bytes() });
-                    gates.push(slot.gate.clone());
+                    moves.push(split(shard, at));
                 }
                 check_room(catalog, &quota, stream, moves.len() as u32, now_ms)?;
                 let transition_ms = quota.settings.transition_ms;
-                let command = Reshard { stream: stream.number, moves, transition_ms };
-                Ok((Command::Reshard(command), gates, ()))
+                Ok((reshard_by(stream, moves, transition_ms), ()))
             })
             .await
     }
@@ -191,7 +182,7 @@ impl Control {
                 .change::<_, RescaleError>(move |catalog, now_ms| {
                     let stream = changeable(catalog, &stream, wish, now_ms)?;
                     check_target(stream, &quota.settings, target, wish, now_ms)?;
-                    let current = stream.open.len() as u32;
+                    let current = stream.shards.open_len() as u32;
                     let additional = target.saturating_sub(current);
                     check_room(catalog, &quota, stream, additional, now_ms)?;
                     let is_counted = wish == Wish::Caller;
@@ -209,8 +200,8 @@ impl Control {
     /// Rescalings that were under way when the last process ended.
     pub(crate) fn resume_rescalings(self: &Arc<Self>) {
         let rescaling: Vec<u32> = {
-            let catalog = self.ledger.catalog();
-            let rescaling = catalog.streams().filter(|stream| stream.rescale_target.is_some());
+            let view = self.ledger.view();
+            let rescaling = view.streams().all().filter(|stream| stream.rescale_target.is_some());
             rescaling.map(|stream| stream.number).collect()
         };
         rescaling.into_iter().for_each(|number| self.rescale_later(number));
@@ -237,8 +228,8 @@ impl Control {
     /// Makes the next step of a rescaling. `false`: there is none.
     async fn rescale_step(&self, number: u32) -> Result<bool, ChangeFailure> {
         let is_under_way = {
-            let catalog = self.ledger.catalog();
-            let stream = catalog.stream_by_number(number);
+            let view = self.ledger.view();
+            let stream = view.streams().of_number(number);
             stream.is_some_and(|s| s.rescale_target.is_some() && s.gone_at_ms.is_none())
         };
         if !is_under_way {
@@ -246,15 +237,13 @@ impl Control {
         }
         let transition_ms = self.settings.transition_ms;
         self.ledger
-            .change_closing(move |catalog, _| {
+            .change(move |catalog, _| {
                 // Of a stream that was purged this moment there is nothing left to change.
-                let next = catalog
-                    .stream_by_number(number)
-                    .and_then(|stream| next_round(stream, transition_ms));
+                let stream = catalog.streams().of_number(number);
+                let next = stream.and_then(|stream| next_round(stream, transition_ms));
                 let is_last = next.is_none();
                 let end = || Command::EndRescale(EndRescale { stream: number, transition_ms });
-                let (command, gates) = next.unwrap_or_else(|| (end(), Vec::new()));
-                Ok((command, gates, !is_last))
+                Ok((next.unwrap_or_else(end), !is_last))
             })
             .await
     }
@@ -269,8 +258,8 @@ impl Control {
     pub async fn forget_expired_shards(&self) -> Result<usize, ChangeFailure> {
         let now_ms = self.ledger.now_ms();
         let expired: Vec<(u32, u64)> = {
-            let catalog = self.ledger.catalog();
-            let with_expired = catalog.streams().filter_map(|stream| {
+            let view = self.ledger.view();
+            let with_expired = view.streams().all().filter_map(|stream| {
                 let horizon_ms = stream.retention.trim_horizon_ms(now_ms);
                 stream.has_closed_before(horizon_ms).then_some((stream.number, horizon_ms))
             });
@@ -301,27 +290,26 @@ fn changeable<'a>(
     stream: &StreamRef,
     wish: Wish,
     now_ms: u64,
-) -> Result<&'a Arc<Stream>, NotReshardable> {
-    let found = find(catalog, &stream.scope, &stream.name, now_ms);
+) -> Result<&'a Arc<StreamEntry>, NotReshardable> {
+    let found = find(catalog.streams(), &stream.scope, &stream.name, now_ms);
     let found = found.map_err(StreamUnavailable::from)?;
     if wish == Wish::Caller && found.mode == StreamMode::OnDemand {
         return Err(OnDemandStream(found.reference.clone()).into());
     }
-    Ok(find_active(catalog, &stream.scope, &stream.name, now_ms)?)
+    Ok(find_active(catalog.streams(), &stream.scope, &stream.name, now_ms)?)
 }
 
 /// The open shard that a caller means.
 fn open_shard<'a>(
-    stream: &'a Stream,
+    stream: &'a StreamEntry,
     text: &str,
     now_ms: u64,
-) -> Result<&'a Arc<ShardSlot>, ReshardError> {
+) -> Result<&'a Shard, ReshardError> {
     let reference = || stream.reference.clone();
     let id = ShardId::parse_lenient(text);
-    let slot = id.and_then(|id| stream.visible_shard(id, now_ms));
-    match slot {
-        Some(slot) if slot.shard.is_open() => Ok(slot),
-        Some(slot) => Err(ShardClosed { stream: reference(), shard: slot.shard.id }.into()),
+    match id.and_then(|id| stream.visible_shard(id, now_ms)) {
+        Some(shard) if shard.is_open() => Ok(shard),
+        Some(shard) => Err(ShardClosed { stream: reference(), shard: shard.id }.into()),
         None => {
             let shard = id.map_or_else(|| text.to_owned(), |id| id.to_string());
             Err(ShardIdInvalid { stream: reference(), shard }.into())
@@ -332,7 +320,7 @@ fn open_shard<'a>(
 fn check_room(
     catalog: &Catalog,
     quota: &Quota,
-    stream: &Stream,
+    stream: &StreamEntry,
     additional: u32,
     now_ms: u64,
 ) -> Result<(), ShardLimit> {
@@ -340,18 +328,18 @@ fn check_room(
         // Fewer shards are allowed also to an account that has too many.
         return Ok(());
     }
-    let usage = quota.usage(catalog, &stream.reference.scope, now_ms);
+    let usage = quota.usage(catalog.streams(), &stream.reference.scope, now_ms);
     quota.check_shards(&usage, &stream.reference, u64::from(additional))
 }
 
 fn check_target(
-    stream: &Stream,
+    stream: &StreamEntry,
     settings: &EngineSettings,
     target: u32,
     wish: Wish,
     now_ms: u64,
 ) -> Result<(), RescaleError> {
-    let current = stream.open.len() as u32;
+    let current = stream.shards.open_len() as u32;
     let limit = limits::STREAM_SHARDS_MAX;
     if wish == Wish::Caller {
         if u64::from(target) > 2 * u64::from(current) {
@@ -374,38 +362,32 @@ fn check_target(
     Ok(())
 }
 
-fn split(stream: &Stream, slot: &ShardSlot, at: u128, transition_ms: u64) -> Closing {
-    let moves = vec![ReshardMove::Split { shard: slot.shard.id.0, at: at.to_be_bytes() }];
-    let command = Command::Reshard(Reshard { stream: stream.number, moves, transition_ms });
-    (command, vec![slot.gate.clone()])
+fn split(shard: &Shard, at: u128) -> ReshardMove {
+    ReshardMove::Split { shard: shard.id.0, at: at.to_be_bytes() }
+}
+
+fn merge(lower: &Shard, upper: &Shard) -> ReshardMove {
+    ReshardMove::Merge { lower: lower.id.0, upper: upper.id.0 }
+}
+
+fn reshard_by(stream: &StreamEntry, moves: Vec<ReshardMove>, transition_ms: u64) -> Command {
+    Command::Reshard(Reshard { stream: stream.number, moves, transition_ms })
 }
 
 /// The next step of a rescaling. `None`: the shards are as they shall be.
-fn next_round(stream: &Stream, transition_ms: u64) -> Option<Closing> {
+fn next_round(stream: &StreamEntry, transition_ms: u64) -> Option<Command> {
     let target = stream.rescale_target?;
-    let ranges: Vec<HashKeyRange> = stream.open.iter().map(|slot| slot.shard.range).collect();
+    let shards = &stream.shards;
+    let ranges: Vec<HashKeyRange> = shards.open().map(|shard| shard.range).collect();
     let round = reshard::next_round(&ranges, target);
     if round.is_empty() {
         return None;
     }
-    let id = |place: usize| stream.open[place].shard.id.0;
-    let gate = |place: usize| stream.open[place].gate.clone();
-    let mut gates = Vec::with_capacity(round.len() * 2);
-    let mut moves = Vec::with_capacity(round.len());
-    for one in round {
-        match one {
-            Move::Split { place, at } => {
-                gates.push(gate(place));
-                moves.push(ReshardMove::Split { shard: id(place), at: at.to_be_bytes() });
-            }
-            Move::Merge { lower } => {
-                gates.extend([gate(lower), gate(lower + 1)]);
-                moves.push(ReshardMove::Merge { lower: id(lower), upper: id(lower + 1) });
-            }
-        }
-    }
-    let command = Command::Reshard(Reshard { stream: stream.number, moves, transition_ms });
-    Some((command, gates))
+    let moves = round.into_iter().map(|one| match one {
+        Move::Split { place, at } => split(shards.open_at(place), at),
+        Move::Merge { lower } => merge(shards.open_at(lower), shards.open_at(lower + 1)),
+    });
+    Some(reshard_by(stream, moves.collect(), transition_ms))
 }
 
 #[cfg(test)]

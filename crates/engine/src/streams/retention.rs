@@ -7,7 +7,7 @@ use crate::error::{
 use crate::lookup::find_active;
 use crate::state::command::{Command, SetRetention};
 use crate::state::scope::Scope;
-use crate::state::stream::Stream;
+use crate::state::stream::StreamEntry;
 use anabranch_model::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN};
 
 /// Which of the two operations.
@@ -54,7 +54,7 @@ impl Control {
         let (scope, name) = (scope.clone(), name.to_owned());
         self.ledger
             .change(move |catalog, now_ms| {
-                let stream = find_active(catalog, &scope, &name, now_ms)?;
+                let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 let hours = check(stream, hours, direction)?;
                 Ok((Command::SetRetention(SetRetention { stream: stream.number, hours }), ()))
             })
@@ -62,7 +62,7 @@ impl Control {
     }
 }
 
-fn check(stream: &Stream, hours: i64, direction: Direction) -> Result<u32, RetentionError> {
+fn check(stream: &StreamEntry, hours: i64, direction: Direction) -> Result<u32, RetentionError> {
     let current = stream.retention.hours;
     if hours < i64::from(RETENTION_HOURS_MIN) {
         return Err(RetentionTooShort { hours }.into());

@@ -7,9 +7,10 @@
 use super::control::Control;
 use super::load::Seen;
 use crate::error::{ChangeFailure, RescaleError, ReshardError};
+use crate::live::stream::Stream;
 use crate::settings::EngineSettings;
 use crate::state::command::{Command, RecordWritePeak};
-use crate::state::stream::{Stream, StreamMode, StreamStatus};
+use crate::state::stream::{StreamMode, StreamStatus};
 use crate::supervisor::{Next, supervise};
 use anabranch_model::limits;
 use anabranch_model::on_demand::{DailyPeak, Decision, ShardLoad, StreamLoad};
@@ -95,8 +96,8 @@ impl Control {
     fn look_at_loads(&self) -> Vec<Finding> {
         let (now_ms, now_us) = (self.ledger.now_ms(), self.clock.monotonic_us());
         let on_demand: Vec<Arc<Stream>> = {
-            let catalog = self.ledger.catalog();
-            let streams = catalog.streams().filter(|stream| stream.mode == StreamMode::OnDemand);
+            let view = self.ledger.view();
+            let streams = view.streams().all().filter(|stream| stream.mode == StreamMode::OnDemand);
             streams.cloned().collect()
         };
         let mut known = self.loads.lock();
@@ -157,7 +158,7 @@ impl Control {
     /// Shards that the stream may have before its account has as many as it may have.
     fn shards_allowed(&self, stream: &Stream, now_ms: u64) -> u32 {
         let (quota, scope) = (self.quota(&stream.reference.scope), &stream.reference.scope);
-        let room = quota.shards_left(&quota.usage(&self.ledger.catalog(), scope, now_ms));
+        let room = quota.shards_left(&quota.usage(self.ledger.view().streams(), scope, now_ms));
         u32::try_from(stream.open.len() as u64 + room).unwrap_or(u32::MAX)
     }
 }

@@ -1,40 +1,26 @@
 //! What commands about capacity do to the catalog, and what it knows about accounts.
 
-use super::{Catalog, Place, intern};
+use super::{Catalog, Effect, intern};
 use crate::state::command::{RecordWritePeak, SetCommitment, SetStreamMode, SetWarmThroughput};
+use crate::state::machine::Place;
 use crate::state::scope::Scope;
-use crate::state::stream::{RecordDistribution, Stream, StreamMode};
+use crate::state::stream::{RecordDistribution, StreamEntry, StreamMode};
 use anabranch_model::on_demand::{DailyPeak, WritePeaks};
 use anabranch_model::{Commitment, limits};
 
 impl Catalog {
-    /// The billing commitment of an account in a Region.
-    #[must_use]
-    pub fn commitment(&self, scope: &Scope) -> Commitment {
-        self.commitments.get(scope).copied().unwrap_or_default()
-    }
-
-    /// Fan-out consumers that a stream may have at `now_ms`.
-    #[must_use]
-    pub fn consumers_max(&self, stream: &Stream, now_ms: u64) -> usize {
-        let is_on_demand = stream.mode == StreamMode::OnDemand;
-        match is_on_demand && self.commitment(&stream.reference.scope).is_in_force(now_ms) {
-            true => limits::CONSUMERS_COMMITTED_MAX,
-            false => limits::CONSUMERS_MAX,
-        }
-    }
-
-    pub(super) fn set_commitment(&mut self, set: &SetCommitment) {
+    pub(super) fn set_commitment(&mut self, set: &SetCommitment) -> Option<Effect> {
         let commitment = Commitment { started_ms: set.started_ms, ends_ms: set.ends_ms };
         // Ending what never began leaves nothing to remember.
-        if commitment != Commitment::default() {
+        (commitment != Commitment::default()).then(|| {
             let scope = Scope { account: intern(&set.account), region: intern(&set.region) };
-            self.commitments.insert(scope, commitment);
-        }
+            self.commitments.set(scope.clone(), commitment);
+            Effect::Committed(scope, commitment)
+        })
     }
 }
 
-impl Stream {
+impl StreamEntry {
     /// Switches the mode. The shards stay as they are.
     pub(super) fn set_mode(&mut self, set: &SetStreamMode, place: Place) {
         let mode = StreamMode::from(set.mode);

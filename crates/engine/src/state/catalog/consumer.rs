@@ -1,12 +1,12 @@
 //! What commands do to fan-out consumers.
 
-use super::Place;
 use crate::state::command::{DeregisterConsumer, RegisterConsumer};
 use crate::state::consumer::Consumer;
-use crate::state::stream::Stream;
+use crate::state::machine::Place;
+use crate::state::stream::StreamEntry;
 use std::sync::Arc;
 
-impl Stream {
+impl StreamEntry {
     pub(super) fn register_consumer(&mut self, register: &RegisterConsumer, place: Place) {
         self.forget_consumers(place);
         let consumer = Consumer {

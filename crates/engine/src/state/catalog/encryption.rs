@@ -1,13 +1,18 @@
 //! Encryption in the catalog: applying its commands, and its part of the snapshot.
 
-use super::{Catalog, Place, intern};
+use super::{Catalog, Effect, intern};
 use crate::state::command::{StartEncryption, StopEncryption};
 use crate::state::encryption::{Encryption, WrappedKey};
+use crate::state::machine::Place;
 use minicbor::{Decode, Encode};
 use std::sync::Arc;
 
 impl Catalog {
-    pub(super) fn start_encryption(&mut self, start: &StartEncryption, place: Place) {
+    pub(super) fn start_encryption(
+        &mut self,
+        start: &StartEncryption,
+        place: Place,
+    ) -> Option<Effect> {
         self.change(start.stream, |stream| {
             let data_key = WrappedKey {
                 number: start.data_key,
@@ -19,15 +24,19 @@ impl Catalog {
             let horizon_ms = stream.retention.trim_horizon_ms(place.arrival_ms);
             stream.encryption.start(intern(&start.key_id), data_key, horizon_ms);
             stream.updating_until_ms = place.arrival_ms + start.transition_ms;
-        });
+        })
     }
 
-    pub(super) fn stop_encryption(&mut self, stop: &StopEncryption, place: Place) {
+    pub(super) fn stop_encryption(
+        &mut self,
+        stop: &StopEncryption,
+        place: Place,
+    ) -> Option<Effect> {
         self.change(stop.stream, |stream| {
             let horizon_ms = stream.retention.trim_horizon_ms(place.arrival_ms);
             stream.encryption.stop(place.arrival_ms, horizon_ms);
             stream.updating_until_ms = place.arrival_ms + stop.transition_ms;
-        });
+        })
     }
 }
 

@@ -1,7 +1,5 @@
 //! The catalog: all streams and what belongs to them, as a state machine fed by commands.
 //!
-//! Invariant: [`Catalog::apply`] depends on nothing but the catalog and the command, so that
-//! recovery rebuilds what was there.
 
 mod capacity;
 mod consumer;
@@ -9,84 +7,72 @@ mod encryption;
 mod policy;
 mod reshard;
 mod salvage;
-mod snapshot;
+pub(crate) mod snapshot;
 
 use super::command::{Command, CreateStream};
+use super::commitments::Commitments;
+use super::directory::Directory;
+use super::machine::{Machine, Place};
 use super::scope::{Scope, StreamRef};
 use super::shard_metrics::ShardMetrics;
-use super::slot::ShardSlot;
-use super::stream::Stream;
+use super::shards::Shards;
+use super::stream::StreamEntry;
 use anabranch_model::hash_key::uniform_ranges;
 use anabranch_model::on_demand::WritePeaks;
 use anabranch_model::retention::Retention;
-use anabranch_model::{Commitment, Shard, ShardId};
-use std::collections::{BTreeMap, HashMap};
+use anabranch_model::{Commitment, Shard, ShardId, ShardKey};
+use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// All streams.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    by_name: HashMap<Scope, BTreeMap<Arc<str>, Arc<Stream>>>,
-    by_number: HashMap<u32, Arc<Stream>>,
+    pub(super) streams: Directory<StreamEntry>,
     /// Number that the next stream gets.
-    next_stream: u32,
+    pub(super) next_stream: u32,
     /// Key of iterators and tokens, made once per data directory.
-    secret: Vec<u8>,
+    pub(super) secret: Vec<u8>,
     /// Billing commitments of the accounts that have or had one.
-    commitments: HashMap<Scope, Commitment>,
+    pub(super) commitments: Commitments,
     /// Number of the last command in it.
-    applied: u64,
-    purged_streams: u64,
+    pub(super) applied: u64,
 }
 
-/// Where a command stands in the journal.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// The command's number.
-    pub number: u64,
-    /// The cell's next index there.
-    pub index: u64,
-    /// When it was journaled, epoch milliseconds.
-    pub arrival_ms: u64,
+/// What a command has changed.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// A stream is there, or is another one now.
+    Stream(Arc<StreamEntry>),
+    /// The stream of this number is gone for good.
+    Purged(u32),
+    /// These shards take no more records.
+    Closed(Vec<ShardKey>),
+    Committed(Scope, Commitment),
+    /// The key of iterators and tokens.
+    Secret(Vec<u8>),
 }
 
 impl Catalog {
+    pub(crate) fn of(
+        streams: Directory<StreamEntry>,
+        next_stream: u32,
+        secret: Vec<u8>,
+        commitments: Commitments,
+        applied: u64,
+    ) -> Self {
+        Self { streams, next_stream, secret, commitments, applied }
+    }
+
     /// Key of iterators and tokens; empty before the first command.
     #[must_use]
     pub fn secret(&self) -> &[u8] {
         &self.secret
     }
 
-    /// The stream of this name, whatever its state.
     #[must_use]
-    pub fn stream(&self, scope: &Scope, name: &str) -> Option<&Arc<Stream>> {
-        self.by_name.get(scope)?.get(name)
-    }
-
-    /// The stream's incarnation of this number.
-    #[must_use]
-    pub fn stream_by_number(&self, number: u32) -> Option<&Arc<Stream>> {
-        self.by_number.get(&number)
-    }
-
-    /// A scope's streams in name order, from the first name after `after`.
-    pub fn streams_after<'a>(
-        &'a self,
-        scope: &Scope,
-        after: Option<&str>,
-    ) -> impl Iterator<Item = &'a Arc<Stream>> + use<'a> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let lower = after.map_or(Unbounded, |name| Excluded(Arc::<str>::from(name)));
-        let streams = self.by_name.get(scope);
-        streams.into_iter().flat_map(move |streams| {
-            streams.range::<Arc<str>, _>((lower.clone(), Unbounded)).map(|(_, stream)| stream)
-        })
-    }
-
-    /// All streams.
-    pub fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {
-        self.by_number.values()
+    pub fn streams(&self) -> &Directory<StreamEntry> {
+        &self.streams
     }
 
     /// Number that the next stream gets.
@@ -95,20 +81,28 @@ impl Catalog {
         self.next_stream
     }
 
-    /// Streams that were purged since the snapshot that the catalog was rebuilt from.
     #[must_use]
-    pub fn purged_streams(&self) -> u64 {
-        self.purged_streams
+    pub fn commitments(&self) -> &Commitments {
+        &self.commitments
     }
 
-    /// Applies a durable command.
-    pub fn apply(&mut self, command: &Command, place: Place) {
+    /// Number of the last command in it.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Applies a command, and tells what it has changed.
+    pub fn apply(&mut self, command: &Command, place: Place) -> Vec<Effect> {
         self.applied = place.number;
-        match command {
-            Command::InstallSecret(secret) => self.secret.clone_from(&secret.secret),
-            Command::CreateStream(create) => self.create_stream(create, place),
+        let effect = match command {
+            Command::InstallSecret(install) => {
+                self.secret.clone_from(&install.secret);
+                Some(Effect::Secret(install.secret.clone()))
+            }
+            Command::CreateStream(create) => Some(self.create_stream(create, place)),
             Command::DeleteStream(delete) => {
-                self.change(delete.stream, |stream| stream.gone_at_ms = Some(delete.gone_at_ms));
+                self.change(delete.stream, |stream| stream.gone_at_ms = Some(delete.gone_at_ms))
             }
             Command::PurgeStream(purge) => self.purge_stream(purge.stream),
             Command::SetRetention(set) => self.change(set.stream, |stream| {
@@ -120,7 +114,11 @@ impl Catalog {
             Command::RemoveTags(remove) => self.change(remove.stream, |stream| {
                 remove.keys.iter().for_each(|key| drop(stream.tags.remove(key)));
             }),
-            Command::Reshard(reshard) => self.reshard(reshard, place),
+            Command::Reshard(reshard) => {
+                let changed = self.reshard(reshard, place);
+                let closed = Effect::Closed(reshard.closed_shards());
+                return changed.into_iter().chain([closed]).collect();
+            }
             Command::BeginRescale(begin) => self.change(begin.stream, |stream| {
                 stream.begin_rescale(begin.target, begin.is_counted.then_some(place));
             }),
@@ -129,22 +127,22 @@ impl Catalog {
             }),
             Command::ForgetShards(forget) => self.forget_shards(forget),
             Command::RegisterConsumer(register) => {
-                self.change(register.stream, |stream| stream.register_consumer(register, place));
+                self.change(register.stream, |stream| stream.register_consumer(register, place))
             }
             Command::DeregisterConsumer(gone) => {
-                self.change(gone.stream, |stream| stream.deregister_consumer(gone, place));
+                self.change(gone.stream, |stream| stream.deregister_consumer(gone, place))
             }
             Command::SetStreamMode(set) => {
-                self.change(set.stream, |stream| stream.set_mode(set, place));
+                self.change(set.stream, |stream| stream.set_mode(set, place))
             }
             Command::SetWarmThroughput(set) => {
-                self.change(set.stream, |stream| stream.set_warm_throughput(set, place));
+                self.change(set.stream, |stream| stream.set_warm_throughput(set, place))
             }
             Command::SetMaxRecordSize(set) => {
-                self.change(set.stream, |stream| stream.max_record_kib = set.max_record_kib);
+                self.change(set.stream, |stream| stream.max_record_kib = set.max_record_kib)
             }
             Command::SetDistribution(set) => {
-                self.change(set.stream, |stream| stream.distribution = set.distribution.into());
+                self.change(set.stream, |stream| stream.distribution = set.distribution.into())
             }
             Command::SetShardMetrics(set) => self.change(set.stream, |stream| {
                 stream.shard_metrics = ShardMetrics::from_bits(set.metrics);
@@ -157,18 +155,19 @@ impl Catalog {
             Command::StopEncryption(stop) => self.stop_encryption(stop, place),
             Command::PutPolicy(put) => self.change(put.stream, |stream| stream.put_policy(put)),
             Command::DeletePolicy(gone) => {
-                self.change(gone.stream, |stream| stream.delete_policy(gone));
+                self.change(gone.stream, |stream| stream.delete_policy(gone))
             }
             Command::TagConsumer(tag) => self.change(tag.stream, |stream| stream.tag_consumer(tag)),
             Command::UntagConsumer(untag) => {
-                self.change(untag.stream, |stream| stream.untag_consumer(untag));
+                self.change(untag.stream, |stream| stream.untag_consumer(untag))
             }
-        }
+        };
+        effect.into_iter().collect()
     }
 
-    fn create_stream(&mut self, create: &CreateStream, place: Place) {
+    fn create_stream(&mut self, create: &CreateStream, place: Place) -> Effect {
         let scope = Scope { account: intern(&create.account), region: intern(&create.region) };
-        let mut stream = Stream {
+        let mut stream = StreamEntry {
             number: create.number,
             reference: StreamRef { scope, name: intern(&create.name) },
             created_ms: place.arrival_ms,
@@ -189,10 +188,7 @@ impl Catalog {
             write_peaks: WritePeaks::default(),
             encryption: Default::default(),
             policy: None,
-            changed: watch::Sender::default(),
-            shards: Vec::new(),
-            open: Vec::new(),
-            routes: Vec::new(),
+            shards: Arc::default(),
         };
         let created_secs = place.arrival_ms / 1000;
         let ranges = uniform_ranges(create.shard_count.max(1));
@@ -205,46 +201,39 @@ impl Catalog {
             adjacent_parent: None,
             closed: None,
         });
-        stream.set_shards(shards.map(|shard| ShardSlot::new(create.number, shard)).collect());
+        stream.shards = Arc::new(Shards::new(shards.collect()));
         self.next_stream = self.next_stream.max(create.number + 1);
-        self.insert(stream);
+        self.insert(stream)
     }
 
-    fn insert(&mut self, stream: Stream) {
-        let StreamRef { scope, name } = stream.reference.clone();
+    fn insert(&mut self, stream: StreamEntry) -> Effect {
         let stream = Arc::new(stream);
-        self.by_number.insert(stream.number, stream.clone());
-        let streams = self.by_name.entry(scope).or_default();
-        // One that is gone but not purged yet may have left its name to a newer one.
-        if streams.get(&name).is_none_or(|named| named.number <= stream.number) {
-            streams.insert(name, stream);
-        }
+        self.streams.insert(stream.clone());
+        Effect::Stream(stream)
     }
 
-    fn change(&mut self, number: u32, change: impl FnOnce(&mut Stream)) {
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut StreamEntry)) -> Option<Effect> {
         // A command about a purged stream was overtaken; there is nothing left to change.
-        if let Some(stream) = self.by_number.get(&number) {
-            let mut changed = Stream::clone(stream);
-            change(&mut changed);
-            let watchers = changed.changed.clone();
-            self.insert(changed);
-            watchers.send_replace(());
-        }
+        let mut changed = StreamEntry::clone(self.streams.of_number(number)?);
+        change(&mut changed);
+        Some(self.insert(changed))
     }
 
-    fn purge_stream(&mut self, number: u32) {
-        let Some(stream) = self.by_number.remove(&number) else { return };
-        self.purged_streams += 1;
-        stream.changed.send_replace(());
-        let StreamRef { scope, name } = &stream.reference;
-        if let Some(streams) = self.by_name.get_mut(scope)
-            && streams.get(name).is_some_and(|named| named.number == number)
-        {
-            streams.remove(name);
-            if streams.is_empty() {
-                self.by_name.remove(scope);
-            }
-        }
+    fn purge_stream(&mut self, number: u32) -> Option<Effect> {
+        self.streams.remove(number).map(|_| Effect::Purged(number))
+    }
+}
+
+impl Machine for Catalog {
+    type Command = Command;
+    type Effect = Effect;
+
+    fn apply(&mut self, command: &Command, place: Place) -> Vec<Effect> {
+        self.apply(command, place)
+    }
+
+    fn encode(command: &Command) -> Bytes {
+        command.encode()
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::state::command::{DeletePolicy, PutPolicy, TagConsumer, UntagConsumer};
 use crate::state::consumer::Consumer;
 use crate::state::policy::ResourcePolicy;
-use crate::state::stream::Stream;
+use crate::state::stream::StreamEntry;
 use std::sync::Arc;
 
-impl Stream {
+impl StreamEntry {
     pub(super) fn put_policy(&mut self, put: &PutPolicy) {
         self.set_policy(put.consumer.as_deref(), Some(&put.policy));
     }

@@ -1,36 +1,35 @@
 //! What resharding does to a stream's shards.
 
-use super::{Catalog, Place};
+use super::{Catalog, Effect};
 use crate::state::command::{ForgetShards, Reshard, ReshardMove};
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
+use crate::state::machine::Place;
+use crate::state::shards::Shards;
+use crate::state::stream::StreamEntry;
 use anabranch_model::limits::SHARD_COUNT_UPDATES_MAX;
 use anabranch_model::shard::Closed;
 use anabranch_model::{HashKeyRange, Shard, ShardId, reshard};
-use anabranch_storage::Gate;
 use std::sync::Arc;
 
 impl Catalog {
-    pub(super) fn reshard(&mut self, reshard: &Reshard, place: Place) {
+    pub(super) fn reshard(&mut self, reshard: &Reshard, place: Place) -> Option<Effect> {
         self.change(reshard.stream, |stream| {
-            let shards = std::mem::take(&mut stream.shards);
-            let mut family = Family { stream: stream.number, place, shards };
+            let mut family = Family { place, shards: stream.shards.all().to_vec() };
             reshard.moves.iter().for_each(|one| family.apply(one));
-            stream.set_shards(family.shards);
+            stream.shards = Arc::new(Shards::new(family.shards));
             stream.updating_until_ms = place.arrival_ms + reshard.transition_ms;
-        });
+        })
     }
 
-    pub(super) fn forget_shards(&mut self, forget: &ForgetShards) {
+    pub(super) fn forget_shards(&mut self, forget: &ForgetShards) -> Option<Effect> {
         self.change(forget.stream, |stream| {
-            let mut shards = std::mem::take(&mut stream.shards);
-            shards.retain(|slot| !slot.shard.is_closed_before(forget.closed_before_ms));
-            stream.set_shards(shards);
-        });
+            let left = stream.shards.all().iter();
+            let left = left.filter(|shard| !shard.is_closed_before(forget.closed_before_ms));
+            stream.shards = Arc::new(Shards::new(left.cloned().collect()));
+        })
     }
 }
 
-impl Stream {
+impl StreamEntry {
     /// A rescaling begins. `place` is set if it counts against the limit of a day.
     pub(super) fn begin_rescale(&mut self, target: u32, counted_at: Option<Place>) {
         self.rescale_target = Some(target);
@@ -51,9 +50,8 @@ impl Stream {
 
 /// A stream's shards while they are resharded.
 struct Family {
-    stream: u32,
     place: Place,
-    shards: Vec<Arc<ShardSlot>>,
+    shards: Vec<Shard>,
 }
 
 impl Family {
@@ -77,17 +75,11 @@ impl Family {
 
     /// Closes an open shard at the command's place, and returns it as it was.
     fn close(&mut self, id: u32) -> Option<Shard> {
-        let place = self.shards.binary_search_by_key(&id, |slot| slot.shard.id.0).ok()?;
+        let place = self.shards.binary_search_by_key(&id, |shard| shard.id.0).ok()?;
         let open = self.shards[place].clone();
         let closed = Closed { end_index: self.place.index, at_ms: self.place.arrival_ms };
-        self.shards[place] = Arc::new(ShardSlot {
-            shard: Shard { closed: Some(closed), ..open.shard.clone() },
-            key: open.key,
-            gate: Arc::new(Gate::closed()),
-            // Who reads it goes on under the limits that it used up.
-            meter: open.meter.clone(),
-        });
-        Some(open.shard.clone())
+        self.shards[place].closed = Some(closed);
+        Some(open)
     }
 
     /// What the children of these parents have in common.
@@ -110,7 +102,7 @@ impl Family {
     fn open(&mut self, range: HashKeyRange, child: &Shard) {
         // The newest shard is always open, for the children of a closed one are newer: it is not
         // forgotten, and no id is given twice.
-        let id = ShardId(self.shards.last().map_or(0, |slot| slot.shard.id.0 + 1));
-        self.shards.push(ShardSlot::new(self.stream, Shard { id, range, ..child.clone() }));
+        let id = ShardId(self.shards.last().map_or(0, |shard| shard.id.0 + 1));
+        self.shards.push(Shard { id, range, ..child.clone() });
     }
 }

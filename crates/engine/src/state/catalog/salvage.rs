@@ -2,25 +2,26 @@
 
 use super::Catalog;
 use crate::state::command::{Command, ReshardMove};
-use crate::state::slot::ShardSlot;
+use crate::state::shards::Shards;
 use anabranch_model::shard::Closed;
 use anabranch_model::{HashKeyRange, Shard, ShardKey};
 use anabranch_storage::salvage::ShardExtent;
+use std::sync::Arc;
 
 impl Catalog {
     /// Whether a command can be applied though one before it may be missing.
     pub(crate) fn can_apply(&self, command: &Command) -> bool {
         let Command::Reshard(reshard) = command else { return true };
-        let Some(stream) = self.stream_by_number(reshard.stream) else { return true };
-        let open = |id: u32| stream.open.iter().find(|slot| slot.shard.id.0 == id);
+        let Some(stream) = self.streams.of_number(reshard.stream) else { return true };
+        let open = |id: u32| stream.shards.open().find(|shard| shard.id.0 == id);
         reshard.moves.iter().all(|one| match *one {
-            ReshardMove::Split { shard, at } => open(shard).is_some_and(|slot| {
-                let (range, at) = (slot.shard.range, u128::from_be_bytes(at));
+            ReshardMove::Split { shard, at } => open(shard).is_some_and(|shard| {
+                let (range, at) = (shard.range, u128::from_be_bytes(at));
                 range.start < at && at <= range.end_inclusive
             }),
             ReshardMove::Merge { lower, upper } => {
                 open(lower).zip(open(upper)).is_some_and(|(lower, upper)| {
-                    lower.shard.range.end_inclusive.checked_add(1) == Some(upper.shard.range.start)
+                    lower.range.end_inclusive.checked_add(1) == Some(upper.range.start)
                 })
             }
         })
@@ -43,10 +44,10 @@ impl Catalog {
             closed: Some(Closed { end_index: extent.end_index, at_ms: extent.last_ms }),
         };
         self.change(key.stream(), |stream| {
-            let mut shards = std::mem::take(&mut stream.shards);
-            shards.push(ShardSlot::new(key.stream(), shard));
-            shards.sort_by_key(|slot| slot.shard.id);
-            stream.set_shards(shards);
+            let mut shards = stream.shards.all().to_vec();
+            shards.push(shard);
+            shards.sort_by_key(|shard| shard.id);
+            stream.shards = Arc::new(Shards::new(shards));
         });
     }
 

@@ -1,14 +1,16 @@
 //! The catalog's snapshot: a CBOR array in minicbor's indexed form, like the commands.
 
+use super::Catalog;
 use super::encryption::EncryptionState;
-use super::{Catalog, Place};
 use crate::state::command::{Command, CommandError, Distribution, Mode};
+use crate::state::commitments::Commitments;
 use crate::state::consumer::Consumer;
+use crate::state::machine::Place;
 use crate::state::policy::ResourcePolicy;
 use crate::state::scope::{ConsumerRef, Scope, StreamRef};
 use crate::state::shard_metrics::ShardMetrics;
-use crate::state::slot::ShardSlot;
-use crate::state::stream::Stream;
+use crate::state::shards::Shards;
+use crate::state::stream::StreamEntry;
 use anabranch_model::hash_key::HashKeyRange;
 use anabranch_model::on_demand::{DailyPeak, WritePeaks};
 use anabranch_model::retention::Retention;
@@ -18,7 +20,6 @@ use anabranch_storage::RecoveredCommand;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 impl Catalog {
     /// Rebuilds the catalog from a snapshot and the commands after it.
@@ -44,7 +45,38 @@ impl Catalog {
     /// The catalog's bytes for a snapshot, and the number of the last command in it.
     #[must_use]
     pub fn snapshot(&self) -> (u64, Vec<u8>) {
-        (self.applied, encode(self))
+        let parts = SnapshotParts {
+            applied: self.applied,
+            next_stream: self.next_stream,
+            secret: &self.secret,
+            commitments: &self.commitments,
+            streams: self.streams.all().map(|stream| &**stream).collect(),
+        };
+        (self.applied, parts.encode())
+    }
+}
+
+/// What a snapshot holds, wherever it is kept.
+pub(crate) struct SnapshotParts<'a> {
+    pub(crate) applied: u64,
+    pub(crate) next_stream: u32,
+    pub(crate) secret: &'a [u8],
+    pub(crate) commitments: &'a Commitments,
+    pub(crate) streams: Vec<&'a StreamEntry>,
+}
+
+impl SnapshotParts<'_> {
+    pub(crate) fn encode(mut self) -> Vec<u8> {
+        // The same catalog gives the same bytes.
+        self.streams.sort_by_key(|stream| stream.number);
+        let state = CatalogState {
+            applied: self.applied,
+            next_stream: self.next_stream,
+            secret: self.secret.to_vec(),
+            streams: self.streams.into_iter().map(encode_stream).collect(),
+            commitments: Some(encode_commitments(self.commitments)),
+        };
+        minicbor::to_vec(&state).expect("writing to memory cannot fail")
     }
 }
 
@@ -171,22 +203,8 @@ struct ShardState {
     opened_ms: Option<u64>,
 }
 
-fn encode(catalog: &Catalog) -> Vec<u8> {
-    let mut streams: Vec<_> = catalog.by_number.values().collect();
-    // The same catalog gives the same bytes.
-    streams.sort_by_key(|stream| stream.number);
-    let state = CatalogState {
-        applied: catalog.applied,
-        next_stream: catalog.next_stream,
-        secret: catalog.secret.clone(),
-        streams: streams.into_iter().map(|stream| encode_stream(stream)).collect(),
-        commitments: Some(encode_commitments(catalog)),
-    };
-    minicbor::to_vec(&state).expect("writing to memory cannot fail")
-}
-
-fn encode_commitments(catalog: &Catalog) -> Vec<CommitmentState> {
-    let mut commitments: Vec<_> = catalog.commitments.iter().collect();
+fn encode_commitments(commitments: &Commitments) -> Vec<CommitmentState> {
+    let mut commitments: Vec<_> = commitments.iter().collect();
     commitments.sort_by_key(|(scope, _)| (scope.account.clone(), scope.region.clone()));
     let states = commitments.into_iter().map(|(scope, commitment)| CommitmentState {
         account: scope.account.to_string(),
@@ -197,7 +215,7 @@ fn encode_commitments(catalog: &Catalog) -> Vec<CommitmentState> {
     states.collect()
 }
 
-fn encode_stream(stream: &Stream) -> StreamState {
+fn encode_stream(stream: &StreamEntry) -> StreamState {
     StreamState {
         number: stream.number,
         account: stream.reference.scope.account.to_string(),
@@ -212,7 +230,7 @@ fn encode_stream(stream: &Stream) -> StreamState {
         tags: stream.tags.clone(),
         max_record_kib: stream.max_record_kib,
         distribution: stream.distribution.into(),
-        shards: stream.shards.iter().map(|slot| encode_shard(&slot.shard)).collect(),
+        shards: stream.shards.all().iter().map(encode_shard).collect(),
         updating_until_ms: Some(stream.updating_until_ms),
         rescale_target: stream.rescale_target,
         rescale_calls_ms: Some(stream.rescale_calls_ms.clone()),
@@ -272,7 +290,7 @@ fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
         state.commitments.unwrap_or_default()
     {
         let scope = Scope { account: Arc::from(account), region: Arc::from(region) };
-        catalog.commitments.insert(scope, Commitment { started_ms, ends_ms });
+        catalog.commitments.set(scope, Commitment { started_ms, ends_ms });
     }
     for stream in state.streams {
         catalog.insert(decode_stream(stream)?);
@@ -280,11 +298,12 @@ fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
     Ok(catalog)
 }
 
-fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
+fn decode_stream(state: StreamState) -> Result<StreamEntry, CommandError> {
     let scope = Scope { account: Arc::from(state.account), region: Arc::from(state.region) };
     let reference = StreamRef { scope, name: Arc::from(state.name) };
     let policy = state.policy.map(|text| Arc::new(ResourcePolicy::stored(text, &reference.arn())));
-    let mut stream = Stream {
+    let shards: Result<Vec<_>, _> = state.shards.into_iter().map(decode_shard).collect();
+    Ok(StreamEntry {
         number: state.number,
         reference: reference.clone(),
         created_ms: state.created_ms,
@@ -311,18 +330,8 @@ fn decode_stream(state: StreamState) -> Result<Stream, CommandError> {
         write_peaks: decode_peaks(state.write_peaks.unwrap_or_default()),
         encryption: state.encryption.map(Into::into).unwrap_or_default(),
         policy,
-        changed: watch::Sender::default(),
-        shards: Vec::new(),
-        open: Vec::new(),
-        routes: Vec::new(),
-    };
-    let shards: Result<Vec<_>, _> = state
-        .shards
-        .into_iter()
-        .map(|shard| decode_shard(shard).map(|shard| ShardSlot::new(state.number, shard)))
-        .collect();
-    stream.set_shards(shards?);
-    Ok(stream)
+        shards: Arc::new(Shards::new(shards?)),
+    })
 }
 
 fn decode_consumer(state: ConsumerState, stream: &StreamRef) -> Consumer {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::live::stream::Stream;
 use crate::state::command;
 use crate::state::command::{
     AddTags, BeginRescale, DeletePolicy, DeleteStream, DeregisterConsumer, Distribution,
@@ -181,13 +182,13 @@ fn a_snapshot_at_any_place_and_the_rest_give_the_same_catalog() {
 #[test]
 fn policies_are_of_their_resource() {
     let catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
-    let stream = catalog.stream_by_number(1).expect("there");
+    let stream = catalog.streams().of_number(1).expect("there");
     assert_eq!(stream.policy.as_ref().map(|policy| policy.text()), Some(POLICY));
     let consumer = &stream.consumers["d"];
     assert_eq!(consumer.policy.as_ref().map(|policy| policy.text()), Some(POLICY));
     let tags: Vec<_> = consumer.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(tags, [("k", "v"), ("z", "")]);
-    let unreadable = catalog.stream_by_number(2).expect("there").policy.clone().expect("put");
+    let unreadable = catalog.streams().of_number(2).expect("there").policy.clone().expect("put");
     assert_eq!(*unreadable.policy(), anabranch_policy::Policy::deny_everything());
 }
 
@@ -195,7 +196,7 @@ fn policies_are_of_their_resource() {
 fn consumers_that_are_gone_are_forgotten_when_their_second_is_over() {
     let mut catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
     let names = |catalog: &Catalog| {
-        let stream = catalog.stream_by_number(1).expect("there");
+        let stream = catalog.streams().of_number(1).expect("there");
         stream.consumers.keys().map(ToString::to_string).collect::<Vec<_>>()
     };
     let at = |arrival_ms| Place { number: 20, index: 0, arrival_ms };
@@ -209,11 +210,11 @@ fn consumers_that_are_gone_are_forgotten_when_their_second_is_over() {
 fn a_new_stream_of_an_old_name_is_another_one() {
     let catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
     let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-    let stream = catalog.stream(&scope, "a").expect("there");
+    let stream = catalog.streams().of_name(&scope, "a").expect("there");
     assert_eq!((stream.number, catalog.next_stream()), (2, 3));
-    assert!(catalog.stream_by_number(0).is_none());
+    assert!(catalog.streams().of_number(0).is_none());
     let names: Vec<_> =
-        catalog.streams_after(&scope, Some("a")).map(|s| s.reference.name.to_string()).collect();
+        catalog.streams().after(&scope, Some("a")).map(|s| s.reference.name.to_string()).collect();
     assert_eq!(names, ["b"]);
 }
 
@@ -234,7 +235,7 @@ fn what_changes_a_stream_that_is_gone_does_not_take_the_name_of_a_new_one() {
         let catalog = Catalog::rebuild(None, &commands[..end]).expect("rebuilt");
         let (_, snapshot) = catalog.snapshot();
         for catalog in [catalog, Catalog::rebuild(Some(&snapshot), &[]).expect("rebuilt")] {
-            let named = catalog.stream(&scope, "a").map(|stream| stream.number);
+            let named = catalog.streams().of_name(&scope, "a").map(|stream| stream.number);
             assert_eq!(named, Some(1), "after {end} commands");
         }
     }
@@ -249,7 +250,7 @@ fn the_times_of_rescalings_are_kept_as_far_as_they_count() {
         let place = Place { number, index: 0, arrival_ms: number };
         catalog.apply(&Command::BeginRescale(begin), place);
     }
-    let stream = catalog.stream_by_number(2).expect("there");
+    let stream = catalog.streams().of_number(2).expect("there");
     assert_eq!(stream.rescale_calls_ms, (30..40).collect::<Vec<_>>());
 }
 
@@ -257,12 +258,12 @@ fn the_times_of_rescalings_are_kept_as_far_as_they_count() {
 fn shards_have_parents_ids_and_numbers_in_the_order_of_their_birth() {
     let story: Vec<_> = std::iter::once(create(2, "a")).chain(reshards()).collect();
     let catalog = Catalog::rebuild(None, &recovered(&story)).expect("rebuilt");
-    let stream = catalog.stream_by_number(2).expect("there");
+    let stream = catalog.streams().of_number(2).expect("there");
     // 0 and 1 were merged at 2 s and forgotten; 2 and 3 were split at 4 s, and 4 at 7 s.
     let family: Vec<_> = stream
         .shards
+        .all()
         .iter()
-        .map(|slot| &slot.shard)
         .map(|shard| (shard.id.0, shard.parent.map(|id| id.0), shard.created_secs))
         .collect();
     let expected = [
@@ -276,6 +277,7 @@ fn shards_have_parents_ids_and_numbers_in_the_order_of_their_birth() {
         (9, Some(4), 8),
     ];
     assert_eq!(family, expected);
+    let stream = Stream::new(stream.clone(), None);
     let starts: Vec<_> = stream.open.iter().map(|slot| slot.shard.range.start).collect();
     assert_eq!(starts.len(), 5);
     assert_eq!((starts[0], starts[1], starts[2]), (0, 5, 9));
@@ -296,9 +298,9 @@ fn children_of_one_second_are_still_younger_than_their_parents() {
     for number in 2..10 {
         let highest = u128::from(number) << 64;
         catalog.apply(&reshard(&[split(newest, highest)]), at(number));
-        let stream = catalog.stream_by_number(2).expect("there");
-        let child = &stream.shards.last().expect("some").shard;
-        let parent = &stream.slot(ShardId(newest)).expect("there").shard;
+        let stream = catalog.streams().of_number(2).expect("there");
+        let child = stream.shards.all().last().expect("some");
+        let parent = stream.shards.of_id(ShardId(newest)).expect("there");
         assert!(child.created_secs > parent.created_secs);
         let ending = parent.ending_sequence_number().expect("closed").to_string();
         assert!(child.starting_sequence_number().to_string() > ending);
@@ -322,23 +324,26 @@ fn snapshots_of_arbitrary_bytes_are_refused_or_harmless() {
 #[test]
 fn capacity_commands_set_what_they_say() {
     let mut catalog = Catalog::rebuild(None, &recovered(&story())).expect("rebuilt");
-    let stream = catalog.stream_by_number(1).expect("there").clone();
+    let stream = catalog.streams().of_number(1).expect("there").clone();
     assert_eq!((stream.mode, stream.warm_mibps), (StreamMode::OnDemand, 7));
     assert_eq!((stream.max_record_kib, stream.shard_metrics.bits()), (10_240, 0b101));
     assert_eq!(stream.distribution, RecordDistribution::Auto);
     assert_eq!(stream.write_peaks.highest(20_029), 9 << 20);
     // The numbers of the story's commands are their times in seconds.
     assert_eq!((&*stream.mode_switches_ms, stream.updating_until_ms), (&[12_000][..], 14_020));
-    assert_eq!(catalog.commitment(&stream.reference.scope).started_ms, Some(5_000));
-    assert_eq!(catalog.consumers_max(&stream, 6_000), 50);
-    assert_eq!(catalog.stream_by_number(2).map(|other| catalog.consumers_max(other, 0)), Some(20));
+    assert_eq!(catalog.commitments().of(&stream.reference.scope).started_ms, Some(5_000));
+    assert_eq!(catalog.commitments().consumers_max(&stream, 6_000), 50);
+    assert_eq!(
+        catalog.streams().of_number(2).map(|other| catalog.commitments().consumers_max(other, 0)),
+        Some(20)
+    );
 
     for (number, mode) in [(40, Mode::Provisioned), (41, Mode::Provisioned), (42, Mode::OnDemand)] {
         let set = SetStreamMode { stream: 1, mode, warm_mibps: 0, transition_ms: 0 };
         let place = Place { number, index: 0, arrival_ms: number * 1000 };
         catalog.apply(&Command::SetStreamMode(set), place);
     }
-    let stream = catalog.stream_by_number(1).expect("there");
+    let stream = catalog.streams().of_number(1).expect("there");
     assert_eq!(stream.mode_switches_ms, [40_000, 42_000], "the last two that were switches");
     assert_eq!(stream.distribution, RecordDistribution::UserPartitionKey);
     assert_eq!(stream.write_peaks.highest(20_000), 0, "a switch begins anew");

@@ -21,11 +21,19 @@ pub struct ShardSlot {
 }
 
 impl ShardSlot {
-    /// The slot of a shard of the stream with this number, with a gate and a meter of its own.
-    pub(crate) fn new(stream: u32, shard: Shard) -> Arc<Self> {
+    /// The slot of a shard of the stream with this number, which had the slot `before`.
+    pub(super) fn next(stream: u32, shard: &Shard, before: Option<&Arc<Self>>) -> Arc<Self> {
+        if let Some(before) = before.filter(|before| before.shard == *shard) {
+            return before.clone();
+        }
         let gate = if shard.is_open() { Gate::default() } else { Gate::closed() };
-        let key = ShardKey::new(stream, shard.id);
-        Arc::new(Self { shard, key, gate: Arc::new(gate), meter: Default::default() })
+        Arc::new(Self {
+            shard: shard.clone(),
+            key: ShardKey::new(stream, shard.id),
+            gate: Arc::new(gate),
+            // Who reads a shard that was closed goes on under the limits that it used up.
+            meter: before.map_or_else(Arc::default, |before| before.meter.clone()),
+        })
     }
 }
 
@@ -34,7 +42,7 @@ impl ShardSlot {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(crate) struct Route {
-    pub(crate) range: HashKeyRange,
+    pub(super) range: HashKeyRange,
     pub(crate) key: ShardKey,
     /// [`Shard::created_secs`].
     pub(crate) created_secs: u64,
@@ -45,7 +53,7 @@ pub(crate) struct Route {
 const _: () = assert!(size_of::<Route>() == 64);
 
 impl Route {
-    pub(crate) fn to(slot: &ShardSlot) -> Self {
+    pub(super) fn to(slot: &ShardSlot) -> Self {
         Self {
             range: slot.shard.range,
             key: slot.key,

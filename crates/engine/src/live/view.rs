@@ -1,0 +1,110 @@
+//! What everybody may see: the streams as of the last durable command.
+
+use super::owner::Reveal;
+use super::stream::Stream;
+use crate::state::catalog::Catalog;
+use crate::state::catalog::snapshot::SnapshotParts;
+use crate::state::commitments::Commitments;
+use crate::state::directory::Directory;
+use anabranch_model::ShardKey;
+use std::sync::Arc;
+
+/// The streams as of the last durable command.
+#[derive(Debug)]
+pub(crate) struct View {
+    streams: Directory<Stream>,
+    commitments: Commitments,
+    secret: Vec<u8>,
+    next_stream: u32,
+    /// Number of the last command in it.
+    applied: u64,
+    /// Streams that were purged since the process began.
+    purged_streams: u64,
+}
+
+/// Whom to tell that there is something new to see.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    pub(crate) streams: Vec<Arc<Stream>>,
+    pub(crate) shards: Vec<ShardKey>,
+}
+
+impl View {
+    /// Everything that a catalog has, with the streams that `owner` made of it.
+    pub(super) fn new(catalog: &Catalog, streams: impl Iterator<Item = Arc<Stream>>) -> Self {
+        let mut directory = Directory::default();
+        streams.for_each(|stream| directory.insert(stream));
+        Self {
+            streams: directory,
+            commitments: catalog.commitments().clone(),
+            secret: catalog.secret().to_vec(),
+            next_stream: catalog.next_stream(),
+            applied: catalog.applied(),
+            purged_streams: 0,
+        }
+    }
+
+    pub(crate) fn streams(&self) -> &Directory<Stream> {
+        &self.streams
+    }
+
+    pub(crate) fn commitments(&self) -> &Commitments {
+        &self.commitments
+    }
+
+    /// Key of iterators and tokens.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    /// Streams that were purged since the process began.
+    pub(crate) fn purged_streams(&self) -> u64 {
+        self.purged_streams
+    }
+
+    /// The catalog's bytes for a snapshot, and the number of the last command in it.
+    pub(crate) fn snapshot(&self) -> (u64, Vec<u8>) {
+        let parts = SnapshotParts {
+            applied: self.applied,
+            next_stream: self.next_stream,
+            secret: &self.secret,
+            commitments: &self.commitments,
+            streams: self.streams.all().map(|stream| &**stream.entry()).collect(),
+        };
+        (self.applied, parts.encode())
+    }
+
+    /// The catalog as it can be seen.
+    pub(super) fn catalog(&self) -> Catalog {
+        let mut streams = Directory::default();
+        self.streams.all().for_each(|stream| streams.insert(stream.entry().clone()));
+        Catalog::of(
+            streams,
+            self.next_stream,
+            self.secret.clone(),
+            self.commitments.clone(),
+            self.applied,
+        )
+    }
+
+    /// Shows what the command with this number has changed.
+    pub(super) fn show(&mut self, number: u64, reveals: Vec<Reveal>, wake: &mut Wake) {
+        self.applied = number;
+        for reveal in reveals {
+            match reveal {
+                Reveal::Stream(stream) => {
+                    self.next_stream = self.next_stream.max(stream.number + 1);
+                    wake.streams.push(stream.clone());
+                    self.streams.insert(stream);
+                }
+                Reveal::Purged(number) => {
+                    self.purged_streams += 1;
+                    wake.streams.extend(self.streams.remove(number));
+                }
+                Reveal::Closed(shards) => wake.shards.extend(shards),
+                Reveal::Committed(scope, commitment) => self.commitments.set(scope, commitment),
+                Reveal::Secret(secret) => self.secret = secret,
+            }
+        }
+    }
+}

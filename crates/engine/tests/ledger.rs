@@ -1,0 +1,242 @@
+//! Many changes of the catalog at once, on a disk that loses power and fills up at any operation.
+//!
+//! The model is what callers were told. Whatever the disk did, and wherever between deciding,
+//! journaling, applying and revealing it did so:
+//! * what was answered with success is there after a restart, and was seen at once;
+//! * what was answered with a refusal was true: what it was decided on is there after a restart;
+//! * nothing was ever seen that a restart takes away.
+
+use anabranch_engine::error::{ChangeFailure, CreateStreamError, ResourceError};
+use anabranch_engine::{
+    AppendError, Engine, EngineSettings, NewStream, NoKeys, OneCell, RecordDistribution,
+    ResourceName, Scope, StoreOptions, StreamMode, StreamPageRequest, StreamRef,
+};
+use anabranch_env::{FakeDisk, Fault, ManualClock, PowerCut};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+const CASES: u64 = 60;
+const CALLERS: usize = 16;
+const NAMES: usize = 6;
+
+fn scope() -> Scope {
+    Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") }
+}
+
+fn name_of(number: usize) -> String {
+    format!("s{number}")
+}
+
+async fn start(disk: &FakeDisk) -> Option<Arc<Engine>> {
+    let options = StoreOptions {
+        journal_file_bytes: 16 << 10,
+        tail_cache_bytes: 48 << 10,
+        ..StoreOptions::new("/data".into())
+    };
+    let settings =
+        EngineSettings { transition_ms: 0, limit_streams: false, ..EngineSettings::default() };
+    let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
+    Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys)).await.ok()
+}
+
+/// What callers know: the streams that are there, and the tags of each.
+#[derive(Debug, Default)]
+struct Known {
+    streams: BTreeSet<String>,
+    tags: BTreeSet<(String, String)>,
+}
+
+impl Known {
+    fn add(&mut self, more: Self) {
+        self.streams.extend(more.streams);
+        self.tags.extend(more.tags);
+    }
+}
+
+/// What can be seen now.
+fn seen(engine: &Arc<Engine>) -> Known {
+    let mut known = Known::default();
+    let page = OneCell::serve(engine.clone()).list_streams(&scope(), &StreamPageRequest::default());
+    for stream in page.expect("a page").streams {
+        let name = stream.reference.name.to_string();
+        known.tags.extend(stream.tags.keys().map(|key| (name.clone(), key.clone())));
+        known.streams.insert(name);
+    }
+    known
+}
+
+async fn create(engine: &Arc<Engine>, name: String) -> Result<(), CreateStreamError> {
+    let new = NewStream {
+        name,
+        shard_count: Some(1),
+        mode: Some(StreamMode::Provisioned),
+        tags: BTreeMap::new(),
+        max_record_kib: 1024,
+        distribution: RecordDistribution::UserPartitionKey,
+        warm_mibps: 0,
+    };
+    engine.control.create_stream(&scope(), new).await
+}
+
+/// What one caller was told, and what it saw in between.
+async fn call(engine: Arc<Engine>, seed: u64, caller: usize) -> Known {
+    let mut rng = StdRng::seed_from_u64(seed ^ (caller as u64) << 32);
+    let mut known = Known::default();
+    for round in 0..rng.random_range(1..8) {
+        let name = name_of(rng.random_range(0..NAMES));
+        if rng.random_bool(0.3) {
+            match create(&engine, name.clone()).await {
+                // Whoever was first: it is there.
+                Ok(()) | Err(CreateStreamError::Exists(_)) => {
+                    assert!(seen(&engine).streams.contains(&name), "seed {seed}: told, not seen");
+                    known.streams.insert(name);
+                }
+                Err(CreateStreamError::Failure(ChangeFailure::Append(_))) => {}
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        } else {
+            let key = format!("{caller}-{round}");
+            let stream = StreamRef { scope: scope(), name: Arc::from(name.as_str()) };
+            // Long enough to fill a journal file now and then.
+            let tags = BTreeMap::from([(key.clone(), "v".repeat(rng.random_range(1..256)))]);
+            match engine.control.tag_resource(ResourceName::Stream(stream), tags).await {
+                Ok(()) => {
+                    let tag = (name, key);
+                    assert!(seen(&engine).tags.contains(&tag), "seed {seed}: told, not seen");
+                    known.tags.insert(tag);
+                }
+                Err(
+                    ResourceError::Resource(_)
+                    | ResourceError::TagLimit(_)
+                    | ResourceError::Failure(ChangeFailure::Append(_)),
+                ) => {}
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+        if rng.random_bool(0.2) {
+            known.add(seen(&engine));
+        }
+    }
+    known
+}
+
+async fn calls(engine: &Arc<Engine>, seed: u64) -> Known {
+    let callers: Vec<_> =
+        (0..CALLERS).map(|caller| tokio::spawn(call(engine.clone(), seed, caller))).collect();
+    let mut known = Known::default();
+    for caller in callers {
+        known.add(caller.await.expect("no panic"));
+    }
+    known
+}
+
+fn check(known: &Known, now: &Known, seed: u64) {
+    let lost: Vec<_> = known.streams.difference(&now.streams).collect();
+    assert!(lost.is_empty(), "seed {seed}: lost streams {lost:?}");
+    let lost: Vec<_> = known.tags.difference(&now.tags).collect();
+    assert!(lost.is_empty(), "seed {seed}: lost tags {lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_overtakes_what_it_depends_on_whatever_the_disk_does() {
+    let only: Option<u64> = std::env::var("ANABRANCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    for seed in only.map_or(0..CASES, |seed| seed..seed + 1) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut disk = FakeDisk::default();
+        let mut known = Known::default();
+        for _ in 0..3 {
+            let engine = start(&disk).await.expect("the disk works");
+            let faults = [Fault::Dead, Fault::NoSpace, Fault::Broken, Fault::BrokenQuietly];
+            let fault = faults[rng.random_range(0..faults.len())];
+            disk.fail_after(rng.random_range(1..40), fault);
+            known.add(calls(&engine, rng.random()).await);
+            known.add(seen(&engine));
+            drop(engine);
+            let cut = PowerCut::ALL[rng.random_range(0..PowerCut::ALL.len())];
+            disk = disk.power_cut(cut, rng.random());
+            let again = start(&disk).await.expect("what is left can be opened");
+            check(&known, &seen(&again), seed);
+            drop(again);
+            disk = disk.restart();
+        }
+    }
+}
+
+/// Tags a stream again and again, as many callers at once do; says which tags were refused.
+async fn fill(engine: &Arc<Engine>, round: usize) -> (Known, BTreeSet<(String, String)>) {
+    let callers: Vec<_> = (0..64)
+        .map(|caller| {
+            let (engine, name) = (engine.clone(), name_of(caller % NAMES));
+            tokio::spawn(async move {
+                let key = format!("{round}-{caller}");
+                let stream = StreamRef { scope: scope(), name: Arc::from(name.as_str()) };
+                let tags = BTreeMap::from([(key.clone(), "v".repeat(250))]);
+                let stream = ResourceName::Stream(stream);
+                let is_stored = match engine.control.tag_resource(stream, tags).await {
+                    Ok(()) => true,
+                    Err(ResourceError::Failure(ChangeFailure::Append(
+                        AppendError::StorageFull,
+                    ))) => false,
+                    Err(error) => panic!("{error}"),
+                };
+                ((name, key), is_stored)
+            })
+        })
+        .collect();
+    let (mut known, mut refused) = (Known::default(), BTreeSet::new());
+    for caller in callers {
+        let (tag, is_stored) = caller.await.expect("no panic");
+        let told = if is_stored { &mut known.tags } else { &mut refused };
+        told.insert(tag);
+    }
+    (known, refused)
+}
+
+/// When the volume is full, what is refused is nowhere, and neither is what was decided on it; what
+/// comes later is decided on what is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_that_a_full_volume_refuses_leave_nothing_behind() {
+    let disk = FakeDisk::default();
+    let engine = start(&disk).await.expect("started");
+    for number in 0..NAMES {
+        let refused = create(&engine, name_of(number)).await.err();
+        assert!(refused.is_none(), "{refused:?}");
+    }
+    let (mut known, mut refused) = (Known::default(), BTreeSet::new());
+    disk.set_space(Some(0));
+    for round in 0.. {
+        for number in 0..NAMES {
+            untag_all(&engine, number).await;
+        }
+        known.tags.clear();
+        let (told, not_stored) = fill(&engine, round).await;
+        known.add(told);
+        let is_full = !not_stored.is_empty();
+        refused.extend(not_stored);
+        check(&known, &seen(&engine), 0);
+        if is_full {
+            break;
+        }
+    }
+    disk.set_space(None);
+    let (told, not_stored) = fill(&engine, usize::MAX).await;
+    assert!(not_stored.is_empty(), "there is room again");
+    known.add(told);
+    let before = seen(&engine);
+    assert!(before.tags.is_disjoint(&refused), "what was refused is not to be seen");
+    check(&known, &before, 0);
+    drop(engine);
+    let after = seen(&start(&disk.restart()).await.expect("started again"));
+    assert_eq!((before.streams, before.tags), (after.streams, after.tags));
+}
+
+async fn untag_all(engine: &Arc<Engine>, number: usize) {
+    let name = name_of(number);
+    let keys = seen(engine).tags.into_iter().filter(|(stream, _)| *stream == name);
+    let keys = keys.map(|(_, key)| key).collect();
+    let stream = ResourceName::Stream(StreamRef { scope: scope(), name: name.as_str().into() });
+    // On a full volume it may fail: then the tags stay.
+    let _ = engine.control.untag_resource(stream, keys).await;
+}
