@@ -23,6 +23,7 @@ pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod scan;
 pub(crate) mod stats;
+pub(crate) mod tags;
 pub(crate) mod wire;
 
 use bodies::{STAMP_BYTES, Shape, Template};
@@ -53,6 +54,8 @@ pub(crate) enum Workload {
     EndToEnd,
     /// Puts at a fixed rate while fan-out consumers subscribe: the time from put to push
     FanOut,
+    /// AddTagsToStream, on a stream for each connection: changes of the catalog
+    TagStreams,
 }
 
 impl Workload {
@@ -68,6 +71,7 @@ impl Workload {
             Workload::Get => "get",
             Workload::EndToEnd => "end-to-end",
             Workload::FanOut => "fan-out",
+            Workload::TagStreams => "tag-streams",
         }
     }
 }
@@ -133,7 +137,11 @@ impl Plan {
     }
 
     fn operation(&self) -> &'static str {
-        if self.workload == Workload::PutRecord { "PutRecord" } else { "PutRecords" }
+        match self.workload {
+            Workload::PutRecord => "PutRecord",
+            Workload::TagStreams => "AddTagsToStream",
+            _ => "PutRecords",
+        }
     }
 
     fn pace(&self, window: Window) -> Pace {
@@ -149,7 +157,7 @@ pub(crate) async fn run(plan: &Plan, wire: Wire) -> anyhow::Result<Report> {
     plan.check()?;
     let wire = Arc::new(wire);
     let mut control = Session::new(&wire);
-    let created = ensure_stream(&mut control, plan).await?;
+    let created = ensure_stream(&mut control, &plan.stream, plan.create_shards).await?;
     let outcome = measure(plan, &wire, &mut control).await;
     if plan.delete_after && (created || outcome.is_ok()) {
         delete_stream(&mut control, &plan.stream).await?;
@@ -167,21 +175,56 @@ async fn measure(plan: &Plan, wire: &Arc<Wire>, control: &mut Session) -> anyhow
         Workload::Get => read_back(plan, wire, shards.all, &mut report).await?,
         Workload::EndToEnd => end_to_end(plan, wire, shards.all, &mut report).await?,
         Workload::FanOut => fan_out(plan, wire, control, shards.all, &mut report).await?,
+        Workload::TagStreams => tag_streams(plan, wire, control, &mut report).await?,
     }
     Ok(report)
 }
 
 async fn put_only(plan: &Plan, wire: &Arc<Wire>, report: &mut Report) -> anyhow::Result<()> {
     let pool = Arc::new(bodies::pool(&plan.shape(), plan.seed, wire.is_signed()));
+    let workers = plan.connections * plan.streams_per_connection;
+    // Workers begin at different bodies, so that they do not send the same ones at once.
+    let bodies = (0..workers).map(|worker| Bodies::Pool {
+        pool: Arc::clone(&pool),
+        next: worker * pool.len() / workers,
+    });
+    write_all(plan, wire, bodies, report).await
+}
+
+/// Tags streams, one for each connection. Every change counts as a record.
+async fn tag_streams(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    control: &mut Session,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let streams = tags::streams(&plan.stream, plan.connections * plan.streams_per_connection);
+    for stream in &streams {
+        ensure_stream(control, stream, plan.create_shards).await?;
+    }
+    let bodies = streams.iter().map(|stream| {
+        let pool = Arc::new(tags::pool(stream, wire.is_signed()));
+        Bodies::Pool { pool, next: 0 }
+    });
+    write_all(plan, wire, bodies, report).await?;
+    for stream in streams.iter().filter(|_| plan.delete_after) {
+        delete_stream(control, stream).await?;
+    }
+    Ok(())
+}
+
+/// Writes as the plan says, a worker for each of `bodies`.
+async fn write_all(
+    plan: &Plan,
+    wire: &Arc<Wire>,
+    bodies: impl Iterator<Item = Bodies>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let sessions = connect_all(plan, wire).await?;
     let window = Window::new(plan.warmup, plan.duration);
     let pace = plan.pace(window);
     let mut workers = JoinSet::new();
-    let workers_total = sessions.len();
-    for (number, session) in sessions.into_iter().enumerate() {
-        // Workers begin at different bodies, so that they do not send the same ones at once.
-        let next = number * pool.len() / workers_total;
-        let bodies = Bodies::Pool { pool: Arc::clone(&pool), next };
+    for (session, bodies) in sessions.into_iter().zip(bodies) {
         workers.spawn(writer(plan, wire, session, bodies, pace.clone(), window).run());
     }
     let (tallies, usage) = watch_run(plan, window, &mut workers).await?;
@@ -470,19 +513,23 @@ async fn list_shards(control: &mut Session, stream: &str) -> anyhow::Result<Shar
 }
 
 /// Makes sure that the stream is there and ACTIVE; tells whether it was created.
-async fn ensure_stream(control: &mut Session, plan: &Plan) -> anyhow::Result<bool> {
+async fn ensure_stream(
+    control: &mut Session,
+    name: &str,
+    create_shards: Option<u32>,
+) -> anyhow::Result<bool> {
     let mut created = false;
     let deadline = Instant::now() + TRANSITION_MAX;
     loop {
-        match stream_status(control, &plan.stream).await? {
+        match stream_status(control, name).await? {
             Some(status) if status == "ACTIVE" => return Ok(created),
             Some(_) => {}
             None if created => {}
             None => {
-                let Some(shards) = plan.create_shards else {
-                    bail!("no such stream; --shards N creates it stream={}", plan.stream);
+                let Some(shards) = create_shards else {
+                    bail!("no such stream; --shards N creates it stream={name}");
                 };
-                let input = json!({ "StreamName": plan.stream, "ShardCount": shards });
+                let input = json!({ "StreamName": name, "ShardCount": shards });
                 control.call("CreateStream", &input).await??;
                 created = true;
             }

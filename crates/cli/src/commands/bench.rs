@@ -214,7 +214,7 @@ impl BenchArgs {
         let puts = self.workload != Workload::Get;
         let default_batch = match self.workload {
             Workload::PutRecords | Workload::Get => 500,
-            Workload::PutRecord | Workload::EndToEnd | Workload::FanOut => 1,
+            Workload::PutRecord | Workload::EndToEnd | Workload::FanOut | Workload::TagStreams => 1,
         };
         let batch = match self.workload {
             Workload::PutRecord => 1,

@@ -1,12 +1,10 @@
 //! Who makes the live state of the catalog's effects.
 
 use super::stream::Stream;
-use super::view::{View, Wake};
+use super::view::{Reveal, View, Wake};
 use crate::ledger::Owner;
 use crate::state::catalog::{Catalog, Effect};
 use crate::state::command::Command;
-use crate::state::scope::Scope;
-use anabranch_model::{Commitment, ShardKey};
 use anabranch_storage::{Gate, Store};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +12,6 @@ use std::sync::Arc;
 /// The newest streams, those that nobody may see yet among them.
 #[derive(Debug, Default)]
 pub(crate) struct StreamOwner(HashMap<u32, Arc<Stream>>);
-
-/// What can be seen once a command is durable.
-#[derive(Debug)]
-pub(crate) enum Reveal {
-    Stream(Arc<Stream>),
-    Purged(u32),
-    Closed(Vec<ShardKey>),
-    Committed(Scope, Commitment),
-    Secret(Vec<u8>),
-}
 
 impl Owner for StreamOwner {
     type Machine = Catalog;

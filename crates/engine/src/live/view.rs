@@ -1,12 +1,12 @@
 //! What everybody may see: the streams as of the last durable command.
 
-use super::owner::Reveal;
 use super::stream::Stream;
 use crate::state::catalog::Catalog;
 use crate::state::catalog::snapshot::SnapshotParts;
 use crate::state::commitments::Commitments;
 use crate::state::directory::Directory;
-use anabranch_model::ShardKey;
+use crate::state::scope::Scope;
+use anabranch_model::{Commitment, ShardKey};
 use std::sync::Arc;
 
 /// The streams as of the last durable command.
@@ -20,6 +20,16 @@ pub(crate) struct View {
     applied: u64,
     /// Streams that were purged since the process began.
     purged_streams: u64,
+}
+
+/// What can be seen once a command is durable.
+#[derive(Debug)]
+pub(crate) enum Reveal {
+    Stream(Arc<Stream>),
+    Purged(u32),
+    Closed(Vec<ShardKey>),
+    Committed(Scope, Commitment),
+    Secret(Vec<u8>),
 }
 
 /// Whom to tell that there is something new to see.

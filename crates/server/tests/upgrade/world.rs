@@ -56,7 +56,7 @@ pub(crate) async fn describe(engine: &Arc<Engine>) -> String {
         let page = cells.list_streams(&scope, &StreamPageRequest::default()).expect("a page");
         for stream in page.streams {
             describe_stream(&mut text, &stream);
-            for slot in &stream.shards {
+            for slot in stream.shards.iter() {
                 describe_shard(&mut text, &slot.shard);
                 let name = &stream.reference.name;
                 describe_records(&mut text, engine, &scope, name, &slot.shard).await;
