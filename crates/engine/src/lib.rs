@@ -54,7 +54,8 @@ pub use live::slot::ShardSlot;
 pub use live::stream::Stream;
 pub use records::{
     Data, GetReply, GetRequest, IteratorPosition, OpenRun, Payload, PreparedPut, PutEntry,
-    PutOutcome, StartingPosition, SubscribeRequest, Subscription, SubscriptionEvent,
+    PutOutcome, PutReply, PutRequest, StartingPosition, SubscribeRequest, Subscription,
+    SubscriptionEvent,
 };
 pub use settings::{EngineSettings, ShardRates};
 pub use state::catalog::{Catalog, Effect};

@@ -14,5 +14,5 @@ pub use data::Data;
 pub use get::{GetReply, GetRequest};
 pub use iterator::{IteratorPosition, StartingPosition};
 pub use open::OpenRun;
-pub use put::{Payload, PreparedPut, PutEntry, PutOutcome};
+pub use put::{Payload, PreparedPut, PutEntry, PutOutcome, PutReply, PutRequest};
 pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};

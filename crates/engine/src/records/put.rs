@@ -109,6 +109,27 @@ pub enum PutOutcome {
     },
 }
 
+/// Where to put records, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct PutRequest<'a> {
+    pub scope: &'a Scope,
+    pub name: &'a str,
+    /// ARN of the caller.
+    pub principal: &'a str,
+    /// Only check.
+    pub dry_run: bool,
+}
+
+/// What became of a request that was not refused as a whole.
+#[derive(Debug)]
+pub struct PutReply {
+    /// What became of each record, in request order; or why none was stored. After
+    /// [`AppendError::Failed`] they may be.
+    pub stored: Result<Vec<PutOutcome>, AppendError>,
+    /// Whether the records are encrypted.
+    pub is_encrypted: bool,
+}
+
 /// Where each record of a request goes: places in the request, by shard, in request order.
 struct Routing {
     /// (place of the shard in `Stream::routes`, place in the request).
@@ -146,6 +167,57 @@ impl PreparedPut {
 }
 
 impl Data {
+    /// Puts one record. `ordering` is SequenceNumberForOrdering. `None`: it could have been put, but
+    /// only that was asked.
+    ///
+    /// # Errors
+    /// When the record cannot be taken.
+    pub async fn put_record<P: Payload>(
+        &self,
+        request: &PutRequest<'_>,
+        entry: &PutEntry<'_, P>,
+        ordering: Option<&str>,
+    ) -> Result<Option<PutReply>, PutError> {
+        let PutRequest { scope, name, principal, dry_run } = *request;
+        let prepare = || self.prepare_put_record(scope, name, principal, entry, ordering);
+        self.put(dry_run, prepare).await
+    }
+
+    /// Puts records; each has its own outcome. `None`: they could have been put, but only that was
+    /// asked.
+    ///
+    /// # Errors
+    /// When the request as a whole is refused.
+    pub async fn put_records<P: Payload>(
+        &self,
+        request: &PutRequest<'_>,
+        entries: &[PutEntry<'_, P>],
+    ) -> Result<Option<PutReply>, PutError> {
+        let PutRequest { scope, name, principal, dry_run } = *request;
+        self.put(dry_run, || self.prepare_put_records(scope, name, principal, entries)).await
+    }
+
+    /// Prepares and commits, again when a shard was closed in between.
+    async fn put(
+        &self,
+        dry_run: bool,
+        prepare: impl Fn() -> Result<PreparedPut, PutError>,
+    ) -> Result<Option<PutReply>, PutError> {
+        loop {
+            let prepared = prepare()?;
+            if dry_run {
+                return Ok(None);
+            }
+            let is_encrypted = prepared.is_encrypted;
+            let stored = match self.commit_put(prepared).await {
+                Ok(None) => continue,
+                Ok(Some(outcomes)) => Ok(outcomes),
+                Err(error) => Err(error),
+            };
+            return Ok(Some(PutReply { stored, is_encrypted }));
+        }
+    }
+
     /// Prepares to put one record for `principal`, the ARN of the caller. `ordering` is
     /// SequenceNumberForOrdering.
     ///
@@ -201,10 +273,10 @@ impl Data {
     pub async fn commit_put(
         &self,
         prepared: PreparedPut,
-    ) -> Result<Option<Vec<PutOutcome>>, PutError> {
+    ) -> Result<Option<Vec<PutOutcome>>, AppendError> {
         match self.append(prepared).await {
             Ok(outcomes) => Ok(Some(outcomes)),
-            Err(PutError::Append(AppendError::Closed(_))) => {
+            Err(AppendError::Closed(_)) => {
                 // The change that closed it ends with the children in their place.
                 self.ledger.settled().await;
                 Ok(None)
@@ -321,7 +393,7 @@ impl Data {
         Routing { order, shards }
     }
 
-    async fn append(&self, prepared: PreparedPut) -> Result<Vec<PutOutcome>, PutError> {
+    async fn append(&self, prepared: PreparedPut) -> Result<Vec<PutOutcome>, AppendError> {
         let PreparedPut { stream, runs, places, records, mut outcomes, .. } = prepared;
         if runs.is_empty() {
             return Ok(outcomes);
@@ -338,7 +410,7 @@ impl Data {
                         route(run).meter.write_undone(&self.settings.rates, records, bytes);
                     }
                 }
-                return Err(error.into());
+                return Err(error);
             }
         };
         // Adding to a counter waits for it, and for everything that was stored before: they come

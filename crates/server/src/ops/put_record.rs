@@ -5,7 +5,7 @@ use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
 use crate::call_rates::CallRate;
 use crate::error::{single_put_to_wire, to_wire};
-use anabranch_engine::{PutEntry, PutOutcome};
+use anabranch_engine::{PutEntry, PutOutcome, PutRequest};
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{Blob, ErrorKind, WireError, input, output};
 use std::borrow::Cow;
@@ -67,26 +67,16 @@ impl Operation for PutRecord {
             explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,
             data: BlobPayload::new(input.data),
         };
-        let cell = context.cell(&named);
-        let principal = &context.caller.principal_arn;
-        let ordering = input.sequence_number_for_ordering.as_deref();
-        let (outcomes, is_encrypted) = loop {
-            let prepared = cell.data.prepare_put_record(
-                &named.scope,
-                &named.name,
-                principal,
-                &entry,
-                ordering,
-            );
-            let prepared = prepared.map_err(single_put_to_wire)?;
-            if input.dry_run == Some(true) {
-                return Err(dry_run_succeeded());
-            }
-            let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = cell.data.commit_put(prepared).await.map_err(to_wire)? {
-                break (outcomes, is_encrypted);
-            }
+        let request = PutRequest {
+            scope: &named.scope,
+            name: &named.name,
+            principal: &context.caller.principal_arn,
+            dry_run: input.dry_run == Some(true),
         };
+        let ordering = input.sequence_number_for_ordering.as_deref();
+        let put = context.cell(&named).data.put_record(&request, &entry, ordering).await;
+        let reply = put.map_err(single_put_to_wire)?.ok_or_else(dry_run_succeeded)?;
+        let (outcomes, is_encrypted) = (reply.stored.map_err(to_wire)?, reply.is_encrypted);
         match outcomes[0] {
             PutOutcome::Stored { shard, sequence_number } => Ok(PutRecordOutput {
                 shard_id: shard.to_string(),

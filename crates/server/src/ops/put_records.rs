@@ -4,8 +4,7 @@ use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded, naming};
 use crate::call_rates::CallRate;
 use crate::error::{OVERLOADED_TEXT, to_wire, write_rate_text};
-use anabranch_engine::error::PutError;
-use anabranch_engine::{AppendError, Payload, PutEntry, PutOutcome};
+use anabranch_engine::{AppendError, Payload, PutEntry, PutOutcome, PutReply, PutRequest};
 use anabranch_model::{HashKey, hash_key};
 use anabranch_protocol::shape::{Kind, Shape, rules::*};
 use anabranch_protocol::{Blob, Encode, ErrorKind, WireError, Writer, input, output};
@@ -148,32 +147,28 @@ impl Operation for PutRecords {
     ) -> Result<PutRecordsOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let named = naming::stream::<Self>(context, name, arn)?;
-        let dry_run = input.dry_run == Some(true);
-        let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        let principal = &context.caller.principal_arn;
-        let (stored, is_encrypted) = loop {
-            let cell = context.cell(&named);
-            let prepared =
-                cell.data.prepare_put_records(&named.scope, &named.name, principal, &entries);
-            let prepared = prepared.map_err(to_wire)?;
-            if dry_run {
-                return Err(dry_run_succeeded());
-            }
-            let is_encrypted = prepared.is_encrypted();
-            if let Some(outcomes) = cell.data.commit_put(prepared).await.transpose() {
-                break (outcomes, is_encrypted);
-            }
+        let request = PutRequest {
+            scope: &named.scope,
+            name: &named.name,
+            principal: &context.caller.principal_arn,
+            dry_run: input.dry_run == Some(true),
         };
+        let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let put = context.cell(&named).data.put_records(&request, &entries).await;
+        let reply = put.map_err(to_wire)?.ok_or_else(dry_run_succeeded)?;
+        let PutReply { stored, is_encrypted } = reply;
         let outcomes = match stored {
             Ok(outcomes) => outcomes.into_iter().map(EntryOutcome::Put).collect(),
             // Nothing is wrong with the request: every record may be sent again.
-            Err(PutError::Append(AppendError::Overloaded)) => {
+            Err(AppendError::Overloaded) => {
                 entries.iter().map(|_| EntryOutcome::Overloaded).collect()
             }
-            Err(PutError::Append(AppendError::StorageFull | AppendError::Failed)) => {
+            Err(AppendError::StorageFull | AppendError::Failed) => {
                 entries.iter().map(|_| EntryOutcome::Failed).collect()
             }
-            Err(error) => return Err(to_wire(error)),
+            Err(error @ (AppendError::Closed(_) | AppendError::ShuttingDown)) => {
+                return Err(to_wire(error));
+            }
         };
         Ok(PutRecordsOutput { stream: named.to_string(), outcomes, is_encrypted })
     }
