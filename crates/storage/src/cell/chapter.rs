@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// The records of one journal file.
 #[derive(Debug)]
 pub(crate) struct Chapter {
-    /// Number of the journal file and of the segments.
+    /// Number of its part of the journal and of its segments.
     pub(crate) number: u64,
     /// Every record of the chapter has this index or a higher one.
     pub(crate) first_index: u64,
@@ -29,23 +29,40 @@ pub(crate) struct ChapterState {
     pub(crate) segments: Option<Vec<SegmentName>>,
     /// Whether writing them was begun before.
     pub(crate) was_tried: bool,
-    /// Whether its journal file is still there.
+    /// Whether its part of the journal is still there, to be retired. There is none of a chapter that
+    /// is in memory alone.
     pub(crate) has_journal: bool,
-    /// Number of the last command in its journal file; 0 for none.
+    /// Number of the last command in it; 0 for none.
     pub(crate) last_command: u64,
 }
 
 impl Chapter {
+    /// One that is in the journal and takes records.
     pub(crate) fn active(number: u64, first_index: u64) -> Arc<Self> {
-        let state = ChapterState {
-            memtable: Some(Memtable::default()),
-            has_journal: true,
-            ..ChapterState::default()
-        };
+        Self::empty(number, first_index, true)
+    }
+
+    /// One that is in memory alone and takes records.
+    pub(crate) fn in_memory(number: u64, first_index: u64) -> Arc<Self> {
+        Self::empty(number, first_index, false)
+    }
+
+    fn empty(number: u64, first_index: u64, has_journal: bool) -> Arc<Self> {
+        let memtable = Some(Memtable::default());
+        let state = ChapterState { memtable, has_journal, ..ChapterState::default() };
         Arc::new(Self { number, first_index, state: RwLock::new(state) })
     }
 
-    /// Whether it takes no more records and its journal file is still there.
+    /// The chapter behind this one, which is active, and where this one is.
+    pub(crate) fn next(&self, first_index: u64) -> Arc<Self> {
+        Self::empty(self.number + 1, first_index, self.state.read().has_journal)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.state.read().memtable.as_ref().map_or(0, Memtable::bytes)
+    }
+
+    /// Whether it takes no more records and its part of the journal is still there.
     pub(crate) fn is_due(&self) -> bool {
         let state = self.state.read();
         state.end_index.is_some() && state.has_journal
@@ -62,8 +79,16 @@ impl Chapter {
 pub(crate) struct Chapters(RwLock<VecDeque<Arc<Chapter>>>);
 
 impl Chapters {
-    pub(crate) fn new(chapters: VecDeque<Arc<Chapter>>) -> Self {
-        Self(RwLock::new(chapters))
+    pub(crate) fn extend(&self, chapters: VecDeque<Arc<Chapter>>) {
+        self.0.write().extend(chapters);
+    }
+
+    /// The one that takes records.
+    ///
+    /// # Panics
+    /// Before there is one.
+    pub(crate) fn active(&self) -> Arc<Chapter> {
+        self.0.read().back().expect("the active chapter is always there").clone()
     }
 
     pub(crate) fn push(&self, chapter: Arc<Chapter>) {
@@ -110,9 +135,11 @@ impl Chapters {
 
     /// Memory that the chapters' records take.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let bytes = |chapter: &Arc<Chapter>| {
-            chapter.state.read().memtable.as_ref().map_or(0, Memtable::bytes)
-        };
-        self.0.read().iter().map(bytes).sum()
+        self.0.read().iter().map(|chapter| chapter.memory_bytes()).sum()
+    }
+
+    /// Memory that the records of the active chapter take.
+    pub(crate) fn active_bytes(&self) -> u64 {
+        self.0.read().back().map_or(0, |chapter| chapter.memory_bytes())
     }
 }

@@ -5,7 +5,6 @@ use crate::cell::shared::Shared;
 use crate::format::segment::SegmentName;
 use crate::format::segment_list;
 use crate::host::Host;
-use crate::options::Durability;
 use anabranch_model::retention::HOUR_MS;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -45,18 +44,18 @@ impl Expiry {
             if state.end_index.is_none() {
                 continue;
             }
-            if shared.options.durability == Durability::Memory {
-                let is_readable = is_memory_readable(&state, host);
-                drop(state);
-                if !is_readable {
+            match state.segments.clone() {
+                Some(segments) => {
+                    drop(state);
+                    outcome = outcome.and(self.expire_segments(look, &chapter, segments));
+                }
+                // It gets its segments first.
+                None if state.has_journal => {}
+                None if is_memory_readable(&state, host) => {}
+                None => {
+                    drop(state);
                     shared.chapters.remove(chapter.number);
                 }
-                continue;
-            }
-            let segments = state.segments.clone();
-            drop(state);
-            if let Some(segments) = segments {
-                outcome = outcome.and(self.expire_segments(look, &chapter, segments));
             }
         }
         outcome = outcome.and(self.remove_expired(shared));
@@ -132,7 +131,7 @@ impl Expiry {
 }
 
 fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
-    let memtable = state.memtable.as_ref().expect("memory chapters are never evicted");
+    let memtable = state.memtable.as_ref().expect("it is in memory alone");
     memtable.newest_by_shard().any(|(shard, newest)| {
         host.trim_horizon_ms(shard).is_some_and(|horizon| newest.arrival_ms >= horizon)
     })

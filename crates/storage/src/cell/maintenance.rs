@@ -63,9 +63,6 @@ impl Maintenance {
         if let Err(error) = self.expiry.run(shared, host, now_ms) {
             tracing::error!(%error, "expired records could not be deleted; it will be tried again");
         }
-        if shared.options.durability == Durability::Memory {
-            return Ok(());
-        }
         for chapter in shared.chapters.all() {
             if chapter.is_due() && !shared.upkeep.is_stopped() {
                 self.retire(shared, host, &chapter)?;
@@ -75,7 +72,7 @@ impl Maintenance {
         }
         self.eviction.run(shared);
         // A chapter that became due meanwhile brings a file back sooner than one is made.
-        if !shared.chapters.is_any_due() {
+        if shared.options.durability != Durability::Memory && !shared.chapters.is_any_due() {
             make_spare(shared);
         }
         Ok(())
@@ -134,13 +131,14 @@ fn make_spare(shared: &Shared) {
     let bytes = shared.options.journal_file_bytes;
     let made = spare::count(disk, layout, bytes).and_then(|count| {
         let wanted_max = shared.options.backlog_chapters_max();
-        let is_wanted = count < wanted_max && shared.lacked_spare.swap(false, Ordering::Relaxed);
+        let is_wanted =
+            count < wanted_max && shared.spares.was_lacking.swap(false, Ordering::Relaxed);
         if count > 0 && !is_wanted {
             return Ok(());
         }
-        shared.upkeep.set_makes_spare(true);
+        shared.spares.is_making.store(true, Ordering::Relaxed);
         let added = spare::add(disk, layout, bytes);
-        shared.upkeep.set_makes_spare(false);
+        shared.spares.is_making.store(false, Ordering::Relaxed);
         added
     });
     if let Err(error) = made {
@@ -196,7 +194,7 @@ fn write_segments(
 /// Keeps a retired journal file as a spare one, as many as may be in use at once, or removes it.
 fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
     let (disk, layout, options) = (&*shared.disk, &shared.layout, &shared.options);
-    let _sole = shared.spare.lock();
+    let _sole = shared.spares.sole.lock();
     let kept_max = options.backlog_chapters_max();
     spare::keep(disk, layout, number, options.journal_file_bytes, kept_max)?;
     let synced = disk.sync_dir(&layout.journal_dir());

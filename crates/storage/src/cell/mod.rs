@@ -1,6 +1,7 @@
 //! A cell: one journal, one order, its records where readers find them.
 
 pub(crate) mod chapter;
+pub(crate) mod common;
 pub(crate) mod eviction;
 pub(crate) mod expiry;
 pub(crate) mod gate;

@@ -1,27 +1,25 @@
 //! Opening a store, and starting it.
 
-use crate::cell::chapter::Chapters;
-use crate::cell::health::Health;
+use crate::cell::common::Common;
 use crate::cell::maintenance::{self, Maintenance};
-use crate::cell::queue::Queue;
 use crate::cell::read::{ReadError, ReadReply, ReadRequest};
 use crate::cell::segment_cache::SegmentCache;
 use crate::cell::shared::Shared;
 use crate::cell::store::Store;
 use crate::cell::threads::spawn;
-use crate::cell::upkeep::Upkeep;
 use crate::cell::writer::Writer;
 use crate::error::OpenError;
 use crate::format::layout::Layout;
 use crate::host::Host;
-use crate::medium::disk::recovery;
-use crate::options::StoreOptions;
+use crate::medium::disk::open::DataDirectory;
+use crate::medium::memory::Memory;
+use crate::medium::opened::{Medium, Opened};
+use crate::options::{Durability, StoreOptions};
 use crate::recovered::Recovered;
 use anabranch_env::{Clock, Disk};
-use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 /// A store that is open and not started: what was recovered can be read, and nothing is appended,
 /// because maintenance asks the catalog what is alive, and the engine has yet to rebuild it.
@@ -44,28 +42,36 @@ impl Store {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Opening, Recovered), OpenError> {
-        let layout = Layout::new(&options.directory);
-        let opened = recovery::open(&options, &layout, &*disk)?;
+        let data = DataDirectory::new(&options, disk.clone());
+        let spares = data.spares().clone();
+        let medium: &dyn Medium = match options.durability {
+            Durability::Memory => &Memory::new(&options),
+            Durability::Sync | Durability::Interval(_) => &data,
+        };
+        let common = Common::default();
+        let Opened { found, journal, lock } = medium.open(&common)?;
+        let Common { queue, chapters, health, upkeep } = common;
+        queue.begin_at(found.next_index, found.next_command, found.last_ms);
+        chapters.extend(found.chapters);
         let shared = Arc::new(Shared {
-            layout,
+            layout: Layout::new(&options.directory),
             disk,
-            queue: Queue::new(opened.next_index, opened.next_command, opened.last_ms),
-            chapters: Chapters::new(opened.chapters),
+            queue,
+            chapters,
             segment_cache: SegmentCache::default(),
-            durable_index: AtomicU64::new(opened.next_index),
+            durable_index: AtomicU64::new(found.next_index),
             tips: Arc::default(),
-            health: Health::default(),
-            spare: Mutex::new(()),
-            lacked_spare: AtomicBool::new(false),
-            upkeep: Upkeep::default(),
+            health,
+            spares,
+            upkeep,
             options,
         });
         let opening = Opening {
-            writer: Writer::new(shared.clone(), opened.journal),
-            maintenance: Maintenance::new(opened.covered_command),
-            store: Store::new(shared, clock, opened.lock),
+            writer: Writer::new(shared.clone(), journal),
+            maintenance: Maintenance::new(found.covered_command),
+            store: Store::new(shared, clock, lock),
         };
-        Ok((opening, opened.recovered))
+        Ok((opening, found.recovered))
     }
 }
 

@@ -75,7 +75,7 @@ impl Submission {
 }
 
 /// What is waiting for the writer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
@@ -85,24 +85,23 @@ pub(crate) struct Queue {
     succession: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     submissions: Vec<Submission>,
     next_index: u64,
     next_command: u64,
     /// Set once no more is taken.
     stopped: Option<AppendError>,
+    /// The writer is to look around, whether something is queued or not.
+    is_woken: bool,
 }
 
 impl Queue {
-    pub(crate) fn new(next_index: u64, next_command: u64, last_ms: u64) -> Self {
-        let state = State { submissions: Vec::new(), next_index, next_command, stopped: None };
-        Self {
-            state: Mutex::new(state),
-            filled: Condvar::new(),
-            last_ms: AtomicU64::new(last_ms),
-            succession: AtomicU64::new(0),
-        }
+    /// Says what the next place is.
+    pub(crate) fn begin_at(&self, next_index: u64, next_command: u64, last_ms: u64) {
+        let mut state = self.state.lock();
+        (state.next_index, state.next_command) = (next_index, next_command);
+        self.last_ms.store(last_ms, Ordering::Release);
     }
 
     /// Queues runs behind everything else, unless one of their gates is closed. `gates` are those
@@ -228,6 +227,12 @@ impl Queue {
             state.stopped = Some(error);
         }
         drop(state);
+        self.wake();
+    }
+
+    /// Ends the writer's waiting, now or as soon as it waits again.
+    pub(crate) fn wake(&self) {
+        self.state.lock().is_woken = true;
         self.filled.notify_one();
     }
 
@@ -237,19 +242,18 @@ impl Queue {
         state.stopped.is_some() && state.submissions.is_empty()
     }
 
-    /// Waits until something is queued or the queue is stopped. `false`: the deadline came first.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+    /// Waits until something is queued or [`Queue::wake`] is called, up to the deadline.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) {
         let mut state = self.state.lock();
-        while state.submissions.is_empty() && state.stopped.is_none() {
+        while state.submissions.is_empty() && !std::mem::take(&mut state.is_woken) {
             match deadline {
                 None => self.filled.wait(&mut state),
                 Some(deadline) if self.filled.wait_until(&mut state, deadline).timed_out() => {
-                    return false;
+                    return;
                 }
                 Some(_) => {}
             }
         }
-        true
     }
 }
 

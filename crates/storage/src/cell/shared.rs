@@ -7,11 +7,11 @@ use crate::cell::segment_cache::SegmentCache;
 use crate::cell::tips::Tips;
 use crate::cell::upkeep::Upkeep;
 use crate::format::layout::Layout;
+use crate::medium::disk::spare::Spares;
 use crate::options::StoreOptions;
 use anabranch_env::Disk;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 /// What the threads and the callers share.
 #[derive(Debug)]
@@ -19,17 +19,14 @@ pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
     pub(crate) layout: Layout,
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) queue: Queue,
-    pub(crate) chapters: Chapters,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) chapters: Arc<Chapters>,
     pub(crate) segment_cache: SegmentCache,
     /// Every record below is durable and readable.
     pub(crate) durable_index: AtomicU64,
     /// Who waits for records of which shard.
     pub(crate) tips: Arc<Tips>,
-    pub(crate) health: Health,
-    /// Held while the next journal file is prepared or used, or a retired one kept.
-    pub(crate) spare: Mutex<()>,
-    /// The writer had to wait for a spare journal file since maintenance last made one.
-    pub(crate) lacked_spare: AtomicBool,
-    pub(crate) upkeep: Upkeep,
+    pub(crate) health: Arc<Health>,
+    pub(crate) spares: Arc<Spares>,
+    pub(crate) upkeep: Arc<Upkeep>,
 }

@@ -22,8 +22,6 @@ pub(crate) struct Signals {
     is_stuck: bool,
     /// The thread runs: what is due will be done.
     is_running: bool,
-    /// It is making a spare journal file.
-    pub(crate) makes_spare: bool,
 }
 
 impl Signals {
@@ -119,10 +117,5 @@ impl Upkeep {
         // Not between a writer's look and its waiting.
         drop(self.signals.lock());
         self.progress.notify_all();
-    }
-
-    /// Says whether a spare journal file is being made.
-    pub(crate) fn set_makes_spare(&self, makes_spare: bool) {
-        self.signals.lock().makes_spare = makes_spare;
     }
 }

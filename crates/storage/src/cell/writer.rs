@@ -1,371 +1,205 @@
 //! The writer thread: group commit.
 //!
-//! It takes everything that has queued, writes it with one vectored write, makes it durable with
-//! one sync, shows it to readers and acknowledges it. The batch grows with the load: at low load
-//! an append costs one sync, at high load the disk's bandwidth is the limit.
+//! It takes everything that has queued and begins it as one batch, which on a disk is one vectored
+//! write and one sync; when the medium confirms it, it is shown to readers and acknowledged. The
+//! batch grows with the load: at low load an append costs one sync, at high load the disk's
+//! bandwidth is the limit.
 
 use crate::cell::chapter::Chapter;
 use crate::cell::memtable::Memtable;
 use crate::cell::queue::{Content, Submission};
 use crate::cell::shared::Shared;
 use crate::error::AppendError;
-use crate::format::frame::{FrameHeader, FrameKind};
-use crate::format::journal_header::JournalHeader;
 use crate::format::run::MemRun;
 use crate::format::runs::{RunHead, Runs};
-use crate::medium::disk::journal_file::JournalFile;
-use crate::medium::disk::spare;
-use crate::options::Durability;
+use crate::medium::journal::{Journal, JournalError, Room};
 use anabranch_model::ShardKey;
-use std::io::{self, ErrorKind, IoSlice};
+use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Bytes that one write takes at most, so that early callers do not wait for late ones.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
-/// The end of a journal file that only commands may use, at most a 16th of it: when the volume is
-/// full, streams can still be deleted and retention lowered, which makes room.
-const COMMAND_RESERVE_BYTES: u64 = 256 << 10;
 
-/// Why the next chapter could not be begun.
-enum TurnError {
-    /// There is no room, or none could be made; everything is as before and it may work later.
-    NoRoom(io::Error),
-    /// Nobody knows what is on the disk.
-    Failed(io::Error),
-}
-
-impl From<io::Error> for TurnError {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// The one that writes.
+/// Brings what is queued into the journal, and what is confirmed to readers.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// `None` in durability `memory`.
-    journal: Option<JournalFile>,
+    journal: Box<dyn Journal>,
     chapter: Arc<Chapter>,
-    /// In durability `interval`: when the oldest write that is not synced was made.
-    unsynced_since: Option<Instant>,
+    /// Taken from the queue, and not begun.
+    taken: VecDeque<Submission>,
+    /// Batches that were begun and are not confirmed, the oldest first.
+    under_way: VecDeque<Vec<Submission>>,
+}
+
+/// What is next when a turn is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another turn.
+    Again,
+    /// Another turn when something is queued or the medium has got on, or at this time.
+    Wait(Option<Instant>),
+    /// Nothing any more: the store is stopped, and everything that was queued is answered.
+    Stop,
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, journal: Option<JournalFile>) -> Self {
-        let chapter = shared.chapters.all().pop().expect("the active chapter is always there");
-        Self { shared, journal, chapter, unsynced_since: None }
+    pub(crate) fn new(shared: Arc<Shared>, journal: Box<dyn Journal>) -> Self {
+        let chapter = shared.chapters.active();
+        Self { shared, journal, chapter, taken: VecDeque::new(), under_way: VecDeque::new() }
     }
 
     /// Writes until the store is stopped and everything queued is done.
     pub(crate) fn run(mut self) {
-        while let Some(submissions) = self.next_batch() {
-            self.commit_all(submissions);
-        }
-        self.end();
-    }
-
-    /// Writes what is queued, without the thread: for tests that decide who goes when.
-    #[cfg(test)]
-    pub(crate) fn step(&mut self) {
-        let submissions = self.shared.queue.take();
-        if !submissions.is_empty() {
-            self.commit_all(submissions);
-        }
-    }
-
-    /// What the thread does when nothing queues until the interval is over.
-    #[cfg(test)]
-    pub(crate) fn idle(&mut self) {
-        if !self.shared.health.is_failed()
-            && let Err(error) = self.sync()
-        {
-            self.fail(&error);
-        }
-        if !self.shared.health.is_failed() && self.wants_mark() {
-            self.mark();
-        }
-    }
-
-    /// What the thread does last.
-    pub(crate) fn end(&mut self) {
-        if !self.shared.health.is_failed()
-            && let Err(error) = self.finish()
-        {
-            self.fail(&error);
-        }
-    }
-
-    /// Waits for work. `None`: the store is stopped and the queue is empty.
-    fn next_batch(&mut self) -> Option<Vec<Submission>> {
         loop {
-            let submissions = self.shared.queue.take();
-            if !submissions.is_empty() {
-                return Some(submissions);
+            match self.turn(Instant::now()) {
+                Next::Again => {}
+                Next::Wait(deadline) => self.shared.queue.wait(deadline),
+                Next::Stop => return,
             }
-            if self.wants_mark() && !self.shared.health.is_failed() {
-                self.mark();
-                continue;
-            }
+        }
+    }
+
+    /// Does what there is to do at this time, without waiting for more.
+    pub(crate) fn turn(&mut self, now: Instant) -> Next {
+        self.publish_confirmed();
+        self.take_queued();
+        if self.begin_batches() {
+            // What is due does not wait for the queue to be empty.
+            self.meet_deadline(Instant::now());
+            return Next::Again;
+        }
+        if self.taken.is_empty() && self.under_way.is_empty() {
+            self.idle();
             if self.shared.queue.is_over() {
-                return None;
-            }
-            if !self.shared.queue.wait(self.sync_deadline())
-                && let Err(error) = self.sync()
-            {
-                self.fail(&error);
+                self.finish();
+                return Next::Stop;
             }
         }
-    }
-
-    fn wants_mark(&self) -> bool {
-        self.journal.as_ref().is_some_and(JournalFile::wants_mark)
-    }
-
-    /// Leaves the file so that the next process can tell damage from a torn tail.
-    fn finish(&mut self) -> io::Result<()> {
-        self.sync()?;
-        let next_index = self.shared.durable_index.load(Ordering::Acquire);
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        if journal.wants_mark() {
-            journal.mark(next_index)?;
-        }
-        journal.sync_mark()
-    }
-
-    /// With nothing to do, says what is durable so far.
-    fn mark(&mut self) {
-        let next_index = self.shared.durable_index.load(Ordering::Acquire);
-        let marked = self.journal.as_mut().map_or(Ok(()), |journal| journal.mark(next_index));
-        if let Err(error) = marked {
-            self.fail(&error);
+        match self.meet_deadline(now) {
+            true => Next::Again,
+            false => Next::Wait(self.journal.deadline()),
         }
     }
 
-    fn sync_deadline(&self) -> Option<Instant> {
-        match self.shared.options.durability {
-            Durability::Interval(period) => self.unsynced_since.map(|since| since + period),
-            Durability::Sync | Durability::Memory => None,
+    /// All that has queued, behind what could not be begun yet.
+    fn take_queued(&mut self) {
+        let queued = self.shared.queue.take();
+        if self.taken.is_empty() {
+            self.taken = queued.into();
+        } else {
+            self.taken.extend(queued);
         }
     }
 
-    fn commit_all(&mut self, submissions: Vec<Submission>) {
-        let mut batch = Vec::new();
-        let mut batch_bytes = 0;
-        for submission in submissions {
+    /// Begins as much as the medium takes. `false`: that is nothing.
+    fn begin_batches(&mut self) -> bool {
+        let mut has_begun = false;
+        while let Some(first) = self.taken.front() {
             if self.shared.health.is_failed() {
-                refuse(vec![submission], AppendError::Failed);
+                refuse(self.taken.drain(..), AppendError::Failed);
+                return true;
+            }
+            if self.shared.queue.is_broken(first) {
+                refuse(self.taken.pop_front(), AppendError::StorageFull);
+                has_begun = true;
                 continue;
             }
-            if self.shared.queue.is_broken(&submission) {
-                refuse(vec![submission], AppendError::StorageFull);
-                continue;
+            if !self.journal.takes_more() {
+                break;
             }
-            let bytes = submission.frame_bytes;
-            let fits = self.has_room(batch_bytes, &submission);
-            if !batch.is_empty() && (!fits || batch_bytes + bytes > BATCH_BYTES_MAX) {
-                self.commit(std::mem::take(&mut batch));
-                batch_bytes = 0;
-            }
-            if !self.has_room(batch_bytes, &submission) && !self.make_room(&submission) {
-                let failed = self.shared.health.is_failed();
-                let error = if failed { AppendError::Failed } else { AppendError::StorageFull };
-                if submission.is_command() {
-                    self.shared.queue.break_succession();
+            let mut room = self.journal.room();
+            if !room.takes(0, first) {
+                // What is confirmed later belongs to this chapter.
+                if !self.under_way.is_empty() {
+                    break;
                 }
-                refuse(vec![submission], error);
-                continue;
-            }
-            batch_bytes += bytes;
-            batch.push(submission);
-        }
-        if !batch.is_empty() {
-            self.commit(batch);
-        }
-        if self.sync_deadline().is_some_and(|deadline| deadline <= Instant::now())
-            && let Err(error) = self.sync()
-        {
-            self.fail(&error);
-        }
-    }
-
-    /// Whether a submission fits behind `batch_bytes` that are to be written before.
-    fn has_room(&self, batch_bytes: u64, submission: &Submission) -> bool {
-        let bytes = batch_bytes + submission.frame_bytes;
-        let is_command = submission.is_command();
-        match &self.journal {
-            Some(journal) if is_command => journal.has_room(bytes),
-            Some(journal) => {
-                let part = self.shared.options.journal_file_bytes / 16;
-                journal.has_room(bytes + part.min(COMMAND_RESERVE_BYTES))
-            }
-            // Commands take no memory.
-            None if is_command => true,
-            None => {
-                let state = self.chapter.state.read();
-                let held = state.memtable.as_ref().map_or(0, Memtable::bytes);
-                held == 0 || held + bytes <= self.shared.options.journal_file_bytes
-            }
-        }
-    }
-
-    /// Begins the next chapter. `false`: the submission has to be refused.
-    fn make_room(&mut self, submission: &Submission) -> bool {
-        if self.shared.health.is_failed() {
-            return false;
-        }
-        let turned = match self.journal.take() {
-            Some(journal) => self.turn_journal(journal, submission),
-            None => self.turn_memory(submission),
-        };
-        match turned {
-            Ok(()) => {
-                self.shared.health.set_full(false);
-                true
-            }
-            Err(TurnError::NoRoom(error)) => {
-                if !self.shared.health.set_full(true) {
-                    tracing::error!(
-                        %error,
-                        directory = %self.shared.options.directory.display(),
-                        "no room for the next journal file; writes are refused until there is"
-                    );
+                has_begun = true;
+                if let Err(error) = self.begin_chapter() {
+                    let first = self.taken.pop_front();
+                    self.break_succession(first.as_slice());
+                    refuse(first, error);
+                    continue;
                 }
-                false
+                room = self.journal.room();
             }
-            Err(TurnError::Failed(error)) => {
-                self.fail(&error);
-                false
-            }
+            has_begun = true;
+            let batch = self.next_batch(room);
+            self.begin_batch(batch);
         }
+        has_begun
     }
 
-    /// Seals `journal` and begins the next file. A full volume leaves things as they were.
-    fn turn_journal(
-        &mut self,
-        mut journal: JournalFile,
-        submission: &Submission,
-    ) -> Result<(), TurnError> {
-        let shared = self.shared.clone();
-        // Not later than promised, however long it waits.
-        journal.sync()?;
-        self.unsynced_since = None;
-        let waited = self.wait_for_backlog().and_then(|()| self.wait_for_spare());
-        let _sole = shared.spare.lock();
-        if shared.health.is_failed() {
-            return Err(io::Error::other("the journal's directory could not be synced").into());
-        }
-        let spare = waited.and_then(|()| {
-            spare::prepare(&*shared.disk, &shared.layout, shared.options.journal_file_bytes)
-        });
-        let spare = match spare {
-            Ok(spare) => spare,
-            Err(error) => {
-                self.journal = Some(journal);
-                return Err(TurnError::NoRoom(error));
-            }
-        };
-        // From here on every error is final: the file may be sealed.
-        journal.seal(submission.start_index)?;
-        let (start_index, arrival_ms) = (submission.start_index, submission.arrival_ms);
-        let header = JournalHeader {
-            acknowledges_early: shared.options.durability.acknowledges_early(),
-            ..JournalHeader::new(journal.number + 1, start_index, arrival_ms)
-        };
-        self.journal = Some(JournalFile::begin(&*shared.disk, &shared.layout, &header, spare)?);
-        self.turn_chapter(header.number, submission.start_index);
-        Ok(())
-    }
-
-    fn turn_memory(&mut self, submission: &Submission) -> Result<(), TurnError> {
-        let held = self.shared.chapters.memory_bytes();
-        if held + submission.frame_bytes > self.shared.options.tail_cache_bytes {
-            // Expired chapters may go now.
-            self.request_maintenance();
-            return Err(TurnError::NoRoom(ErrorKind::StorageFull.into()));
-        }
-        self.turn_chapter(self.chapter.number + 1, submission.start_index);
-        Ok(())
-    }
-
-    fn turn_chapter(&mut self, number: u64, start_index: u64) {
-        let next = Chapter::active(number, start_index);
+    /// Begins the next chapter, for what was taken first.
+    fn begin_chapter(&mut self) -> Result<(), AppendError> {
+        let first = &self.taken[0];
+        let first_index = first.start_index;
+        self.journal.begin_chapter(first).map_err(|error| self.take_error(error))?;
+        self.shared.health.set_full(false);
+        let next = self.chapter.next(first_index);
         // The next one first: a reader that sees the end of this one finds where to go on.
         self.shared.chapters.push(next.clone());
-        self.chapter.state.write().end_index = Some(start_index);
+        self.chapter.state.write().end_index = Some(first_index);
         self.chapter = next;
-        self.request_maintenance();
-    }
-
-    fn request_maintenance(&self) {
         self.shared.upkeep.request();
-    }
-
-    /// Waits until maintenance has written enough segments for another chapter in memory.
-    fn wait_for_backlog(&self) -> io::Result<()> {
-        let backlog_max = self.shared.options.backlog_chapters_max();
-        self.shared.upkeep.wait_while(|signals| {
-            let is_behind = self.shared.chapters.backlog() + 1 > backlog_max;
-            if is_behind && signals.is_stuck_or_over() {
-                return Err(ErrorKind::StorageFull.into());
-            }
-            Ok(is_behind)
-        })
-    }
-
-    /// Waits for the file of a chapter that is being retired, or one that is being made, unless
-    /// there is a spare one: to make another takes longer, and takes the disk from them.
-    fn wait_for_spare(&self) -> io::Result<()> {
-        let shared = &*self.shared;
-        let bytes = shared.options.journal_file_bytes;
-        shared.upkeep.wait_while(|signals| {
-            let waits = signals.makes_progress()
-                && (signals.makes_spare || shared.chapters.is_any_due())
-                && spare::count(&*shared.disk, &shared.layout, bytes)? == 0;
-            if waits {
-                shared.lacked_spare.store(true, Ordering::Relaxed);
-            }
-            Ok(waits)
-        })
-    }
-
-    fn commit(&mut self, mut batch: Vec<Submission>) {
-        if self.shared.health.is_failed() {
-            return refuse(batch, AppendError::Failed);
-        }
-        if let Err(error) = self.write(&mut batch) {
-            self.fail(&error);
-            return refuse(batch, AppendError::Failed);
-        }
-        self.publish(batch);
-    }
-
-    /// Writes the batch's frames and makes them as durable as the setting asks.
-    fn write(&mut self, batch: &mut [Submission]) -> io::Result<()> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        let (file_id, durable_bytes) = (journal.file_id, journal.synced());
-        let frames: Vec<Frames<'_>> =
-            batch.iter_mut().map(|submission| submission.frames(file_id, durable_bytes)).collect();
-        let mut slices: Vec<IoSlice<'_>> = frames
-            .iter()
-            .flat_map(|frames| [frames.command_header.as_slice(), frames.rest])
-            .filter(|bytes| !bytes.is_empty())
-            .map(IoSlice::new)
-            .collect();
-        journal.write(&mut slices)?;
-        if self.shared.options.durability == Durability::Sync {
-            journal.sync()?;
-        } else {
-            self.unsynced_since.get_or_insert_with(Instant::now);
-        }
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        self.unsynced_since = None;
-        self.journal.as_mut().map_or(Ok(()), JournalFile::sync)
+    /// What was taken first, and behind it as much as fits.
+    fn next_batch(&mut self, room: Room) -> Vec<Submission> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = self.taken.front() {
+            let fits = room.takes(bytes, next) && bytes + next.frame_bytes <= BATCH_BYTES_MAX;
+            if !batch.is_empty() && (!fits || self.shared.queue.is_broken(next)) {
+                break;
+            }
+            bytes += next.frame_bytes;
+            batch.extend(self.taken.pop_front());
+        }
+        batch
+    }
+
+    fn begin_batch(&mut self, mut batch: Vec<Submission>) {
+        if self.shared.health.is_failed() {
+            return refuse(batch, AppendError::Failed);
+        }
+        match self.journal.begin_batch(&mut batch) {
+            Ok(()) => {
+                self.under_way.push_back(batch);
+                self.publish_confirmed();
+            }
+            Err(error) => {
+                let error = self.take_error(error);
+                self.break_succession(&batch);
+                refuse(batch, error);
+            }
+        }
+    }
+
+    /// Commands that follow one of these, which are to be refused, are refused as well.
+    fn break_succession(&self, refused: &[Submission]) {
+        if refused.iter().any(Submission::is_command) {
+            self.shared.queue.break_succession();
+        }
+    }
+
+    /// A journal that failed has nothing under way, and is not asked again.
+    fn publish_confirmed(&mut self) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        match self.journal.confirmed() {
+            Ok(batches) => (0..batches).for_each(|_| {
+                let batch = self.under_way.pop_front().expect("only what was begun is confirmed");
+                self.publish(batch);
+            }),
+            Err(error) => {
+                self.take_error(error);
+            }
+        }
     }
 
     /// Shows a durable batch to readers, then acknowledges it.
@@ -392,9 +226,56 @@ impl Writer {
         self.shared.tips.advanced(advancing);
     }
 
+    /// Does what was promised for a deadline that has come. `false`: none has.
+    fn meet_deadline(&mut self, now: Instant) -> bool {
+        let is_due = self.journal.deadline().is_some_and(|deadline| deadline <= now);
+        if is_due && let Err(error) = self.journal.on_deadline() {
+            self.take_error(error);
+        }
+        is_due
+    }
+
+    fn idle(&mut self) {
+        let next_index = self.shared.durable_index.load(Ordering::Acquire);
+        if !self.shared.health.is_failed()
+            && let Err(error) = self.journal.idle(next_index)
+        {
+            self.take_error(error);
+        }
+    }
+
+    fn finish(&mut self) {
+        let next_index = self.shared.durable_index.load(Ordering::Acquire);
+        if !self.shared.health.is_failed()
+            && let Err(error) = self.journal.finish(next_index)
+        {
+            self.take_error(error);
+        }
+    }
+
+    /// What an error of the journal means for what was to be written.
+    fn take_error(&mut self, error: JournalError) -> AppendError {
+        match error {
+            JournalError::Full(error) => {
+                if !self.shared.health.set_full(true) {
+                    tracing::error!(
+                        %error,
+                        directory = %self.shared.options.directory.display(),
+                        "no room for the next journal file; writes are refused until there is"
+                    );
+                }
+                AppendError::StorageFull
+            }
+            JournalError::Failed(error) => {
+                self.fail(&error);
+                AppendError::Failed
+            }
+        }
+    }
+
     /// After a failed write or sync nobody knows what is on the disk: nothing is confirmed any
     /// more until recovery has read it.
-    fn fail(&self, error: &io::Error) {
+    fn fail(&mut self, error: &io::Error) {
         tracing::error!(
             %error,
             directory = %self.shared.options.directory.display(),
@@ -402,6 +283,7 @@ impl Writer {
         );
         self.shared.health.fail();
         self.shared.queue.stop(AppendError::Failed);
+        self.under_way.drain(..).for_each(|batch| refuse(batch, AppendError::Failed));
     }
 }
 
@@ -431,55 +313,6 @@ fn shards(batch: &[Submission]) -> Vec<ShardKey> {
     heads.map(|head| head.shard).collect()
 }
 
-fn refuse(batch: Vec<Submission>, error: AppendError) {
-    for submission in batch {
-        submission.caller.answer(Err(error));
-    }
-}
-
-/// The frames of a submission. Those of runs are in one piece already.
-struct Frames<'a> {
-    command_header: Vec<u8>,
-    rest: &'a [u8],
-}
-
-impl Submission {
-    fn frames(&mut self, file_id: u64, durable_bytes: u64) -> Frames<'_> {
-        let blank = FrameHeader {
-            kind: FrameKind::Run,
-            file_id,
-            subject: 0,
-            index: self.start_index,
-            arrival_ms: self.arrival_ms,
-            count: 0,
-            body_len: 0,
-            body_crc: 0,
-            durable_bytes,
-            continues: false,
-        };
-        match &mut self.content {
-            Content::Runs(runs) => {
-                let mut left = runs.heads().len();
-                let mut next_index = self.start_index;
-                let rest = runs.with_headers(|&RunHead { shard, count, body_len, body_crc }| {
-                    let (subject, index) = (shard.0, next_index);
-                    next_index += u64::from(count);
-                    left -= 1;
-                    let continues = left > 0;
-                    FrameHeader { subject, index, count, body_len, body_crc, continues, ..blank }
-                });
-                Frames { command_header: Vec::new(), rest }
-            }
-            Content::Command { number, payload, payload_crc, .. } => {
-                let header = FrameHeader {
-                    kind: FrameKind::Command,
-                    subject: *number,
-                    body_len: u32::try_from(payload.len()).expect("a command is below 4 GiB"),
-                    body_crc: *payload_crc,
-                    ..blank
-                };
-                Frames { command_header: header.encode().to_vec(), rest: payload }
-            }
-        }
-    }
+fn refuse(submissions: impl IntoIterator<Item = Submission>, error: AppendError) {
+    submissions.into_iter().for_each(|submission| submission.caller.answer(Err(error)));
 }

@@ -1,3 +1,7 @@
 //! Where a cell lies.
 
 pub(crate) mod disk;
+pub(crate) mod frames;
+pub(crate) mod journal;
+pub(crate) mod memory;
+pub(crate) mod opened;

@@ -67,9 +67,13 @@ impl JournalFile {
         Ok(Self { file, number, file_id, offset, synced: offset, marked: None, capacity })
     }
 
-    /// Whether frames of `bytes` fit, and a seal after them.
-    pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        self.offset + bytes + FRAME_HEADER_BYTES as u64 <= self.capacity
+    /// Bytes of frames that fit, with a seal after them.
+    pub(crate) fn room(&self) -> u64 {
+        self.capacity.saturating_sub(self.offset + FRAME_HEADER_BYTES as u64)
+    }
+
+    fn has_room_for_seal(&self) -> bool {
+        self.offset + FRAME_HEADER_BYTES as u64 <= self.capacity
     }
 
     /// Bytes known to be durable, for the frames that are written next.
@@ -122,7 +126,7 @@ impl JournalFile {
     /// Whether a mark would tell something: nothing vouches for the last frames, which are durable.
     pub(crate) fn wants_mark(&self) -> bool {
         let is_settled = self.synced == self.offset && self.offset > FILE_HEADER_BYTES;
-        is_settled && self.marked != Some(self.offset) && self.has_room(0)
+        is_settled && self.marked != Some(self.offset) && self.has_room_for_seal()
     }
 
     /// Says that all so far is durable, for whoever finds the last frames damaged: without it they

@@ -1,6 +1,9 @@
 //! A data directory.
 
+pub(crate) mod directory;
+pub(crate) mod journal;
 pub(crate) mod journal_file;
+pub(crate) mod open;
 pub(crate) mod recovery;
 pub(crate) mod scan;
 pub(crate) mod spare;

@@ -31,100 +31,40 @@ use crate::format::{mark, segment_list, snapshot};
 use crate::medium::disk::journal_file::{FIRST_FILE_BYTES, JournalFile};
 use crate::medium::disk::scan::{Scan, check_end, list_journals, scan_file};
 use crate::medium::disk::spare;
-use crate::options::{Durability, StoreOptions};
-use crate::recovered::Recovered;
+use crate::medium::opened::Found;
+use crate::options::StoreOptions;
 use anabranch_env::Disk;
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
-
-/// Everything that [`crate::Store`] starts with.
-#[derive(Default)]
-pub(crate) struct Opened {
-    pub(crate) recovered: Recovered,
-    pub(crate) chapters: VecDeque<Arc<Chapter>>,
-    pub(crate) journal: Option<JournalFile>,
-    pub(crate) next_index: u64,
-    pub(crate) next_command: u64,
-    /// Number of the last command in the snapshot.
-    pub(crate) covered_command: Option<u64>,
-    pub(crate) last_ms: u64,
-    pub(crate) lock: Option<Box<dyn Send + Sync>>,
-}
 
 /// More indices than a power cut can take with records that were not synced. They are not given out
 /// again: a reader that goes on behind the last number it saw would miss the records.
 pub(crate) const LOST_INDICES_MAX: u64 = 1 << 32;
-/// The first record's index: 0 is the shard's own starting number.
-const FIRST_INDEX: u64 = 1;
-
-pub(crate) fn open(
-    options: &StoreOptions,
-    layout: &Layout,
-    disk: &dyn Disk,
-) -> Result<Opened, OpenError> {
-    if options.durability == Durability::Memory {
-        return Ok(Opened {
-            chapters: VecDeque::from([Chapter::active(1, FIRST_INDEX)]),
-            next_index: FIRST_INDEX,
-            next_command: 1,
-            ..Opened::default()
-        });
-    }
-    for directory in
-        [layout.root.clone(), layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()]
-    {
-        disk.create_dir_all(&directory).map_err(|e| OpenError::io(&directory, e))?;
-    }
-    let lock = disk.lock(&layout.lock()).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => OpenError::Locked(layout.root.clone()),
-        _ => OpenError::io(&layout.lock(), error),
-    })?;
-    // A name that the last process saw need not have been durable; what follows relies on it.
-    for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
-        disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
-    }
-    for directory in layout.root.ancestors() {
-        sync_ancestor(layout, disk, directory)?;
-    }
-    let recovery = Recovery { options, layout, disk, opened: Opened::default() };
-    let opened = match mark::read(disk, layout)? {
-        true => recovery.recover()?,
-        false => recovery.initialise()?,
-    };
-    Ok(Opened { lock: Some(lock), ..opened })
-}
-
-/// Makes durable the names in a directory that holds the data directory, or is it.
-fn sync_ancestor(layout: &Layout, disk: &dyn Disk, directory: &Path) -> Result<(), OpenError> {
-    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    let is_here = directory.as_os_str().is_empty();
-    let directory = if is_here { Path::new(".") } else { directory };
-    let synced = disk.sync_dir(directory);
-    // What stands further up was hardly made by us, and may be closed to us.
-    let is_near = layout.root.ancestors().take(2).any(|near| near == directory) || is_here;
-    match synced {
-        Err(error) if is_near => Err(OpenError::io(directory, error)),
-        Err(error) => match error.kind() {
-            InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported => Ok(()),
-            _ => Err(OpenError::io(directory, error)),
-        },
-        Ok(()) => Ok(()),
-    }
-}
 
 /// A directory that is being opened, and what has been found in it so far.
-struct Recovery<'a> {
+#[derive(Debug)]
+pub(crate) struct Recovery<'a> {
     options: &'a StoreOptions,
     layout: &'a Layout,
     disk: &'a dyn Disk,
-    opened: Opened,
+    found: Found,
 }
 
-impl Recovery<'_> {
-    fn initialise(mut self) -> Result<Opened, OpenError> {
+impl<'a> Recovery<'a> {
+    pub(crate) fn new(options: &'a StoreOptions, layout: &'a Layout, disk: &'a dyn Disk) -> Self {
+        Self { options, layout, disk, found: Found::nothing() }
+    }
+
+    /// What was found, and the journal file to go on with.
+    pub(crate) fn run(self) -> Result<(Found, JournalFile), OpenError> {
+        match mark::read(self.disk, self.layout)? {
+            true => self.recover(),
+            false => self.initialise(),
+        }
+    }
+
+    fn initialise(mut self) -> Result<(Found, JournalFile), OpenError> {
         let (disk, layout) = (self.disk, self.layout);
         let journal_dir = layout.journal_dir();
         let io = |e| OpenError::io(&journal_dir, e);
@@ -140,14 +80,12 @@ impl Recovery<'_> {
         if journals.len() > 1 || !segments.is_empty() || !snapshots.is_empty() || !empty {
             return Err(OpenError::Missing(layout.format()));
         }
-        self.opened.next_index = FIRST_INDEX;
-        self.opened.next_command = 1;
-        self.begin_journal(1)?;
+        let file = self.begin_journal(1)?;
         mark::write(disk, layout).map_err(|e| OpenError::io(&layout.format(), e))?;
-        Ok(self.opened)
+        Ok((self.found, file))
     }
 
-    fn recover(mut self) -> Result<Opened, OpenError> {
+    fn recover(mut self) -> Result<(Found, JournalFile), OpenError> {
         let (disk, layout) = (self.disk, self.layout);
         spare::remove_unfinished(disk, layout)
             .map_err(|error| OpenError::io(&layout.journal_dir(), error))?;
@@ -164,37 +102,41 @@ impl Recovery<'_> {
             return Err(OpenError::Missing(layout.catalog_dir()));
         }
         let place = snapshot.as_ref().map(|snapshot| snapshot.place);
-        self.opened = Opened {
+        self.found = Found {
             chapters: self.segment_chapters(first)?,
             next_command: place.map_or(0, |place| place.command) + 1,
             covered_command: place.map(|place| place.command),
             next_index: place.map_or(0, |place| place.next_index),
             last_ms: place.map_or(0, |place| place.last_ms),
-            ..Opened::default()
+            ..Found::default()
         };
-        for number in journals {
-            let scan = scan_file(disk, layout, number)?;
-            check_end(layout, &scan, number == last)?;
-            self.take(scan, number == last)?;
+        self.found.recovered.snapshot = snapshot.map(|snapshot| snapshot.payload);
+        for number in first..last {
+            let mut scan = scan_file(disk, layout, number)?;
+            check_end(layout, &scan, false)?;
+            self.take(&mut scan, false);
         }
-        self.opened.recovered.snapshot = snapshot.map(|snapshot| snapshot.payload);
-        Ok(self.opened)
+        let mut scan = scan_file(disk, layout, last)?;
+        check_end(layout, &scan, true)?;
+        let goes_on = self.goes_on(&scan);
+        self.take(&mut scan, goes_on);
+        let file = self.take_end(scan, goes_on)?;
+        Ok((self.found, file))
     }
 
     /// Takes what a journal file holds.
-    fn take(&mut self, mut scan: Scan, is_last: bool) -> Result<(), OpenError> {
-        let opened = &mut self.opened;
+    fn take(&mut self, scan: &mut Scan, goes_on: bool) {
+        let found = &mut self.found;
         let last_command = scan.commands.last().map_or(0, |command| command.number);
-        opened.next_index = opened.next_index.max(scan.next_index);
-        opened.next_command = opened.next_command.max(last_command + 1);
-        opened.last_ms = opened.last_ms.max(scan.last_ms);
-        opened.recovered.records += scan.records;
-        opened.recovered.journal_bytes += scan.valid_bytes;
-        let covered = opened.covered_command.unwrap_or(0);
+        found.next_index = found.next_index.max(scan.next_index);
+        found.next_command = found.next_command.max(last_command + 1);
+        found.last_ms = found.last_ms.max(scan.last_ms);
+        found.recovered.records += scan.records;
+        found.recovered.journal_bytes += scan.valid_bytes;
+        let covered = found.covered_command.unwrap_or(0);
         let new = scan.commands.drain(..).filter(|command| command.number > covered);
-        opened.recovered.commands.extend(new);
+        found.recovered.commands.extend(new);
 
-        let goes_on = is_last && self.goes_on(&scan);
         let state = ChapterState {
             end_index: (!goes_on).then_some(scan.next_index),
             last_ms: scan.last_ms,
@@ -206,8 +148,7 @@ impl Recovery<'_> {
         };
         let JournalHeader { number, next_index: first_index, .. } = scan.header;
         let chapter = Chapter { number, first_index, state: RwLock::new(state) };
-        self.opened.chapters.push_back(Arc::new(chapter));
-        if is_last { self.take_end(&scan) } else { Ok(()) }
+        self.found.chapters.push_back(Arc::new(chapter));
     }
 
     /// Whether the last file goes on being used.
@@ -223,39 +164,39 @@ impl Recovery<'_> {
     }
 
     /// Makes the last file's end durable, and goes on with it or begins the next one.
-    fn take_end(&mut self, scan: &Scan) -> Result<(), OpenError> {
+    fn take_end(&mut self, scan: Scan, goes_on: bool) -> Result<JournalFile, OpenError> {
+        let may_have_lost = self.may_have_lost(&scan);
         let number = scan.header.number;
         let io = |e| OpenError::io(&self.layout.journal(number), e);
-        let resumed = JournalFile::resume(scan.file.clone(), &scan.header, scan.valid_bytes);
-        let mut journal = resumed.map_err(io)?;
-        journal.make_durable(self.disk, self.layout, &scan.unvouched).map_err(io)?;
-        if self.goes_on(scan) {
-            self.opened.journal = Some(journal);
-            return Ok(());
+        let resumed = JournalFile::resume(scan.file, &scan.header, scan.valid_bytes);
+        let mut file = resumed.map_err(io)?;
+        file.make_durable(self.disk, self.layout, &scan.unvouched).map_err(io)?;
+        if goes_on {
+            return Ok(file);
         }
         if !scan.sealed {
-            self.opened.recovered.torn_bytes = scan.leftover_bytes;
-            journal.seal(scan.next_index).map_err(io)?;
+            self.found.recovered.torn_bytes = scan.leftover_bytes;
+            file.seal(scan.next_index).map_err(io)?;
         }
         // The header keeps the gap: what comes behind it may be lost, too, and needs another one.
-        self.opened.next_index += if self.may_have_lost(scan) { LOST_INDICES_MAX } else { 0 };
+        self.found.next_index += if may_have_lost { LOST_INDICES_MAX } else { 0 };
         self.begin_journal(number + 1)
     }
 
     /// Begins a journal file, and its chapter.
-    fn begin_journal(&mut self, number: u64) -> Result<(), OpenError> {
+    fn begin_journal(&mut self, number: u64) -> Result<JournalFile, OpenError> {
         let (disk, layout) = (self.disk, self.layout);
-        let first_index = self.opened.next_index;
+        let first_index = self.found.next_index;
         let header = JournalHeader {
             acknowledges_early: self.options.durability.acknowledges_early(),
-            ..JournalHeader::new(number, first_index, self.opened.last_ms)
+            ..JournalHeader::new(number, first_index, self.found.last_ms)
         };
         let bytes = self.options.journal_file_bytes.min(FIRST_FILE_BYTES);
         let begun = spare::prepare(disk, layout, bytes)
             .and_then(|spare| JournalFile::begin(disk, layout, &header, spare));
-        self.opened.journal = Some(begun.map_err(|e| OpenError::io(&layout.journal(number), e))?);
-        self.opened.chapters.push_back(Chapter::active(number, first_index));
-        Ok(())
+        let file = begun.map_err(|e| OpenError::io(&layout.journal(number), e))?;
+        self.found.chapters.push_back(Chapter::active(number, first_index));
+        Ok(file)
     }
 
     /// Chapters that are only in segments. Removes unfinished segments and those of chapters whose

@@ -5,17 +5,30 @@
 //! no meaning: its old frames have another identity than the next use will have.
 //!
 //! To make a file costs as much as to write its content. So writers wait for one that maintenance
-//! is about to bring back (`Writer::wait_for_spare`), and if they had to, maintenance makes another
+//! is about to bring back (`Directory::wait_for_spare`), and if they had to, maintenance makes another
 //! when it has nothing else to do, until writers are as far ahead of it as they may be.
 
 use crate::format::layout::{Layout, number_in};
 use anabranch_env::{Disk, DiskFile};
+use parking_lot::Mutex;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of zeros written at once.
 const FILL_BYTES: usize = 1 << 20;
+
+/// What those who use spare files and those who make them tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    /// Held while the next journal file is prepared or used, or a retired one kept.
+    pub(crate) sole: Mutex<()>,
+    /// The writer had to wait for a spare journal file since maintenance last made one.
+    pub(crate) was_lacking: AtomicBool,
+    /// One is being made.
+    pub(crate) is_making: AtomicBool,
+}
 
 /// Makes sure that a file of `bytes` with its space is there for the next journal file.
 ///

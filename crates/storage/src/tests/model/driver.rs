@@ -3,7 +3,7 @@
 use crate::cell::maintenance::Maintenance;
 use crate::cell::shared::Shared;
 use crate::cell::upkeep::Turn;
-use crate::cell::writer::Writer;
+use crate::cell::writer::{Next, Writer};
 use crate::{AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions};
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use bytes::Bytes;
@@ -12,9 +12,13 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 /// Requests that one batch takes at most: so many chapters may be in memory only.
 pub(super) const BATCH_MAX: usize = 3;
+
+/// Half of what is over when nothing has queued for an interval, whatever it is.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Something to append.
 #[derive(Debug)]
@@ -53,7 +57,10 @@ impl Driver {
         let mut calls: Vec<_> =
             requests.into_iter().map(|request| Box::pin(call(store, request))).collect();
         let early: Vec<_> = calls.iter_mut().map(|call| poll(call.as_mut())).collect();
-        self.writer.step();
+        // A call without an answer is queued.
+        if early.iter().any(Option::is_none) {
+            self.writer.turn(Instant::now());
+        }
         let answers = early.into_iter().zip(&mut calls).map(|(early, call)| {
             early.or_else(|| poll(call.as_mut())).expect("the writer answers everybody")
         });
@@ -62,12 +69,13 @@ impl Driver {
 
     /// What the writer does when nothing has queued until the interval is over.
     pub(super) fn idle(&mut self) {
-        self.writer.idle();
+        let over = Instant::now() + 2 * HOUR;
+        while self.writer.turn(over) == Next::Again {}
     }
 
     pub(super) fn shut_down(&mut self) {
         self.store.shut_down();
-        self.writer.end();
+        while self.writer.turn(Instant::now()) != Next::Stop {}
     }
 
     /// Where the last journal file begins: those before are sealed.

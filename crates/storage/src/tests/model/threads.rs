@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 use tokio::task::JoinHandle;
 
 const CASES: u64 = 100;
@@ -512,9 +513,9 @@ async fn nothing_is_confirmed_after_a_failed_sync() {
     let syncs_at = disk.operations() + 1;
     disk.fail_at(syncs_at, Fault::Broken);
     let (store, mut writer, _) = store.take_apart();
-    let writing = async { writer.step() };
+    let writing = async { writer.turn(Instant::now()) };
     let appending = || append(&store, run_of(6_000));
-    let (first, second, third, ()) = tokio::join!(appending(), appending(), appending(), writing);
+    let (first, second, third, _) = tokio::join!(appending(), appending(), appending(), writing);
     for outcome in [first, second, third] {
         assert_eq!(outcome, Err(AppendError::Failed));
     }
@@ -542,7 +543,8 @@ async fn without_a_spare(
         let store = store.clone();
         tokio::spawn(async move { append(&store, run_of(6_000)).await })
     };
-    let is_waiting = || store.shared().lacked_spare.load(Ordering::Relaxed) || third.is_finished();
+    let is_waiting =
+        || store.shared().spares.was_lacking.load(Ordering::Relaxed) || third.is_finished();
     while !(is_waiting() && host.is_asking.load(Ordering::Acquire)) {
         tokio::task::yield_now().await;
     }

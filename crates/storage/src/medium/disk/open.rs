@@ -1,0 +1,84 @@
+//! A data directory as a medium.
+
+use crate::cell::common::Common;
+use crate::error::OpenError;
+use crate::format::layout::Layout;
+use crate::medium::disk::directory::Directory;
+use crate::medium::disk::journal::DiskJournal;
+use crate::medium::disk::recovery::Recovery;
+use crate::medium::disk::spare::Spares;
+use crate::medium::opened::{Medium, Opened};
+use crate::options::StoreOptions;
+use anabranch_env::Disk;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A data directory.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    options: StoreOptions,
+    disk: Arc<dyn Disk>,
+    spares: Arc<Spares>,
+}
+
+impl DataDirectory {
+    pub(crate) fn new(options: &StoreOptions, disk: Arc<dyn Disk>) -> Self {
+        Self { options: options.clone(), disk, spares: Arc::default() }
+    }
+
+    pub(crate) fn spares(&self) -> &Arc<Spares> {
+        &self.spares
+    }
+}
+
+impl Medium for DataDirectory {
+    fn open(&self, common: &Common) -> Result<Opened, OpenError> {
+        let (options, disk) = (&self.options, &*self.disk);
+        let layout = Layout::new(&options.directory);
+        for directory in
+            [layout.root.clone(), layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()]
+        {
+            disk.create_dir_all(&directory).map_err(|e| OpenError::io(&directory, e))?;
+        }
+        let lock = disk.lock(&layout.lock()).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => OpenError::Locked(layout.root.clone()),
+            _ => OpenError::io(&layout.lock(), error),
+        })?;
+        // A name that the last process saw need not have been durable; what follows relies on it.
+        for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
+            disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
+        }
+        for directory in layout.root.ancestors() {
+            sync_ancestor(&layout, disk, directory)?;
+        }
+        let (found, file) = Recovery::new(options, &layout, disk).run()?;
+        let directory = Arc::new(Directory {
+            options: options.clone(),
+            layout,
+            disk: self.disk.clone(),
+            common: common.clone(),
+            spares: self.spares.clone(),
+        });
+        let journal = Box::new(DiskJournal::new(directory, file));
+        Ok(Opened { found, journal, lock: Some(lock) })
+    }
+}
+
+/// Makes durable the names in a directory that holds the data directory, or is it.
+fn sync_ancestor(layout: &Layout, disk: &dyn Disk, directory: &Path) -> Result<(), OpenError> {
+    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let is_here = directory.as_os_str().is_empty();
+    let directory = if is_here { Path::new(".") } else { directory };
+    let synced = disk.sync_dir(directory);
+    // What stands further up was hardly made by us, and may be closed to us.
+    let is_near = layout.root.ancestors().take(2).any(|near| near == directory) || is_here;
+    match synced {
+        Err(error) if is_near => Err(OpenError::io(directory, error)),
+        Err(error) => match error.kind() {
+            InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported => Ok(()),
+            _ => Err(OpenError::io(directory, error)),
+        },
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! Memory: nothing is written anywhere, and a restart is empty.
+//!
+//! The journal is the chapters themselves, which are as large as journal files would be. They end
+//! when their records have expired, and when all memory is taken, no more is.
+
+use crate::cell::chapter::Chapter;
+use crate::cell::common::Common;
+use crate::cell::queue::Submission;
+use crate::error::OpenError;
+use crate::medium::journal::{Journal, JournalError, Room};
+use crate::medium::opened::{Found, Medium, Opened};
+use crate::options::StoreOptions;
+use std::io::ErrorKind;
+use std::time::Instant;
+
+/// Memory, as a medium.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    chapter_bytes: u64,
+    bytes_max: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(options: &StoreOptions) -> Self {
+        let StoreOptions { journal_file_bytes, tail_cache_bytes, .. } = *options;
+        Self { chapter_bytes: journal_file_bytes, bytes_max: tail_cache_bytes }
+    }
+}
+
+impl Medium for Memory {
+    fn open(&self, common: &Common) -> Result<Opened, OpenError> {
+        let mut found = Found::nothing();
+        found.chapters.push_back(Chapter::in_memory(1, found.next_index));
+        let journal = MemoryJournal {
+            common: common.clone(),
+            chapter_bytes: self.chapter_bytes,
+            bytes_max: self.bytes_max,
+            taken: 0,
+        };
+        Ok(Opened { found, journal: Box::new(journal), lock: None })
+    }
+}
+
+#[derive(Debug)]
+struct MemoryJournal {
+    common: Common,
+    chapter_bytes: u64,
+    /// Of all chapters.
+    bytes_max: u64,
+    /// Batches that were taken, and not told of as confirmed.
+    taken: usize,
+}
+
+impl Journal for MemoryJournal {
+    fn room(&self) -> Room {
+        let held = self.common.chapters.active_bytes();
+        let left = self.chapter_bytes.saturating_sub(held);
+        // Commands take no memory.
+        Room { records: if held == 0 { u64::MAX } else { left }, commands: u64::MAX }
+    }
+
+    fn begin_chapter(&mut self, first: &Submission) -> Result<(), JournalError> {
+        let held = self.common.chapters.memory_bytes();
+        if held + first.frame_bytes > self.bytes_max {
+            // Expired chapters may go now.
+            self.common.upkeep.request();
+            return Err(JournalError::Full(ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    }
+
+    fn takes_more(&self) -> bool {
+        true
+    }
+
+    fn begin_batch(&mut self, _batch: &mut [Submission]) -> Result<(), JournalError> {
+        self.taken += 1;
+        Ok(())
+    }
+
+    fn confirmed(&mut self) -> Result<usize, JournalError> {
+        Ok(std::mem::take(&mut self.taken))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_deadline(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn idle(&mut self, _next_index: u64) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _next_index: u64) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
