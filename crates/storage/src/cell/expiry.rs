@@ -3,7 +3,6 @@
 use crate::cell::chapter::{Chapter, ChapterState};
 use crate::cell::shared::Shared;
 use crate::format::segment::SegmentName;
-use crate::format::segment_list;
 use crate::host::Host;
 use anabranch_model::retention::HOUR_MS;
 use std::collections::HashMap;
@@ -16,7 +15,7 @@ const LOOK_AGAIN_MS: u64 = HOUR_MS / 6;
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     look_again_ms: HashMap<SegmentName, u64>,
-    /// Out of the readers' sight, still on the disk.
+    /// Out of the readers' sight, still on the shelf.
     expired: Vec<SegmentName>,
     /// [`Host::dropped_shards`] when all segments were last looked at.
     dropped_shards: u64,
@@ -107,21 +106,19 @@ impl Expiry {
         is_readable
     }
 
-    /// Off the list first, then off the disk.
+    /// First they need not be there any more, then they are removed.
     fn remove_expired(&mut self, shared: &Shared) -> io::Result<()> {
         if self.expired.is_empty() {
             return Ok(());
         }
-        match segment_list::write(&*shared.disk, &shared.layout, &shared.chapters.segments()) {
+        match shared.shelf.declare(&shared.chapters.segments()) {
             // What makes room must not need any.
-            Err(error) if error.kind() == ErrorKind::StorageFull => {
-                segment_list::remove(&*shared.disk, &shared.layout)?;
-            }
+            Err(error) if error.kind() == ErrorKind::StorageFull => shared.shelf.undeclare()?,
             other => other?,
         }
         while let Some(name) = self.expired.last() {
             shared.segment_cache.forget(name);
-            match shared.disk.remove(&shared.layout.segment_dir().join(name.file_name())) {
+            match shared.shelf.remove(name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => self.expired.pop(),
             };
@@ -139,10 +136,9 @@ fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
 
 fn is_readable(look: Look<'_>, name: &SegmentName) -> io::Result<bool> {
     let Look { shared, host, .. } = look;
-    let directory = shared.layout.segment_dir();
     let segment = shared
         .segment_cache
-        .get(&*shared.disk, &directory, name)
+        .get(&*shared.shelf, name)
         .map_err(|error| io::Error::other(error.to_string()))?;
     Ok(segment.directory().iter().any(|entry| {
         host.trim_horizon_ms(entry.shard).is_some_and(|horizon| entry.last_ms >= horizon)

@@ -5,20 +5,16 @@ use crate::cell::eviction::Eviction;
 use crate::cell::expiry::Expiry;
 use crate::cell::shared::Shared;
 use crate::cell::upkeep::Turn;
-use crate::format::layout::Layout;
 use crate::format::run::MemRun;
-use crate::format::segment::{self, SegmentName};
-use crate::format::segment_list;
-use crate::format::snapshot::{self, SnapshotPlace};
+use crate::format::segment::{SegmentContent, SegmentName};
+use crate::format::snapshot::SnapshotPlace;
 use crate::host::Host;
-use crate::medium::disk::spare;
-use crate::options::Durability;
-use anabranch_env::{Clock, Disk};
+use crate::medium::shelf::Shelf;
+use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::sync::atomic::Ordering;
 
 /// Works until the store is stopped.
 pub(crate) fn run(
@@ -71,30 +67,30 @@ impl Maintenance {
             }
         }
         self.eviction.run(shared);
-        // A chapter that became due meanwhile brings a file back sooner than one is made.
-        if shared.options.durability != Durability::Memory && !shared.chapters.is_any_due() {
-            make_spare(shared);
+        // A chapter that became due meanwhile comes first.
+        if !shared.chapters.is_any_due() {
+            shared.shelf.idle();
         }
         Ok(())
     }
 
-    /// Writes a sealed chapter's segments and lets its journal file go.
+    /// Brings a sealed chapter to the shelf and lets its part of the journal go.
     ///
-    /// After an error it is called again, and goes on where it stopped. Files go in order, so that
-    /// those that are left are consecutive.
+    /// After an error it is called again, and goes on where it stopped. Chapters go in order, so
+    /// that those that are left in the journal are consecutive.
     fn retire(&mut self, shared: &Shared, host: &dyn Host, chapter: &Chapter) -> io::Result<()> {
         if chapter.state.read().segments.is_none() {
             if std::mem::replace(&mut chapter.state.write().was_tried, true) {
-                remove_segments(shared, chapter.number)?;
+                remove_segments(&*shared.shelf, chapter.number)?;
             }
-            let names = write_segments(&*shared.disk, &shared.layout, host, chapter)?;
+            let names = write_segments(&*shared.shelf, host, chapter)?;
             let mut listed = shared.chapters.segments();
             listed.extend(&names);
-            segment_list::write(&*shared.disk, &shared.layout, &listed)?;
+            shared.shelf.declare(&listed)?;
             chapter.state.write().segments = Some(names);
         }
         self.cover_commands(shared, host, chapter.state.read().last_command)?;
-        release_journal(shared, chapter.number)?;
+        shared.shelf.release(chapter.number)?;
         chapter.state.write().has_journal = false;
         Ok(())
     }
@@ -118,50 +114,21 @@ impl Maintenance {
         // What the snapshot holds was queued before this.
         let (next_index, last_ms) = shared.queue.position();
         let place = SnapshotPlace { command, next_index, last_ms };
-        snapshot::write(&*shared.disk, &shared.layout, place, &payload)?;
+        shared.shelf.put_snapshot(place, &payload)?;
         self.covered_command = Some(command);
         Ok(())
     }
 }
 
-/// Makes a journal file ahead of time, so that the writer need not: one is always there, and more
-/// if that was not enough.
-fn make_spare(shared: &Shared) {
-    let (disk, layout) = (&*shared.disk, &shared.layout);
-    let bytes = shared.options.journal_file_bytes;
-    let made = spare::count(disk, layout, bytes).and_then(|count| {
-        let wanted_max = shared.options.backlog_chapters_max();
-        let is_wanted =
-            count < wanted_max && shared.spares.was_lacking.swap(false, Ordering::Relaxed);
-        if count > 0 && !is_wanted {
-            return Ok(());
-        }
-        shared.spares.is_making.store(true, Ordering::Relaxed);
-        let added = spare::add(disk, layout, bytes);
-        shared.spares.is_making.store(false, Ordering::Relaxed);
-        added
-    });
-    if let Err(error) = made {
-        // The writer tries again when it needs the file, and refuses writes if it must.
-        tracing::debug!(%error, "the next journal file could not be made ahead of time");
-    }
-}
-
 /// Removes what an attempt that failed has left: a stream's retention may be another by now, and
 /// its records would be in segments of two classes.
-fn remove_segments(shared: &Shared, chapter: u64) -> io::Result<()> {
-    let directory = shared.layout.segment_dir();
-    for name in shared.disk.list(&directory)? {
-        if SegmentName::parse(&name).is_some_and(|segment| segment.chapter == chapter) {
-            shared.disk.remove(&directory.join(name))?;
-        }
-    }
-    Ok(())
+fn remove_segments(shelf: &dyn Shelf, chapter: u64) -> io::Result<()> {
+    let names = shelf.list()?;
+    names.iter().filter(|name| name.chapter == chapter).try_for_each(|name| shelf.remove(name))
 }
 
 fn write_segments(
-    disk: &dyn Disk,
-    layout: &Layout,
+    shelf: &dyn Shelf,
     host: &dyn Host,
     chapter: &Chapter,
 ) -> io::Result<Vec<SegmentName>> {
@@ -184,23 +151,9 @@ fn write_segments(
             end_index: state.end_index.expect("only sealed chapters are retired"),
             last_ms: last_ms.unwrap_or(0),
         };
-        segment::write(disk, &layout.segment_dir(), &name, &runs)?;
+        shelf.publish(&name, &SegmentContent::new(name.chapter, &runs))?;
         names.push(name);
     }
-    disk.sync_dir(&layout.segment_dir())?;
+    shelf.settle()?;
     Ok(names)
-}
-
-/// Keeps a retired journal file as a spare one, as many as may be in use at once, or removes it.
-fn release_journal(shared: &Shared, number: u64) -> io::Result<()> {
-    let (disk, layout, options) = (&*shared.disk, &shared.layout, &shared.options);
-    let _sole = shared.spares.sole.lock();
-    let kept_max = options.backlog_chapters_max();
-    spare::keep(disk, layout, number, options.journal_file_bytes, kept_max)?;
-    let synced = disk.sync_dir(&layout.journal_dir());
-    if synced.is_err() {
-        // The file may come back under its old name: it must never be written to again.
-        shared.health.fail();
-    }
-    synced
 }

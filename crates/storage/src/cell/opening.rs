@@ -9,7 +9,6 @@ use crate::cell::store::Store;
 use crate::cell::threads::spawn;
 use crate::cell::writer::Writer;
 use crate::error::OpenError;
-use crate::format::layout::Layout;
 use crate::host::Host;
 use crate::medium::disk::open::DataDirectory;
 use crate::medium::memory::Memory;
@@ -42,29 +41,37 @@ impl Store {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Opening, Recovered), OpenError> {
-        let data = DataDirectory::new(&options, disk.clone());
-        let spares = data.spares().clone();
-        let medium: &dyn Medium = match options.durability {
-            Durability::Memory => &Memory::new(&options),
-            Durability::Sync | Durability::Interval(_) => &data,
+        // The one place where durability says what a cell lies on.
+        let medium: Box<dyn Medium> = match options.durability {
+            Durability::Memory => Box::new(Memory::new(&options)),
+            Durability::Sync | Durability::Interval(_) => {
+                Box::new(DataDirectory::new(&options, disk))
+            }
         };
+        Self::open_on(&*medium, options, clock)
+    }
+
+    /// Opens a medium and recovers what is on it.
+    pub(crate) fn open_on(
+        medium: &dyn Medium,
+        options: StoreOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Opening, Recovered), OpenError> {
         let common = Common::default();
-        let Opened { found, journal, lock } = medium.open(&common)?;
+        let Opened { found, journal, shelf, lock } = medium.open(&common)?;
         let Common { queue, chapters, health, upkeep } = common;
         queue.begin_at(found.next_index, found.next_command, found.last_ms);
         chapters.extend(found.chapters);
         let shared = Arc::new(Shared {
-            layout: Layout::new(&options.directory),
-            disk,
+            options,
+            shelf,
             queue,
             chapters,
             segment_cache: SegmentCache::default(),
             durable_index: AtomicU64::new(found.next_index),
             tips: Arc::default(),
             health,
-            spares,
             upkeep,
-            options,
         });
         let opening = Opening {
             writer: Writer::new(shared.clone(), journal),

@@ -145,9 +145,8 @@ fn visit(
     let wanted = |segment: &&SegmentName| segment.last_ms >= request.from_ms;
     let mut unreadable = None;
     for name in segments.iter().filter(wanted) {
-        let directory = shared.layout.segment_dir();
         visit.was_cold = true;
-        let segment = match shared.segment_cache.get(&*shared.disk, &directory, name) {
+        let segment = match shared.segment_cache.get(&*shared.shelf, name) {
             Ok(segment) => segment,
             // It expired this moment, unless it is still in sight.
             Err(ReadError::Io { error, .. })

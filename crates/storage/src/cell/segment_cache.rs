@@ -1,10 +1,9 @@
 //! Segments that are open.
 
 use crate::format::segment::{OpenSegment, SegmentError, SegmentName};
-use anabranch_env::Disk;
+use crate::medium::shelf::Shelf;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Memory for the directories of open segments.
@@ -26,16 +25,15 @@ struct CacheState {
 impl SegmentCache {
     pub(crate) fn get(
         &self,
-        disk: &dyn Disk,
-        directory: &Path,
+        shelf: &dyn Shelf,
         name: &SegmentName,
     ) -> Result<Arc<OpenSegment>, SegmentError> {
         if let Some(segment) = self.0.lock().hit(name) {
             return Ok(segment);
         }
         // Opened without the lock: two readers may both do it, and one result is dropped.
-        let path = directory.join(name.file_name());
-        let segment = Arc::new(OpenSegment::open(disk, path, name.chapter)?);
+        let segment = OpenSegment::load(shelf.open(name), shelf.path(name), name.chapter)?;
+        let segment = Arc::new(segment);
         self.0.lock().insert(*name, segment.clone());
         Ok(segment)
     }

@@ -6,10 +6,8 @@ use crate::cell::queue::Queue;
 use crate::cell::segment_cache::SegmentCache;
 use crate::cell::tips::Tips;
 use crate::cell::upkeep::Upkeep;
-use crate::format::layout::Layout;
-use crate::medium::disk::spare::Spares;
+use crate::medium::shelf::Shelf;
 use crate::options::StoreOptions;
-use anabranch_env::Disk;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -17,8 +15,7 @@ use std::sync::atomic::AtomicU64;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
-    pub(crate) layout: Layout,
-    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) shelf: Arc<dyn Shelf>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) chapters: Arc<Chapters>,
     pub(crate) segment_cache: SegmentCache,
@@ -27,6 +24,5 @@ pub(crate) struct Shared {
     /// Who waits for records of which shard.
     pub(crate) tips: Arc<Tips>,
     pub(crate) health: Arc<Health>,
-    pub(crate) spares: Arc<Spares>,
     pub(crate) upkeep: Arc<Upkeep>,
 }

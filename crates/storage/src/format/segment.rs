@@ -25,6 +25,7 @@ use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 use anabranch_model::sequence_number::INDEX_CLOSED;
 use bytes::Bytes;
+use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -132,23 +133,46 @@ struct IndexEntry {
     offset: u64,
 }
 
-/// Writes a segment under its name. `runs` are in the order of their shards' keys, those of a shard
-/// in index order.
+/// What a segment is made of.
+#[derive(Debug)]
+pub(crate) struct SegmentContent<'a> {
+    chapter: u64,
+    runs: &'a [(ShardKey, &'a MemRun)],
+    footer: Footer,
+}
+
+impl<'a> SegmentContent<'a> {
+    /// `runs` are in the order of their shards' keys, those of a shard in index order.
+    pub(crate) fn new(chapter: u64, runs: &'a [(ShardKey, &'a MemRun)]) -> Self {
+        Self { chapter, runs, footer: Footer::of(runs) }
+    }
+
+    /// Bytes of the segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.footer.file_bytes()
+    }
+
+    /// Writes it from end to end.
+    pub(crate) fn write_to(&self, file: &mut dyn SequentialFile) -> io::Result<()> {
+        file.append(&mut [IoSlice::new(&header(self.chapter))])?;
+        for runs in self.runs.chunks(HEADERS_AT_ONCE) {
+            append_frames(file, self.chapter, runs)?;
+        }
+        let parts = [&self.footer.directory[..], &self.footer.index, &self.footer.trailer()];
+        file.append(&mut parts.map(IoSlice::new))
+    }
+}
+
+/// Writes a segment under its name, which is durable when the directory is synced.
 pub(crate) fn write(
     disk: &dyn Disk,
     directory: &Path,
     name: &SegmentName,
-    runs: &[(ShardKey, &MemRun)],
+    content: &SegmentContent<'_>,
 ) -> io::Result<()> {
     let temporary = directory.join(format!("{}.tmp", name.file_name()));
-    let footer = Footer::of(runs);
-    let mut file = disk.create_sequential(&temporary, footer.file_bytes())?;
-    file.append(&mut [IoSlice::new(&header(name.chapter))])?;
-    for runs in runs.chunks(HEADERS_AT_ONCE) {
-        append_frames(&mut *file, name.chapter, runs)?;
-    }
-    let parts = [&footer.directory[..], &footer.index, &footer.trailer()];
-    file.append(&mut parts.map(IoSlice::new))?;
+    let mut file = disk.create_sequential(&temporary, content.bytes())?;
+    content.write_to(&mut *file)?;
     file.finish()?;
     disk.rename(&temporary, &directory.join(name.file_name()))
 }
@@ -300,32 +324,59 @@ pub enum SegmentError {
     },
 }
 
+/// Where a segment's bytes come from.
+pub(crate) trait SegmentFile: Debug + Send + Sync {
+    /// How many there are.
+    fn bytes(&self) -> io::Result<u64>;
+
+    /// The `len` bytes from `offset` on.
+    fn read(&self, len: usize, offset: u64) -> io::Result<Vec<u8>>;
+}
+
+impl SegmentFile for Arc<dyn DiskFile> {
+    fn bytes(&self) -> io::Result<u64> {
+        self.len()
+    }
+
+    fn read(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+        self.read_vec_at(len, offset)
+    }
+}
+
 /// An open segment with its directory in memory.
 #[derive(Debug)]
 pub(crate) struct OpenSegment {
     path: PathBuf,
-    file: Arc<dyn DiskFile>,
+    file: Box<dyn SegmentFile>,
     chapter: u64,
     directory: Vec<DirectoryEntry>,
     index: Vec<IndexEntry>,
 }
 
 impl OpenSegment {
+    /// Opens the file at `path`.
     pub(crate) fn open(disk: &dyn Disk, path: PathBuf, chapter: u64) -> Result<Self, SegmentError> {
-        let file = match disk.open(&path, false) {
-            Ok(file) => file,
-            Err(error) => return Err(SegmentError::Io { path, error }),
-        };
-        let len = match file.len() {
-            Ok(len) => len,
+        let file = disk.open(&path, false);
+        Self::load(file.map(|file| Box::new(file) as Box<dyn SegmentFile>), path, chapter)
+    }
+
+    /// Reads the directory of a segment that was opened, which is at `path`.
+    pub(crate) fn load(
+        file: io::Result<Box<dyn SegmentFile>>,
+        path: PathBuf,
+        chapter: u64,
+    ) -> Result<Self, SegmentError> {
+        let opened = file.and_then(|file| Ok((file.bytes()?, file)));
+        let (bytes, file) = match opened {
+            Ok(opened) => opened,
             Err(error) => return Err(SegmentError::Io { path, error }),
         };
         let mut segment = Self { path, file, chapter, directory: Vec::new(), index: Vec::new() };
-        segment.load(len)?;
+        segment.load_directory(bytes)?;
         Ok(segment)
     }
 
-    fn load(&mut self, len: u64) -> Result<(), SegmentError> {
+    fn load_directory(&mut self, len: u64) -> Result<(), SegmentError> {
         if len < FILE_HEADER_BYTES + TRAILER_BYTES {
             return Err(self.damaged(0));
         }
@@ -379,7 +430,7 @@ impl OpenSegment {
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>, SegmentError> {
-        let read = self.file.read_vec_at(len, offset);
+        let read = self.file.read(len, offset);
         read.map_err(|error| SegmentError::Io { path: self.path.clone(), error })
     }
 
@@ -510,7 +561,8 @@ mod tests {
         let small = run(5, 900, b"x");
         let mut by_shard = vec![(ShardKey(1), &small)];
         by_shard.extend(runs.iter().map(|run| (ShardKey(7), run)));
-        write(disk, Path::new("/s"), &name(), &by_shard).expect("written");
+        let content = SegmentContent::new(name().chapter, &by_shard);
+        write(disk, Path::new("/s"), &name(), &content).expect("written");
         (runs, Path::new("/s").join(name().file_name()))
     }
 

@@ -7,10 +7,15 @@ use crate::cell::chapter::Chapter;
 use crate::cell::common::Common;
 use crate::cell::queue::Submission;
 use crate::error::OpenError;
+use crate::format::segment::{SegmentContent, SegmentFile, SegmentName};
+use crate::format::snapshot::SnapshotPlace;
 use crate::medium::journal::{Journal, JournalError, Room};
 use crate::medium::opened::{Found, Medium, Opened};
+use crate::medium::shelf::Shelf;
 use crate::options::StoreOptions;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Memory, as a medium.
@@ -37,7 +42,7 @@ impl Medium for Memory {
             bytes_max: self.bytes_max,
             taken: 0,
         };
-        Ok(Opened { found, journal: Box::new(journal), lock: None })
+        Ok(Opened { found, journal: Box::new(journal), shelf: Arc::new(EmptyShelf), lock: None })
     }
 }
 
@@ -97,4 +102,52 @@ impl Journal for MemoryJournal {
     fn finish(&mut self, _next_index: u64) -> Result<(), JournalError> {
         Ok(())
     }
+}
+
+/// A shelf that nothing comes to: a chapter that is in memory alone is never due to be retired.
+#[derive(Debug)]
+struct EmptyShelf;
+
+impl Shelf for EmptyShelf {
+    fn publish(&self, _: &SegmentName, _: &SegmentContent<'_>) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn declare(&self, _: &[SegmentName]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn undeclare(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self) -> io::Result<Vec<SegmentName>> {
+        Ok(Vec::new())
+    }
+
+    fn open(&self, _: &SegmentName) -> io::Result<Box<dyn SegmentFile>> {
+        Err(ErrorKind::NotFound.into())
+    }
+
+    fn path(&self, name: &SegmentName) -> PathBuf {
+        PathBuf::from(name.file_name())
+    }
+
+    fn remove(&self, _: &SegmentName) -> io::Result<()> {
+        Err(ErrorKind::NotFound.into())
+    }
+
+    fn put_snapshot(&self, _: SnapshotPlace, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn release(&self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn idle(&self) {}
 }

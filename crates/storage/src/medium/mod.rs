@@ -5,3 +5,4 @@ pub(crate) mod frames;
 pub(crate) mod journal;
 pub(crate) mod memory;
 pub(crate) mod opened;
+pub(crate) mod shelf;

@@ -4,6 +4,7 @@ use crate::cell::chapter::Chapter;
 use crate::cell::common::Common;
 use crate::error::OpenError;
 use crate::medium::journal::Journal;
+use crate::medium::shelf::Shelf;
 use crate::recovered::Recovered;
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ pub(crate) trait Medium: Debug {
 pub(crate) struct Opened {
     pub(crate) found: Found,
     pub(crate) journal: Box<dyn Journal>,
+    pub(crate) shelf: Arc<dyn Shelf>,
     /// Held as long as this process may write.
     pub(crate) lock: Option<Box<dyn Send + Sync>>,
 }

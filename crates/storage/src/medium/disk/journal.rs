@@ -96,10 +96,8 @@ impl Journal for DiskJournal {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.directory.options.durability {
-            Durability::Interval(period) => self.unsynced_since.map(|since| since + period),
-            Durability::Sync | Durability::Memory => None,
-        }
+        let Durability::Interval(period) = self.directory.options.durability else { return None };
+        self.unsynced_since.map(|since| since + period)
     }
 
     fn on_deadline(&mut self) -> Result<(), JournalError> {

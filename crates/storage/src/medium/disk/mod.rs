@@ -6,4 +6,5 @@ pub(crate) mod journal_file;
 pub(crate) mod open;
 pub(crate) mod recovery;
 pub(crate) mod scan;
+pub(crate) mod shelf;
 pub(crate) mod spare;

@@ -6,6 +6,7 @@ use crate::format::layout::Layout;
 use crate::medium::disk::directory::Directory;
 use crate::medium::disk::journal::DiskJournal;
 use crate::medium::disk::recovery::Recovery;
+use crate::medium::disk::shelf::DiskShelf;
 use crate::medium::disk::spare::Spares;
 use crate::medium::opened::{Medium, Opened};
 use crate::options::StoreOptions;
@@ -27,6 +28,8 @@ impl DataDirectory {
         Self { options: options.clone(), disk, spares: Arc::default() }
     }
 
+    /// For tests that wait until the writer waits.
+    #[cfg(test)]
     pub(crate) fn spares(&self) -> &Arc<Spares> {
         &self.spares
     }
@@ -60,8 +63,9 @@ impl Medium for DataDirectory {
             common: common.clone(),
             spares: self.spares.clone(),
         });
-        let journal = Box::new(DiskJournal::new(directory, file));
-        Ok(Opened { found, journal, lock: Some(lock) })
+        let journal = Box::new(DiskJournal::new(directory.clone(), file));
+        let shelf = Arc::new(DiskShelf::new(directory));
+        Ok(Opened { found, journal, shelf, lock: Some(lock) })
     }
 }
 

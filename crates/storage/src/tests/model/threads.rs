@@ -3,6 +3,7 @@
 
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::record::Records;
+use crate::medium::disk::open::DataDirectory;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, ReadRequest, Runs, RunsBuilder, Store,
     StoreOptions,
@@ -528,7 +529,9 @@ async fn without_a_spare(
 ) -> (Arc<Store>, Arc<TestHost>, JoinHandle<Result<Appended, AppendError>>) {
     let clock = Arc::new(ManualClock::at_ms(1_000));
     let options = StoreOptions { tail_cache_bytes: 80 << 10, ..options() };
-    let (store, _) = Store::open(options, Arc::new(disk.clone()), clock).expect("opened");
+    let directory = DataDirectory::new(&options, Arc::new(disk.clone()));
+    let writers = directory.spares().clone();
+    let (store, _) = Store::open_on(&directory, options, clock).expect("opened");
     let host = Arc::<TestHost>::default();
     host.is_busy.store(true, Ordering::Release);
     let store = Arc::new(store.start(host.clone()).expect("threads"));
@@ -543,8 +546,7 @@ async fn without_a_spare(
         let store = store.clone();
         tokio::spawn(async move { append(&store, run_of(6_000)).await })
     };
-    let is_waiting =
-        || store.shared().spares.was_lacking.load(Ordering::Relaxed) || third.is_finished();
+    let is_waiting = || writers.was_lacking.load(Ordering::Relaxed) || third.is_finished();
     while !(is_waiting() && host.is_asking.load(Ordering::Acquire)) {
         tokio::task::yield_now().await;
     }

@@ -8,7 +8,7 @@ use crate::format::header::FILE_HEADER_BYTES;
 use crate::format::journal_header::JournalHeader;
 use crate::format::layout::Layout;
 use crate::format::run::MemRun;
-use crate::format::segment::{self, SegmentName};
+use crate::format::segment::{self, SegmentContent, SegmentName};
 use crate::format::segment_list;
 use crate::format::snapshot::{self, SnapshotPlace};
 use crate::medium::disk::journal_file::JournalFile;
@@ -80,7 +80,8 @@ impl Salvage {
         let name = SegmentName { last_ms, ..part.name };
         let runs = runs.iter().flat_map(|(shard, runs)| runs.iter().map(|run| (*shard, run)));
         let runs: Vec<(ShardKey, &MemRun)> = runs.collect();
-        let written = segment::write(disk, &to.segment_dir(), &name, &runs);
+        let content = SegmentContent::new(name.chapter, &runs);
+        let written = segment::write(disk, &to.segment_dir(), &name, &content);
         written.map_err(|e| BackupError::io(&to.segment_dir(), e))?;
         Ok(Some(name))
     }
