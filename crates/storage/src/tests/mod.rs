@@ -2,4 +2,6 @@
 
 mod backup;
 mod damage;
+mod late;
 mod model;
+mod suite;

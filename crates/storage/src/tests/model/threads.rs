@@ -402,21 +402,6 @@ async fn commands_that_follow_one_that_was_refused_are_refused_too() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_lets_nothing_behind_the_command() {
-    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
-    let store = memory_store(&clock, &host);
-    let gate = Arc::new(Gate::default());
-    let before = store.append(run_of(10), [&*gate]).await.expect("open");
-    let closed = store
-        .append_command(Bytes::from_static(b"close"), std::slice::from_ref(&gate))
-        .await
-        .expect("closed");
-    assert!(closed.first_indices[0] > before.first_indices[0]);
-    let refused = store.append(run_of(10), [&*gate]).await;
-    assert_eq!(refused, Err(AppendError::Closed(ShardKey(1))));
-}
-
-#[tokio::test]
 async fn damage_in_acknowledged_journal_is_refused_not_cut() {
     let disk = FakeDisk::default();
     let clock = Arc::new(ManualClock::at_ms(1_000));
