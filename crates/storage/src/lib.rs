@@ -11,11 +11,13 @@
 //!
 //! # Shape
 //! ```text
-//! append ─► queue ─► writer thread: one vectored write, one sync ─► memtable ─► acknowledged
-//!                                      │ file full: seal, next file
+//! append ─► queue ─► writer thread ─► journal: one write, one sync ─► memtable ─► acknowledged
+//!                                      │ chapter full: the next one
 //!                                      ▼
-//!                    maintenance thread: memtable ─► segments, retire the journal file
+//!                    maintenance thread: memtable ─► shelf: segments ─► the journal lets go
 //! ```
+//! Journal and shelf are what a *medium* has: a disk, or memory, which has no shelf.
+//!
 //! The records of one journal file are a *chapter*: first in the journal and a memtable, later in
 //! segments as well, at last only there. Chapters have consecutive index ranges, so a reader finds
 //! its chapter by binary search and needs no index per shard. Positions of the cell:

@@ -21,7 +21,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn now(&self) -> StoreHealth {
+    pub(crate) fn state(&self) -> StoreHealth {
         if self.is_failed() {
             StoreHealth::Failed
         } else if self.is_full.load(Ordering::Acquire) {

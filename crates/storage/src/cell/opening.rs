@@ -10,8 +10,8 @@ use crate::cell::threads::spawn;
 use crate::cell::writer::Writer;
 use crate::error::OpenError;
 use crate::host::Host;
-use crate::medium::disk::open::DataDirectory;
-use crate::medium::memory::Memory;
+use crate::medium::disk::medium::DiskMedium;
+use crate::medium::memory::MemoryMedium;
 use crate::medium::opened::{Medium, Opened};
 use crate::options::{Durability, StoreOptions};
 use crate::recovered::Recovered;
@@ -43,10 +43,8 @@ impl Store {
     ) -> Result<(Opening, Recovered), OpenError> {
         // The one place where durability says what a cell lies on.
         let medium: Box<dyn Medium> = match options.durability {
-            Durability::Memory => Box::new(Memory::new(&options)),
-            Durability::Sync | Durability::Interval(_) => {
-                Box::new(DataDirectory::new(&options, disk))
-            }
+            Durability::Memory => Box::new(MemoryMedium::new(&options)),
+            Durability::Sync | Durability::Interval(_) => Box::new(DiskMedium::new(&options, disk)),
         };
         Self::open_on(&*medium, options, clock)
     }

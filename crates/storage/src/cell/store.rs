@@ -208,7 +208,7 @@ impl Store {
     /// Whether the store takes writes.
     #[must_use]
     pub fn health(&self) -> StoreHealth {
-        self.shared.health.now()
+        self.shared.health.state()
     }
 
     /// The durability in force.

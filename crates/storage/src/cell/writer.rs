@@ -79,10 +79,10 @@ impl Writer {
                 return Next::Stop;
             }
         }
-        match self.meet_deadline(now) {
-            true => Next::Again,
-            false => Next::Wait(self.journal.deadline()),
+        if self.meet_deadline(now) {
+            return Next::Again;
         }
+        Next::Wait(self.journal.deadline())
     }
 
     /// All that has queued, behind what could not be begun yet.
@@ -112,12 +112,13 @@ impl Writer {
                 break;
             }
             let mut room = self.journal.room();
-            if !room.takes(0, first) {
-                // What is confirmed later belongs to this chapter.
-                if !self.under_way.is_empty() {
-                    break;
-                }
-                has_begun = true;
+            let is_over = !room.takes(0, first);
+            // What is confirmed later belongs to the chapter that is over.
+            if is_over && !self.under_way.is_empty() {
+                break;
+            }
+            has_begun = true;
+            if is_over {
                 if let Err(error) = self.begin_chapter() {
                     let first = self.taken.pop_front();
                     self.break_succession(first.as_slice());
@@ -126,7 +127,6 @@ impl Writer {
                 }
                 room = self.journal.room();
             }
-            has_begun = true;
             let batch = self.next_batch(room);
             self.begin_batch(batch);
         }

@@ -20,19 +20,19 @@ use std::time::Instant;
 
 /// Memory, as a medium.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct MemoryMedium {
     chapter_bytes: u64,
     bytes_max: u64,
 }
 
-impl Memory {
+impl MemoryMedium {
     pub(crate) fn new(options: &StoreOptions) -> Self {
         let StoreOptions { journal_file_bytes, tail_cache_bytes, .. } = *options;
         Self { chapter_bytes: journal_file_bytes, bytes_max: tail_cache_bytes }
     }
 }
 
-impl Medium for Memory {
+impl Medium for MemoryMedium {
     fn open(&self, common: &Common) -> Result<Opened, OpenError> {
         let mut found = Found::nothing();
         found.chapters.push_back(Chapter::in_memory(1, found.next_index));

@@ -5,7 +5,7 @@ use crate::cell::common::Common;
 use crate::cell::queue::Submission;
 use crate::cell::writer::{Next, Writer};
 use crate::medium::journal::{Journal, JournalError, Room};
-use crate::medium::memory::Memory;
+use crate::medium::memory::MemoryMedium;
 use crate::medium::opened::{Medium, Opened};
 use crate::{
     AppendError, Appended, Gate, OpenError, ReadRequest, RunsBuilder, Store, StoreHealth,
@@ -27,14 +27,14 @@ const BATCH_BYTES: u64 = 1 << 10;
 
 #[derive(Debug)]
 pub(super) struct Late {
-    memory: Memory,
+    memory: MemoryMedium,
     /// How often the journal can be asked before it fails.
     answers_max: usize,
 }
 
 impl Late {
     pub(super) fn new(options: &StoreOptions) -> Self {
-        Self { memory: Memory::new(options), answers_max: usize::MAX }
+        Self { memory: MemoryMedium::new(options), answers_max: usize::MAX }
     }
 }
 

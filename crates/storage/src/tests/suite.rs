@@ -2,8 +2,8 @@
 
 use crate::cell::writer::{Next, Writer};
 use crate::format::record::Records;
-use crate::medium::disk::open::DataDirectory;
-use crate::medium::memory::Memory;
+use crate::medium::disk::medium::DiskMedium;
+use crate::medium::memory::MemoryMedium;
 use crate::medium::opened::Medium;
 use crate::tests::late::Late;
 use crate::{
@@ -39,14 +39,14 @@ struct Place {
 }
 
 fn memory() -> Place {
-    let medium = |options: &StoreOptions| Box::new(Memory::new(options)) as Box<dyn Medium>;
+    let medium = |options: &StoreOptions| Box::new(MemoryMedium::new(options)) as Box<dyn Medium>;
     Place { medium: Box::new(medium), persists: false, tail_cache_bytes: 1 << 20 }
 }
 
 fn disk() -> Place {
     let disk = Arc::new(FakeDisk::default());
     let medium = move |options: &StoreOptions| {
-        Box::new(DataDirectory::new(options, disk.clone())) as Box<dyn Medium>
+        Box::new(DiskMedium::new(options, disk.clone())) as Box<dyn Medium>
     };
     Place { medium: Box::new(medium), persists: true, tail_cache_bytes: 24 << 10 }
 }

@@ -3,7 +3,7 @@
 pub(crate) mod directory;
 pub(crate) mod journal;
 pub(crate) mod journal_file;
-pub(crate) mod open;
+pub(crate) mod medium;
 pub(crate) mod recovery;
 pub(crate) mod scan;
 pub(crate) mod shelf;

@@ -3,7 +3,7 @@
 
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::record::Records;
-use crate::medium::disk::open::DataDirectory;
+use crate::medium::disk::medium::DiskMedium;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, ReadRequest, Runs, RunsBuilder, Store,
     StoreOptions,
@@ -514,7 +514,7 @@ async fn without_a_spare(
 ) -> (Arc<Store>, Arc<TestHost>, JoinHandle<Result<Appended, AppendError>>) {
     let clock = Arc::new(ManualClock::at_ms(1_000));
     let options = StoreOptions { tail_cache_bytes: 80 << 10, ..options() };
-    let directory = DataDirectory::new(&options, Arc::new(disk.clone()));
+    let directory = DiskMedium::new(&options, Arc::new(disk.clone()));
     let writers = directory.spares().clone();
     let (store, _) = Store::open_on(&directory, options, clock).expect("opened");
     let host = Arc::<TestHost>::default();

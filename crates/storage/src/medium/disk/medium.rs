@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 /// A data directory.
 #[derive(Debug)]
-pub(crate) struct DataDirectory {
+pub(crate) struct DiskMedium {
     options: StoreOptions,
     disk: Arc<dyn Disk>,
     spares: Arc<Spares>,
 }
 
-impl DataDirectory {
+impl DiskMedium {
     pub(crate) fn new(options: &StoreOptions, disk: Arc<dyn Disk>) -> Self {
         Self { options: options.clone(), disk, spares: Arc::default() }
     }
@@ -35,7 +35,7 @@ impl DataDirectory {
     }
 }
 
-impl Medium for DataDirectory {
+impl Medium for DiskMedium {
     fn open(&self, common: &Common) -> Result<Opened, OpenError> {
         let (options, disk) = (&self.options, &*self.disk);
         let layout = Layout::new(&options.directory);
