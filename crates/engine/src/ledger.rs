@@ -76,6 +76,16 @@ struct PendingChanges<R> {
     broken: Option<AppendError>,
 }
 
+impl<R> PendingChanges<R> {
+    /// Tells what becomes of the last of them, and so of all.
+    fn watch_last(&mut self) -> Option<oneshot::Receiver<Result<(), AppendError>>> {
+        let last = self.changes.back_mut()?;
+        let (settled, settling) = oneshot::channel();
+        last.waiting.push(settled);
+        Some(settling)
+    }
+}
+
 struct Pending<R> {
     number: u64,
     reveal: R,
@@ -175,13 +185,15 @@ impl<O: Owner> Ledger<O> {
 
     /// Returns when all changes that are pending have been revealed or given up.
     pub(crate) async fn settled(&self) {
-        // A change that has closed a gate is among them once this lock is free.
-        let settling = {
+        let last = {
+            // A change that has closed a gate is among them once this lock is free.
             let _ahead = self.ahead.lock().await;
-            self.settling()
+            self.pending.lock().watch_last()
         };
-        // Whatever became of them: the caller looks again.
-        let _ = settling.wait().await;
+        if let Some(last) = last {
+            // Whatever became of it: the caller looks again.
+            let _ = last.await;
+        }
     }
 
     async fn decide<T, E>(
@@ -211,16 +223,15 @@ impl<O: Owner> Ledger<O> {
     /// To be asked while nothing else can be queued.
     fn settling(&self) -> Settling {
         let mut pending = self.pending.lock();
-        if let Some(error) = pending.broken {
-            return Settling::Settled(Err(error));
+        match (pending.broken, pending.watch_last()) {
+            (Some(error), _) => Settling::Settled(Err(error)),
+            (None, None) => Settling::Settled(Ok(())),
+            (None, Some(last)) => Settling::Pending(last),
         }
-        let Some(last) = pending.changes.back_mut() else { return Settling::Settled(Ok(())) };
-        let (settled, settling) = oneshot::channel();
-        last.waiting.push(settled);
-        Settling::Pending(settling)
     }
 
-    /// Shows all changes up to this one, which is durable: confirmations come in order.
+    /// Shows all changes up to this one. It is durable, and so are those before it: confirmations are
+    /// sent in order, though they may be met with in another.
     fn reveal_through(&self, number: u64) {
         let mut wake = O::Wake::default();
         let mut waiting = Vec::new();
@@ -243,13 +254,15 @@ impl<O: Owner> Ledger<O> {
 
     /// This change was not stored, and none after it will be.
     fn give_up_from(&self, number: u64, error: AppendError) {
-        let given_up = {
-            let mut pending = self.pending.lock();
-            pending.broken = Some(error);
-            let place = pending.changes.partition_point(|change| change.number < number);
-            pending.changes.split_off(place)
-        };
-        for change in given_up {
+        let mut pending = self.pending.lock();
+        let place = pending.changes.partition_point(|change| change.number < number);
+        if pending.changes.get(place).is_none_or(|change| change.number != number) {
+            // One before it took it along, and what is pending now was decided anew.
+            return;
+        }
+        pending.broken = Some(error);
+        for change in pending.changes.split_off(place) {
+            // Before anything can be queued that closes them again.
             change.closing.iter().for_each(|gate| gate.reopen());
             for settled in change.waiting {
                 let _ = settled.send(Err(error));
@@ -260,23 +273,17 @@ impl<O: Owner> Ledger<O> {
     /// Makes the state ahead anew from what is durable, once that is known.
     async fn fall_back(&self, ahead: &mut Ahead<O>) {
         loop {
-            let settling = {
+            let last = {
                 let mut pending = self.pending.lock();
-                match pending.changes.back_mut() {
-                    None => {
-                        (ahead.owner, ahead.machine) = O::resume(&self.view());
-                        ahead.succession = self.store.succession();
-                        pending.broken = None;
-                        return;
-                    }
-                    Some(last) => {
-                        let (settled, settling) = oneshot::channel();
-                        last.waiting.push(settled);
-                        settling
-                    }
-                }
+                let Some(last) = pending.watch_last() else {
+                    (ahead.owner, ahead.machine) = O::resume(&self.view());
+                    ahead.succession = self.store.succession();
+                    pending.broken = None;
+                    return;
+                };
+                last
             };
-            let _ = settling.await;
+            let _ = last.await;
         }
     }
 }

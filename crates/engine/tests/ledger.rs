@@ -164,32 +164,41 @@ async fn no_answer_overtakes_what_it_depends_on_whatever_the_disk_does() {
     }
 }
 
-/// Tags a stream again and again, as many callers at once do; says which tags were refused.
-async fn fill(engine: &Arc<Engine>, round: usize) -> (Known, BTreeSet<(String, String)>) {
-    let callers: Vec<_> = (0..64)
-        .map(|caller| {
-            let (engine, name) = (engine.clone(), name_of(caller % NAMES));
-            tokio::spawn(async move {
-                let key = format!("{round}-{caller}");
+/// Tags streams again and again, as many callers at once do, with much or little; says which tags were
+/// refused.
+async fn fill(engine: &Arc<Engine>, seed: u64) -> (Known, BTreeSet<(String, String)>) {
+    let callers = (0..24_u64).map(|caller| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            let mut rng = StdRng::seed_from_u64(seed ^ caller << 32);
+            let (mut stored, mut refused) = (BTreeSet::new(), BTreeSet::new());
+            for round in 0..4 {
+                let (name, key) =
+                    (name_of(rng.random_range(0..NAMES)), format!("{seed}-{caller}-{round}"));
                 let stream = StreamRef { scope: scope(), name: Arc::from(name.as_str()) };
-                let tags = BTreeMap::from([(key.clone(), "v".repeat(250))]);
-                let stream = ResourceName::Stream(stream);
-                let is_stored = match engine.control.tag_resource(stream, tags).await {
-                    Ok(()) => true,
+                let bytes = if rng.random_bool(0.2) { 10 << 10 } else { rng.random_range(1..300) };
+                let tags = BTreeMap::from([(key.clone(), "v".repeat(bytes))]);
+                match engine.control.tag_resource(ResourceName::Stream(stream), tags).await {
+                    Ok(()) => {
+                        let tag = (name, key);
+                        assert!(seen(&engine).tags.contains(&tag), "seed {seed}: told, not seen");
+                        stored.insert(tag);
+                    }
                     Err(ResourceError::Failure(ChangeFailure::Append(
                         AppendError::StorageFull,
-                    ))) => false,
-                    Err(error) => panic!("{error}"),
-                };
-                ((name, key), is_stored)
-            })
+                    ))) => drop(refused.insert((name, key))),
+                    Err(ResourceError::TagLimit(_)) => {}
+                    Err(error) => panic!("seed {seed}: {error}"),
+                }
+            }
+            (stored, refused)
         })
-        .collect();
+    });
     let (mut known, mut refused) = (Known::default(), BTreeSet::new());
-    for caller in callers {
-        let (tag, is_stored) = caller.await.expect("no panic");
-        let told = if is_stored { &mut known.tags } else { &mut refused };
-        told.insert(tag);
+    for caller in callers.collect::<Vec<_>>() {
+        let (stored, not_stored) = caller.await.expect("no panic");
+        known.tags.extend(stored);
+        refused.extend(not_stored);
     }
     (known, refused)
 }
@@ -198,45 +207,42 @@ async fn fill(engine: &Arc<Engine>, round: usize) -> (Known, BTreeSet<(String, S
 /// comes later is decided on what is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_that_a_full_volume_refuses_leave_nothing_behind() {
-    let disk = FakeDisk::default();
-    let engine = start(&disk).await.expect("started");
-    for number in 0..NAMES {
-        let refused = create(&engine, name_of(number)).await.err();
-        assert!(refused.is_none(), "{refused:?}");
-    }
-    let (mut known, mut refused) = (Known::default(), BTreeSet::new());
-    disk.set_space(Some(0));
-    for round in 0.. {
+    let (mut stored, mut not_stored) = (0, 0);
+    for seed in 0..CASES {
+        let disk = FakeDisk::default();
+        let engine = start(&disk).await.expect("started");
         for number in 0..NAMES {
-            untag_all(&engine, number).await;
+            create(&engine, name_of(number)).await.expect("created");
         }
-        known.tags.clear();
-        let (told, not_stored) = fill(&engine, round).await;
-        known.add(told);
-        let is_full = !not_stored.is_empty();
-        refused.extend(not_stored);
-        check(&known, &seen(&engine), 0);
-        if is_full {
-            break;
+        let (mut known, mut refused) = (Known::default(), BTreeSet::new());
+        for (round, has_room) in [false, true, false].into_iter().enumerate() {
+            disk.set_space((!has_room).then_some(0));
+            let (told, gone) = fill(&engine, 3 * seed + round as u64).await;
+            (stored, not_stored) = (stored + told.tags.len(), not_stored + gone.len());
+            known.add(told);
+            refused.extend(gone);
+            let now = seen(&engine);
+            check(&known, &now, seed);
+            assert!(now.tags.is_disjoint(&refused), "seed {seed}: what was refused can be seen");
+            if has_room {
+                untag_all(&engine).await;
+                known.tags.clear();
+            }
         }
+        let before = seen(&engine);
+        drop(engine);
+        let after = seen(&start(&disk.restart()).await.expect("started again"));
+        assert_eq!((before.streams, before.tags), (after.streams, after.tags), "seed {seed}");
     }
-    disk.set_space(None);
-    let (told, not_stored) = fill(&engine, usize::MAX).await;
-    assert!(not_stored.is_empty(), "there is room again");
-    known.add(told);
-    let before = seen(&engine);
-    assert!(before.tags.is_disjoint(&refused), "what was refused is not to be seen");
-    check(&known, &before, 0);
-    drop(engine);
-    let after = seen(&start(&disk.restart()).await.expect("started again"));
-    assert_eq!((before.streams, before.tags), (after.streams, after.tags));
+    assert!(stored > 1000 && not_stored > 100, "{stored} stored, {not_stored} refused");
 }
 
-async fn untag_all(engine: &Arc<Engine>, number: usize) {
-    let name = name_of(number);
-    let keys = seen(engine).tags.into_iter().filter(|(stream, _)| *stream == name);
-    let keys = keys.map(|(_, key)| key).collect();
-    let stream = ResourceName::Stream(StreamRef { scope: scope(), name: name.as_str().into() });
-    // On a full volume it may fail: then the tags stay.
-    let _ = engine.control.untag_resource(stream, keys).await;
+async fn untag_all(engine: &Arc<Engine>) {
+    for name in seen(engine).streams {
+        let keys = seen(engine).tags.into_iter().filter(|(stream, _)| *stream == name);
+        let keys = keys.map(|(_, key)| key).collect();
+        let stream = StreamRef { scope: scope(), name: name.as_str().into() };
+        let untagged = engine.control.untag_resource(ResourceName::Stream(stream), keys);
+        untagged.await.expect("there is room");
+    }
 }

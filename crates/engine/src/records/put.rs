@@ -266,7 +266,7 @@ impl Data {
     }
 
     /// Makes prepared records durable; outcomes are in request order. `None`: a shard was closed
-    /// meanwhile and nothing was stored; its children are there now, prepare again.
+    /// meanwhile and nothing was stored; what closed it is done with, prepare again.
     ///
     /// # Errors
     /// When they were not stored. After [`AppendError::Failed`] they may be.
@@ -277,7 +277,7 @@ impl Data {
         match self.append(prepared).await {
             Ok(outcomes) => Ok(Some(outcomes)),
             Err(AppendError::Closed(_)) => {
-                // The change that closed it ends with the children in their place.
+                // When the change that closed it has ended, its children are there, or it is open again.
                 self.ledger.settled().await;
                 Ok(None)
             }

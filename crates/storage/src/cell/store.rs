@@ -41,7 +41,8 @@ impl std::fmt::Debug for Store {
 pub struct Confirmation(oneshot::Receiver<Result<(), AppendError>>);
 
 impl Confirmation {
-    /// Returns when it is durable. Confirmations come in the order of the journal.
+    /// Returns when it is durable. Confirmations are sent in the order of the
+    /// journal.
     ///
     /// # Errors
     /// See [`AppendError`].
