@@ -86,7 +86,7 @@ impl Engine {
         let catalog = Catalog::rebuild(snapshot.as_deref(), &commands)?;
         let streams = catalog.streams().all().count();
         let recovery = RecoverySummary { streams, records, journal_bytes, torn_bytes };
-        let ledger = Arc::new(StreamLedger::start(store, catalog, clock.clone()).await?);
+        let ledger = StreamLedger::start(store, catalog, clock.clone()).await?;
         let tokens = Arc::new(Tokens::new(ledger.view().secret()));
         let control = Control::new(ledger.clone(), settings.clone(), tokens.clone(), &components);
         let control = Arc::new(control);

@@ -1,6 +1,6 @@
 //! The ledger of the streams: what a cell stands on.
 
-use crate::error::{StartError, StreamNotFound};
+use crate::error::{ChangeFailure, StartError, StreamNotFound};
 use crate::ledger::{Ledger, Owner};
 use crate::live::host::ViewHost;
 use crate::live::owner::StreamOwner;
@@ -8,7 +8,6 @@ use crate::live::stream::Stream;
 use crate::lookup::find;
 use crate::state::catalog::Catalog;
 use crate::state::command::{Command, InstallSecret};
-use crate::state::machine::Place;
 use crate::state::scope::Scope;
 use crate::state::stream::StreamStatus;
 use anabranch_env::Clock;
@@ -23,23 +22,22 @@ impl StreamLedger {
     /// Starts the store under a catalog that was rebuilt from it.
     pub(crate) async fn start(
         store: Opening,
-        mut catalog: Catalog,
+        catalog: Catalog,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, StartError> {
-        let (mut owner, view) = StreamOwner::of(&catalog);
+    ) -> Result<Arc<Self>, StartError> {
+        let (owner, view) = StreamOwner::of(&catalog);
         // Maintenance asks what is alive: it must be there before that starts.
         let view = Arc::new(RwLock::new(view));
         let store = store.start(Arc::new(ViewHost::new(view.clone(), clock)))?;
-        if catalog.secret().is_empty() {
+        let has_secret = !catalog.secret().is_empty();
+        let ledger = Arc::new(Self::new(store, catalog, owner, view));
+        if !has_secret {
             let mut secret = vec![0; 32];
             anabranch_env::fill_random(&mut secret);
             let command = Command::InstallSecret(InstallSecret { secret });
-            let appended = store.append_command(command.encode(), &[]).await?;
-            let place = Place::of(&appended);
-            let staged = owner.stage(catalog.apply(&command, place));
-            StreamOwner::reveal(&mut view.write(), place.number, staged, &mut Default::default());
+            ledger.change(move |_, _| Ok::<_, ChangeFailure>((command, ()))).await?;
         }
-        Ok(Self::new(store, catalog, owner, view))
+        Ok(ledger)
     }
 
     /// The stream of this name, in whatever state.

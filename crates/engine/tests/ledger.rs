@@ -208,7 +208,7 @@ async fn fill(engine: &Arc<Engine>, seed: u64) -> (Known, BTreeSet<(String, Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_that_a_full_volume_refuses_leave_nothing_behind() {
     let (mut stored, mut not_stored) = (0, 0);
-    for seed in 0..CASES {
+    for seed in 0..CASES / 4 {
         let disk = FakeDisk::default();
         let engine = start(&disk).await.expect("started");
         for number in 0..NAMES {
@@ -234,7 +234,7 @@ async fn changes_that_a_full_volume_refuses_leave_nothing_behind() {
         let after = seen(&start(&disk.restart()).await.expect("started again"));
         assert_eq!((before.streams, before.tags), (after.streams, after.tags), "seed {seed}");
     }
-    assert!(stored > 1000 && not_stored > 100, "{stored} stored, {not_stored} refused");
+    assert!(stored > 500 && not_stored > 50, "{stored} stored, {not_stored} refused");
 }
 
 async fn untag_all(engine: &Arc<Engine>) {

@@ -1,7 +1,8 @@
 //! Why a cell cannot start.
 
+use super::change::ChangeFailure;
 use crate::state::command::CommandError;
-use anabranch_storage::{AppendError, OpenError};
+use anabranch_storage::OpenError;
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -16,5 +17,5 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
     /// The first command was refused.
     #[error(transparent)]
-    Append(#[from] AppendError),
+    First(#[from] ChangeFailure),
 }

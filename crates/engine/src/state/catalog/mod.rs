@@ -1,5 +1,4 @@
 //! The catalog: all streams and what belongs to them, as a state machine fed by commands.
-//!
 
 mod capacity;
 mod consumer;
