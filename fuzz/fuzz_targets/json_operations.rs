@@ -5,4 +5,4 @@ use anabranch_fuzz::decode_as_an_operation;
 use anabranch_protocol::Codec;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| decode_as_an_operation(Codec::Json, input));
+fuzz_target!(|input: &[u8]| decode_as_an_operation(Codec::Json11, input));

@@ -52,6 +52,7 @@ pub use keys::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, N
 pub use live::meter::{ReadCount, ShardMeter, ShardTraffic};
 pub use live::slot::ShardSlot;
 pub use live::stream::Stream;
+pub use lookup::find_consumer;
 pub use records::{
     Data, GetReply, GetRequest, IteratorPosition, OpenRun, Payload, PreparedPut, PutEntry,
     PutOutcome, PutReply, PutRequest, StartingPosition, SubscribeRequest, Subscription,

@@ -47,7 +47,10 @@ pub(crate) fn require_settled(stream: &StreamEntry, now_ms: u64) -> Result<(), S
 }
 
 /// The consumer of a stream, in whatever state. A missing stream shows as a missing consumer.
-pub(crate) fn find_consumer<'a>(
+///
+/// # Errors
+/// When it is not there, or another of that name.
+pub fn find_consumer<'a>(
     stream: &'a StreamEntry,
     name: &ConsumerName,
     now_ms: u64,

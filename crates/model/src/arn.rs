@@ -1,4 +1,4 @@
-//! Amazon resource names of streams and consumers.
+//! Amazon resource names: of any service, and those of streams and consumers.
 
 use std::fmt;
 
@@ -29,6 +29,35 @@ impl fmt::Display for Partition {
     }
 }
 
+/// `arn:{partition}:{service}:{region}:{account}:{resource}`, borrowed from its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `aws`, or another that begins so.
+    pub partition: &'a str,
+    /// The service's prefix: `kinesis`.
+    pub service: &'a str,
+    /// The Region; empty for what has none.
+    pub region: &'a str,
+    /// The account, 12 digits; empty for what has none.
+    pub account: &'a str,
+    /// What the service calls it. It may have colons.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Takes an ARN apart. `None` when it is none.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut fields = text.splitn(6, ':');
+        let mut next = || fields.next();
+        let is_arn = next()? == "arn";
+        let (partition, service) = (next()?, next()?);
+        let (region, account, resource) = (next()?, next()?, next()?);
+        let arn = Self { partition, service, region, account, resource };
+        (is_arn && partition.starts_with("aws")).then_some(arn)
+    }
+}
+
 /// `arn:{partition}:kinesis:{region}:{account}:stream/{name}`, borrowed from its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamArn<'a> {
@@ -44,13 +73,9 @@ impl<'a> StreamArn<'a> {
     /// Takes an ARN apart. `None` when it does not name a stream.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut fields = text.splitn(6, ':');
-        let arn = fields.next()? == "arn" && fields.next()?.starts_with("aws");
-        if !arn || fields.next()? != "kinesis" {
-            return None;
-        }
-        let (region, account) = (fields.next()?, fields.next()?);
-        let name = fields.next()?.strip_prefix("stream/")?;
+        let arn = Arn::parse(text).filter(|arn| arn.service == "kinesis")?;
+        let Arn { region, account, .. } = arn;
+        let name = arn.resource.strip_prefix("stream/")?;
         (!name.is_empty() && !name.contains('/')).then_some(Self { region, account, name })
     }
 }
@@ -97,6 +122,24 @@ impl fmt::Display for ConsumerArn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_apart_arns_of_any_service() {
+        let table = Arn::parse("arn:aws-cn:dynamodb:cn-north-1:123456789012:table/t/index/i:1");
+        let expected = Arn {
+            partition: "aws-cn",
+            service: "dynamodb",
+            region: "cn-north-1",
+            account: "123456789012",
+            resource: "table/t/index/i:1",
+        };
+        assert_eq!(table, Some(expected));
+        let global = Arn::parse("arn:aws:iam::123456789012:user/u").expect("an ARN");
+        assert_eq!((global.service, global.region), ("iam", ""));
+        for text in ["", "*", "arn:aws:iam::1", "urn:aws:iam::1:user/u", "arn:gcp:iam::1:user/u"] {
+            assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn takes_apart_a_consumers_arn() {

@@ -21,7 +21,7 @@ pub mod shard_id;
 pub mod token_bucket;
 pub mod write_budget;
 
-pub use arn::{ConsumerArn, Partition, StreamArn};
+pub use arn::{Arn, ConsumerArn, Partition, StreamArn};
 pub use commitment::{Commitment, CommitmentStatus};
 pub use hash_key::{HashKey, HashKeyRange};
 pub use sequence_number::{OlderNumber, SequenceNumber};

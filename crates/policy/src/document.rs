@@ -295,13 +295,17 @@ fn parse_action(text: &str, dialect: Dialect<'_>) -> Result<Pattern, String> {
     if text != "*" && !is_action {
         return Err(format!("`{text}` is not an action"));
     }
-    let is_ours = |text: &str| {
-        text == "*" || text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("kinesis:"))
-    };
-    if dialect.resource.is_some() && !is_ours(text) {
+    if dialect.resource.is_some_and(|arn| !is_of_service_of(text, arn)) {
         return Err(format!("`{text}` is not an action of the resource's service"));
     }
     Pattern::parse(text, ACTION_SYNTAX)
+}
+
+/// Whether an action is of the service that has this resource.
+fn is_of_service_of(action: &str, resource_arn: &str) -> bool {
+    let service = resource_arn.split(':').nth(2).unwrap_or_default();
+    action == "*"
+        || action.split_once(':').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(service))
 }
 
 fn parse_resource(text: &str, dialect: Dialect<'_>, is_not: bool) -> Result<ArnPattern, String> {

@@ -1,4 +1,5 @@
-//! The two body formats, chosen by the content type of the request.
+//! The body formats, chosen by the content type of the request. Which of them a service speaks is
+//! its own affair.
 
 use crate::cbor::{CborReader, CborWriter};
 use crate::json::{JsonReader, JsonWriter};
@@ -9,9 +10,11 @@ use crate::writer::Writer;
 /// A body format. The reply has that of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// AWS JSON 1.1.
-    Json,
-    /// The service's CBOR 1.1.
+    /// AWS JSON 1.0.
+    Json10,
+    /// AWS JSON 1.1. The bodies are those of 1.0.
+    Json11,
+    /// CBOR 1.1, which the Java SDKs speak to Kinesis.
     Cbor,
 }
 
@@ -19,7 +22,7 @@ impl Codec {
     /// The codec that a `Content-Type` header names; its parameters do not matter.
     pub fn from_content_type(header: &str) -> Option<Self> {
         let media_type = header.split(';').next().unwrap_or(header).trim();
-        [Self::Json, Self::Cbor]
+        [Self::Json10, Self::Json11, Self::Cbor]
             .into_iter()
             .find(|codec| media_type.eq_ignore_ascii_case(codec.content_type()))
     }
@@ -27,7 +30,8 @@ impl Codec {
     /// The `Content-Type` of bodies.
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Json => "application/x-amz-json-1.1",
+            Self::Json10 => "application/x-amz-json-1.0",
+            Self::Json11 => "application/x-amz-json-1.1",
             Self::Cbor => "application/x-amz-cbor-1.1",
         }
     }
@@ -36,7 +40,7 @@ impl Codec {
     /// request that is then decoded need not be asked: decoding finds out by itself.
     pub fn is_well_formed(self, body: &[u8]) -> bool {
         match self {
-            Self::Json => is_well_formed_map::<JsonReader<'_>>(body),
+            Self::Json10 | Self::Json11 => is_well_formed_map::<JsonReader<'_>>(body),
             Self::Cbor => is_well_formed_map::<CborReader<'_>>(body),
         }
     }
@@ -44,7 +48,7 @@ impl Codec {
     /// Decodes and checks a request; it borrows from `body` what its type lets it.
     pub fn decode_input<'a, T: Decode<'a>>(self, body: &'a [u8]) -> Result<T, RequestError> {
         match self {
-            Self::Json => decode_request::<T, JsonReader<'a>>(body),
+            Self::Json10 | Self::Json11 => decode_request::<T, JsonReader<'a>>(body),
             Self::Cbor => decode_request::<T, CborReader<'a>>(body),
         }
     }
@@ -62,7 +66,7 @@ impl Codec {
     pub fn encode_into<T: Encode>(self, value: &T, out: &mut Vec<u8>) {
         let buffer = std::mem::take(out);
         *out = match self {
-            Self::Json => encoded(value, JsonWriter::new(buffer)),
+            Self::Json10 | Self::Json11 => encoded(value, JsonWriter::new(buffer)),
             Self::Cbor => encoded(value, CborWriter::new(buffer)),
         };
     }
@@ -81,8 +85,9 @@ mod tests {
     #[test]
     fn content_types_choose_the_codec() {
         let cases = [
-            ("application/x-amz-json-1.1", Some(Codec::Json)),
-            ("application/x-amz-json-1.1; charset=utf-8", Some(Codec::Json)),
+            ("application/x-amz-json-1.1", Some(Codec::Json11)),
+            ("application/x-amz-json-1.0", Some(Codec::Json10)),
+            ("application/x-amz-json-1.1; charset=utf-8", Some(Codec::Json11)),
             ("Application/X-Amz-Cbor-1.1;a", Some(Codec::Cbor)),
             ("application/json", None),
             ("", None),
@@ -94,14 +99,14 @@ mod tests {
 
     #[test]
     fn an_operation_without_reply_has_no_body() {
-        assert!(Codec::Json.encode_reply(&()).is_empty());
+        assert!(Codec::Json11.encode_reply(&()).is_empty());
         assert!(Codec::Cbor.encode_reply(&()).is_empty());
     }
 
     #[test]
     fn appends_to_what_is_there() {
         let mut out = b"x".to_vec();
-        Codec::Json.encode_into(&(), &mut out);
+        Codec::Json11.encode_into(&(), &mut out);
         assert_eq!(out, b"x{}");
     }
 }

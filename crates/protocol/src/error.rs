@@ -1,18 +1,21 @@
-//! The one table of errors, and the bodies they are sent as.
+//! Errors as a client sees them, and the bodies they are sent as.
 //!
 //! ```text
 //! {"__type":"ResourceNotFoundException","message":"Stream s under account a not found."}
 //! {"__type":"SerializationException","Message":"class java.lang.String can not ..."}
 //! {"__type":"InternalFailure"}
 //! ```
+//!
+//! A service has its own table of errors, which [`error_table!`](crate::error_table) makes; those
+//! that all services have are [`CommonError`].
 
 use crate::codec::Codec;
 use crate::shape::{Encode, RequestError, Violation, Violations};
 use crate::writer::Writer;
 
 /// What a client may do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Remedy {
     /// Send something else.
     Change,
     /// The same request may succeed later; nothing was done.
@@ -21,101 +24,132 @@ enum Remedy {
     Unknown,
 }
 
-macro_rules! error_table {
-    ($( $(#[$meta:meta])* $kind:ident, $name:literal, $status:literal, $remedy:ident; )+) => {
-        /// Every error that the server answers.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)]
-        pub enum ErrorKind {
-            $( $(#[$meta])* $kind, )+
-        }
-
-        impl ErrorKind {
-            /// Every kind.
-            pub const ALL: &'static [Self] = &[$( Self::$kind, )+];
-
-            /// The `__type` on the wire.
-            pub const fn name(self) -> &'static str {
-                match self { $( Self::$kind => $name, )+ }
-            }
-
-            /// The status of the reply.
-            pub const fn http_status(self) -> u16 {
-                match self { $( Self::$kind => $status, )+ }
-            }
-
-            const fn remedy(self) -> Remedy {
-                match self { $( Self::$kind => Remedy::$remedy, )+ }
-            }
-        }
-    };
-}
-
-error_table! {
-    // Modelled by Kinesis.
-    AccessDenied, "AccessDeniedException", 400, Change;
-    DryRunOperation, "DryRunOperationException", 400, Change;
-    ExpiredIterator, "ExpiredIteratorException", 400, Change;
-    ExpiredNextToken, "ExpiredNextTokenException", 400, Change;
-    InvalidArgument, "InvalidArgumentException", 400, Change;
-    KmsAccessDenied, "KMSAccessDeniedException", 400, Change;
-    KmsDisabled, "KMSDisabledException", 400, Change;
-    KmsInvalidState, "KMSInvalidStateException", 400, Change;
-    KmsNotFound, "KMSNotFoundException", 400, Change;
-    KmsOptInRequired, "KMSOptInRequired", 400, Change;
-    KmsThrottling, "KMSThrottlingException", 400, Wait;
-    LimitExceeded, "LimitExceededException", 400, Wait;
-    ProvisionedThroughputExceeded, "ProvisionedThroughputExceededException", 400, Wait;
-    ResourceInUse, "ResourceInUseException", 400, Change;
-    ResourceNotFound, "ResourceNotFoundException", 400, Change;
-    Throttling, "ThrottlingException", 400, Wait;
-    Validation, "ValidationException", 400, Change;
-    /// Inside event streams and PutRecords results it has other names: see
-    /// [`ErrorKind::event_stream_name`] and [`ErrorKind::entry_code`].
-    InternalFailure, "InternalFailure", 500, Unknown;
-
-    // Common to all services.
-    Serialization, "SerializationException", 400, Change;
-    UnknownOperation, "UnknownOperationException", 400, Change;
-    UnsupportedOperation, "UnsupportedOperationException", 400, Change;
-    ServiceUnavailable, "ServiceUnavailableException", 503, Wait;
-
-    // Authentication.
-    ExpiredToken, "ExpiredTokenException", 400, Change;
-    IncompleteSignature, "IncompleteSignatureException", 400, Change;
-    InvalidSignature, "InvalidSignatureException", 400, Change;
-    MissingAuthenticationToken, "MissingAuthenticationTokenException", 400, Change;
-    UnrecognizedClient, "UnrecognizedClientException", 400, Change;
+/// A row of a service's table of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ErrorKind {
+    /// Before the name in `__type`. `None`: what the service puts before errors that are not its
+    /// own.
+    pub namespace: Option<&'static str>,
+    /// The name in `__type`.
+    pub name: &'static str,
+    /// The `:exception-type` inside an event stream.
+    pub event_stream_name: &'static str,
+    /// The status of the reply.
+    pub http_status: u16,
+    /// What a client may do about it.
+    pub remedy: Remedy,
 }
 
 impl ErrorKind {
     /// Whether the same request may succeed later.
     pub const fn is_retryable(self) -> bool {
-        !matches!(self.remedy(), Remedy::Change)
+        !matches!(self.remedy, Remedy::Change)
     }
 
     /// Whether it is certain that the request changed nothing.
     pub const fn has_no_side_effects(self) -> bool {
-        !matches!(self.remedy(), Remedy::Unknown)
+        !matches!(self.remedy, Remedy::Unknown)
     }
+}
 
-    /// The `:exception-type` inside an event stream.
-    pub const fn event_stream_name(self) -> &'static str {
-        match self {
-            Self::InternalFailure => "InternalFailureException",
-            _ => self.name(),
+/// Makes the table of a service's errors: an enum with a row for each.
+///
+/// ```
+/// anabranch_protocol::error_table! {
+///     /// What the service of lakes refuses.
+///     pub enum LakeError in "com.example.lakes#" {
+///         Frozen = "LakeFrozenException", 400, Wait;
+///         Broken = "InternalFailure", 500, Unknown, "InternalFailureException" in event streams;
+///     }
+/// }
+/// let error = LakeError::Frozen.because("It is January.");
+/// assert_eq!(error.to_string(), "LakeFrozenException: It is January.");
+/// ```
+#[macro_export]
+macro_rules! error_table {
+    (
+        $(#[$meta:meta])* $visibility:vis enum $table:ident $(in $namespace:literal)? {
+            $( $(#[$row:meta])* $kind:ident = $name:literal, $status:literal, $remedy:ident
+                $(, $in_streams:literal in event streams)?; )+
         }
-    }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        $visibility enum $table {
+            $( $(#[$row])* $kind, )+
+        }
 
-    /// The `ErrorCode` of one entry of a PutRecords result.
-    pub const fn entry_code(self) -> &'static str {
-        self.name()
+        #[allow(dead_code)]
+        impl $table {
+            /// Every row.
+            $visibility const ALL: &'static [Self] = &[$( Self::$kind, )+];
+
+            /// What there is to know of it.
+            $visibility const fn kind(self) -> $crate::ErrorKind {
+                let namespace = $crate::error_table!(@option $($namespace)?);
+                match self {
+                    $( Self::$kind => $crate::ErrorKind {
+                        namespace,
+                        name: $name,
+                        event_stream_name: $crate::error_table!(@first $($in_streams,)? $name),
+                        http_status: $status,
+                        remedy: $crate::error::Remedy::$remedy,
+                    }, )+
+                }
+            }
+
+            /// The name in `__type`.
+            $visibility const fn name(self) -> &'static str {
+                self.kind().name
+            }
+
+            /// The error with this text.
+            $visibility fn because(self, message: impl Into<String>) -> $crate::WireError {
+                $crate::WireError { kind: self.kind(), message: Some(message.into()) }
+            }
+
+            /// The error that is its name alone.
+            $visibility const fn bare(self) -> $crate::WireError {
+                $crate::WireError { kind: self.kind(), message: None }
+            }
+        }
+
+        impl From<$table> for $crate::ErrorKind {
+            fn from(error: $table) -> Self {
+                error.kind()
+            }
+        }
+    };
+    (@option) => { None };
+    (@option $value:literal) => { Some($value) };
+    (@first $first:literal $(, $rest:literal)*) => { $first };
+}
+
+error_table! {
+    /// Errors that come before an operation of any service.
+    pub enum CommonError {
+        AccessDenied = "AccessDeniedException", 400, Change;
+        InternalFailure = "InternalFailure", 500, Unknown,
+            "InternalFailureException" in event streams;
+        Serialization = "SerializationException", 400, Change;
+        ServiceUnavailable = "ServiceUnavailableException", 503, Wait;
+        UnknownOperation = "UnknownOperationException", 400, Change;
+        UnsupportedOperation = "UnsupportedOperationException", 400, Change;
+        Validation = "ValidationException", 400, Change;
+
+        // Authentication.
+        ExpiredToken = "ExpiredTokenException", 400, Change;
+        IncompleteSignature = "IncompleteSignatureException", 400, Change;
+        InvalidSignature = "InvalidSignatureException", 400, Change;
+        MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, Change;
+        UnrecognizedClient = "UnrecognizedClientException", 400, Change;
     }
 }
 
 /// An error as a client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {}", kind.name(), message.as_deref().unwrap_or("no message"))]
+#[error("{}: {}", kind.name, message.as_deref().unwrap_or("no message"))]
 pub struct WireError {
     /// Which error.
     pub kind: ErrorKind,
@@ -124,66 +158,35 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// An error with a message.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: Some(message.into()) }
-    }
-
-    /// An error that is its name alone.
-    pub const fn bare(kind: ErrorKind) -> Self {
-        Self { kind, message: None }
-    }
-
-    /// An `InvalidArgumentException`.
-    pub fn invalid_argument(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InvalidArgument, message)
-    }
-
-    /// A `ResourceNotFoundException`.
-    pub fn not_found(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::ResourceNotFound, message)
-    }
-
-    /// A `ResourceInUseException`.
-    pub fn in_use(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::ResourceInUse, message)
-    }
-
-    /// A `LimitExceededException`.
-    pub fn limit_exceeded(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::LimitExceeded, message)
-    }
-
-    /// A `ValidationException` with a message that names no member.
-    pub fn validation(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Validation, message)
-    }
-
-    /// The body, in the codec of the request.
-    pub fn to_body(&self, codec: Codec) -> Vec<u8> {
-        codec.encode_reply(self)
-    }
-
-    /// The status of the reply.
-    pub const fn http_status(&self) -> u16 {
-        self.kind.http_status()
+    /// The body, in the codec of the request. `common_namespace` is what the service puts before the
+    /// names of errors that are not its own.
+    pub fn to_body(&self, codec: Codec, common_namespace: &str) -> Vec<u8> {
+        let namespace = self.kind.namespace.unwrap_or(common_namespace);
+        codec.encode_reply(&ErrorBody { namespace, error: self })
     }
 
     fn message_key(&self) -> &'static str {
-        match self.kind {
-            ErrorKind::Serialization => "Message",
+        match self.kind.name {
+            "SerializationException" => "Message",
             _ => "message",
         }
     }
 }
 
-impl Encode for WireError {
+/// An error as it is written.
+struct ErrorBody<'a> {
+    namespace: &'a str,
+    error: &'a WireError,
+}
+
+impl Encode for ErrorBody<'_> {
     fn encode<W: Writer>(&self, writer: &mut W) {
+        let Self { namespace, error } = self;
         writer.begin_map();
         writer.key("__type");
-        writer.raw_ascii_string(self.kind.name().as_bytes());
-        if let Some(message) = &self.message {
-            writer.key(self.message_key());
+        writer.string(&format!("{namespace}{}", error.kind.name));
+        if let Some(message) = &error.message {
+            writer.key(error.message_key());
             writer.string(message);
         }
         writer.end_map();
@@ -193,8 +196,8 @@ impl Encode for WireError {
 impl From<RequestError> for WireError {
     fn from(error: RequestError) -> Self {
         match error {
-            RequestError::Malformed => Self::bare(ErrorKind::Serialization),
-            RequestError::Mismatch(text) => Self::new(ErrorKind::Serialization, text),
+            RequestError::Malformed => CommonError::Serialization.bare(),
+            RequestError::Mismatch(text) => CommonError::Serialization.because(text),
             RequestError::Invalid(violations) => violations.into(),
         }
     }
@@ -202,7 +205,7 @@ impl From<RequestError> for WireError {
 
 impl From<Violations> for WireError {
     fn from(violations: Violations) -> Self {
-        Self::new(ErrorKind::Validation, violations.to_string())
+        CommonError::Validation.because(violations.to_string())
     }
 }
 
@@ -218,14 +221,27 @@ mod tests {
     use super::*;
     use crate::shape::Constraint;
 
+    error_table! {
+        enum Example {
+            KmsOptInRequired = "KMSOptInRequired", 400, Change;
+            NotFound = "ResourceNotFoundException", 400, Change;
+        }
+    }
+
+    error_table! {
+        enum Lakes in "com.example.lakes#" {
+            Frozen = "LakeFrozen", 400, Wait;
+        }
+    }
+
     fn json(error: &WireError) -> String {
-        String::from_utf8(error.to_body(Codec::Json)).unwrap()
+        String::from_utf8(error.to_body(Codec::Json11, "")).unwrap()
     }
 
     #[test]
     fn bodies_are_those_of_the_service() {
         assert_eq!(
-            json(&WireError::not_found("Stream \"s\" not found.")),
+            json(&Example::NotFound.because("Stream \"s\" not found.")),
             r#"{"__type":"ResourceNotFoundException","message":"Stream \"s\" not found."}"#
         );
         assert_eq!(
@@ -233,10 +249,7 @@ mod tests {
             r#"{"__type":"SerializationException","Message":"Expected list or null"}"#
         );
         assert_eq!(json(&RequestError::Malformed.into()), r#"{"__type":"SerializationException"}"#);
-        assert_eq!(
-            json(&WireError::bare(ErrorKind::InternalFailure)),
-            r#"{"__type":"InternalFailure"}"#
-        );
+        assert_eq!(json(&CommonError::InternalFailure.bare()), r#"{"__type":"InternalFailure"}"#);
         let too_long = Violation::new("records.1.member.data", Constraint::MaxLength(1_048_576));
         assert_eq!(
             WireError::from(too_long).message.as_deref(),
@@ -249,23 +262,34 @@ mod tests {
 
     #[test]
     fn cbor_bodies_are_maps_without_length() {
-        let body = WireError::new(ErrorKind::KmsOptInRequired, "no").to_body(Codec::Cbor);
+        let body = Example::KmsOptInRequired.because("no").to_body(Codec::Cbor, "");
         let mut expected = vec![0xBF, 0x66];
         expected.extend_from_slice(b"__type\x70KMSOptInRequired\x67message\x62no\xFF");
         assert_eq!(body, expected);
     }
 
     #[test]
+    fn names_stand_in_the_namespace_of_their_service() {
+        let own = Lakes::Frozen.because("no").to_body(Codec::Json10, "com.example.coral#");
+        assert_eq!(own, br#"{"__type":"com.example.lakes#LakeFrozen","message":"no"}"#);
+        let common = CommonError::UnknownOperation.bare();
+        let common = common.to_body(Codec::Json10, "com.example.coral#");
+        assert_eq!(common, br#"{"__type":"com.example.coral#UnknownOperationException"}"#);
+    }
+
+    #[test]
     fn every_error_has_its_own_name_and_a_status() {
         let names: std::collections::HashSet<_> =
-            ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), ErrorKind::ALL.len());
-        for kind in ErrorKind::ALL {
-            assert!([400, 500, 503].contains(&kind.http_status()), "{kind:?}");
-            assert!(kind.http_status() < 500 || kind.is_retryable(), "{kind:?}");
+            CommonError::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), CommonError::ALL.len());
+        for error in CommonError::ALL {
+            let kind = error.kind();
+            assert!([400, 500, 503].contains(&kind.http_status), "{kind:?}");
+            assert!(kind.http_status < 500 || kind.is_retryable(), "{kind:?}");
         }
-        assert!(!ErrorKind::InternalFailure.has_no_side_effects());
-        assert!(ErrorKind::ProvisionedThroughputExceeded.has_no_side_effects());
-        assert_eq!(ErrorKind::InternalFailure.event_stream_name(), "InternalFailureException");
+        assert!(!CommonError::InternalFailure.kind().has_no_side_effects());
+        assert!(CommonError::ServiceUnavailable.kind().has_no_side_effects());
+        let name = CommonError::InternalFailure.kind().event_stream_name;
+        assert_eq!(name, "InternalFailureException");
     }
 }

@@ -41,20 +41,20 @@ pub fn encode_initial_response(out: &mut Vec<u8>) {
 pub fn encode_event<T: Encode>(out: &mut Vec<u8>, event_type: &str, event: &T) {
     let headers = [
         (":event-type", event_type),
-        (":content-type", Codec::Json.content_type()),
+        (":content-type", Codec::Json11.content_type()),
         (":message-type", "event"),
     ];
-    encode(out, &headers, |out| Codec::Json.encode_into(event, out));
+    encode(out, &headers, |out| Codec::Json11.encode_into(event, out));
 }
 
 /// Appends an error that ends a stream.
 pub fn encode_exception(out: &mut Vec<u8>, error: &WireError) {
     let headers = [
-        (":exception-type", error.kind.event_stream_name()),
-        (":content-type", Codec::Json.content_type()),
+        (":exception-type", error.kind.event_stream_name),
+        (":content-type", Codec::Json11.content_type()),
         (":message-type", "exception"),
     ];
-    encode(out, &headers, |out| Codec::Json.encode_into(&Text(error.message.as_deref()), out));
+    encode(out, &headers, |out| Codec::Json11.encode_into(&Text(error.message.as_deref()), out));
 }
 
 /// The payload of an exception: its type is in the headers.
@@ -205,8 +205,14 @@ fn decode_headers(mut rest: &[u8]) -> Option<Vec<(&str, HeaderValue<'_>)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::CommonError;
     use proptest::prelude::*;
+
+    crate::error_table! {
+        enum Example {
+            ResourceInUse = "ResourceInUseException", 400, Change;
+        }
+    }
 
     /// A message that boto3 and the JavaScript SDK were seen to accept.
     const INITIAL_RESPONSE: &[u8] = b"\x00\x00\x00\x72\x00\x00\x00\x60\xab\x82\x0d\x9e\
@@ -230,8 +236,8 @@ mod tests {
     #[test]
     fn an_exception_has_its_name_and_its_text() {
         let mut out = Vec::new();
-        encode_exception(&mut out, &WireError::new(ErrorKind::ResourceInUse, "a \"b\""));
-        encode_exception(&mut out, &WireError::bare(ErrorKind::InternalFailure));
+        encode_exception(&mut out, &Example::ResourceInUse.because("a \"b\""));
+        encode_exception(&mut out, &CommonError::InternalFailure.bare());
         let (first, len) = Message::decode(&out).expect("a message").expect("whole");
         assert_eq!(first.header(":message-type"), Some("exception"));
         assert_eq!(first.header(":exception-type"), Some("ResourceInUseException"));

@@ -1,10 +1,10 @@
-//! The Kinesis wire without I/O: bytes in, typed requests out; typed replies in, bytes out.
+//! The wires of AWS services without I/O: bytes in, typed requests out; typed replies in, bytes out.
 //!
-//! - [`reader`] and [`writer`] are the two traits every codec implements; [`json`] is AWS JSON 1.1
-//!   and [`cbor`] the proprietary CBOR 1.1 that the Java SDKs speak.
+//! - [`reader`] and [`writer`] are the two traits every codec implements; [`json`] is AWS JSON 1.0
+//!   and 1.1, and [`cbor`] the proprietary CBOR 1.1 that the Java SDKs speak.
 //! - [`shape`] turns one declarative table per operation ([`input!`], [`output!`],
 //!   [`string_enum!`]) into structs, decoders, constraint checks and a schema.
-//! - [`error`] is the single table of error names and statuses; [`codec`] ties it all together.
+//! - [`error`] makes tables of error names and statuses; [`codec`] ties it all together.
 //! - [`event_stream`] frames the messages of SubscribeToShard.
 //! - [`sigv4`] signs and verifies requests.
 //!
@@ -28,7 +28,7 @@ pub mod writer;
 
 pub use codec::Codec;
 pub use decode_error::DecodeError;
-pub use error::{ErrorKind, WireError};
+pub use error::{CommonError, ErrorKind, WireError};
 pub use reader::Reader;
 pub use shape::{Decode, Encode, RequestError, Violations};
 pub use value::{Blob, Timestamp};

@@ -1,8 +1,9 @@
 //! What operations answer with, before it is a reply.
 
-use crate::event_reply::{EventBody, EventSetting, EventSource};
+use crate::event_reply::{EventBody, EventSource};
 use anabranch_protocol::shape::{Kind, Shape};
 use anabranch_protocol::{Codec, Encode};
+use tokio::sync::watch;
 
 /// What an operation answered.
 pub(crate) enum Answered {
@@ -14,12 +15,12 @@ pub(crate) enum Answered {
 
 /// What operations answer with: a value that becomes the body, or a source of events.
 pub(crate) trait Answer: Shape + Send {
-    /// Makes it an answer.
-    fn into_answered(self, codec: Codec, events: &EventSetting) -> Answered;
+    /// Makes it an answer. `stopping` turns true when the server stops.
+    fn into_answered(self, codec: Codec, stopping: &watch::Receiver<bool>) -> Answered;
 }
 
 impl<T: Encode + Shape + Send> Answer for T {
-    fn into_answered(self, codec: Codec, _: &EventSetting) -> Answered {
+    fn into_answered(self, codec: Codec, _: &watch::Receiver<bool>) -> Answered {
         Answered::Body(codec.encode_reply(&self))
     }
 }
@@ -32,7 +33,7 @@ impl<S: Shape> Shape for Events<S> {
 }
 
 impl<S: EventSource + Shape> Answer for Events<S> {
-    fn into_answered(self, _: Codec, events: &EventSetting) -> Answered {
-        Answered::Events(EventBody::new(self.0, events.clone()))
+    fn into_answered(self, _: Codec, stopping: &watch::Receiver<bool>) -> Answered {
+        Answered::Events(EventBody::new(self.0, stopping.clone()))
     }
 }

@@ -6,7 +6,6 @@
 
 use anabranch_engine::Scope;
 use anabranch_model::token_bucket::TokenBucket;
-use anabranch_protocol::{ErrorKind, WireError};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,8 +17,8 @@ pub(crate) enum CallRate {
     Unlimited,
     /// For an account in a Region.
     Account(u32),
-    /// For a stream.
-    Stream(u32),
+    /// For a resource: a stream, a table.
+    Resource(u32),
 }
 
 /// A bucket that was not touched for this long is full again, whatever its rate.
@@ -32,8 +31,12 @@ const SWEEP_BUCKETS: usize = 4096;
 struct Key {
     operation: &'static str,
     scope: Scope,
-    stream: Option<Arc<str>>,
+    resource: Option<Arc<str>>,
 }
+
+/// The rate is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateExceeded;
 
 #[derive(Debug)]
 struct Bucket {
@@ -78,42 +81,33 @@ impl CallLimiter {
         Self { buckets: is_on.then(Mutex::default) }
     }
 
-    /// Takes one call.
+    /// Takes one call, for the resource of this name if it is about one.
     ///
     /// # Errors
-    /// LimitExceededException when the rate is used up.
+    /// When the rate is used up.
     pub(crate) fn take(
         &self,
         operation: &'static str,
         rate: CallRate,
         scope: &Scope,
-        stream: Option<&Arc<str>>,
+        resource: Option<&Arc<str>>,
         now_us: u64,
-    ) -> Result<(), WireError> {
+    ) -> Result<(), RateExceeded> {
         let Some(buckets) = &self.buckets else { return Ok(()) };
         let (per_second, shared_by) = match rate {
             CallRate::Unlimited => return Ok(()),
             CallRate::Account(per_second) => (u64::from(per_second), None),
-            CallRate::Stream(per_second) => (u64::from(per_second), stream.cloned()),
+            CallRate::Resource(per_second) => (u64::from(per_second), resource.cloned()),
         };
-        let key = Key { operation, scope: scope.clone(), stream: shared_by };
+        let key = Key { operation, scope: scope.clone(), resource: shared_by };
         let mut buckets = buckets.lock();
         let bucket = buckets.bucket(key, per_second, now_us);
         bucket.touched_us = now_us;
         match bucket.tokens.try_take(per_second, now_us, 1) {
             true => Ok(()),
-            false => Err(exceeded(scope, stream)),
+            false => Err(RateExceeded),
         }
     }
-}
-
-fn exceeded(scope: &Scope, stream: Option<&Arc<str>>) -> WireError {
-    let account = &scope.account;
-    let message = match stream {
-        Some(name) => format!("Rate exceeded for stream {name} under account {account}."),
-        None => format!("Rate exceeded for account {account}."),
-    };
-    WireError::new(ErrorKind::LimitExceeded, message)
 }
 
 #[cfg(test)]
@@ -139,8 +133,8 @@ mod tests {
         assert!(limiter.take("Op", CallRate::Account(5), &scope("2"), None, 400_000).is_ok());
         assert!(limiter.take("Other", CallRate::Account(5), &scope("1"), None, 0).is_ok());
         let limiter = CallLimiter::new(true);
-        assert_eq!(passing(&limiter, CallRate::Stream(20), "a", 0), 20);
-        assert_eq!(passing(&limiter, CallRate::Stream(20), "b", 0), 20);
+        assert_eq!(passing(&limiter, CallRate::Resource(20), "a", 0), 20);
+        assert_eq!(passing(&limiter, CallRate::Resource(20), "b", 0), 20);
     }
 
     #[test]
@@ -159,7 +153,7 @@ mod tests {
                 let name = Arc::from(format!("{second}-{stream}"));
                 let now_us = second * REFILL_US * 2;
                 let taken =
-                    limiter.take("Op", CallRate::Stream(1), &scope("1"), Some(&name), now_us);
+                    limiter.take("Op", CallRate::Resource(1), &scope("1"), Some(&name), now_us);
                 assert!(taken.is_ok());
             }
         }

@@ -1,9 +1,9 @@
 //! Sockets: accepting, TLS, HTTP/1.1 and HTTP/2 on one port, and ending well.
 
+use crate::context::Peer;
+use crate::front_door::FrontDoor;
 use crate::idle::{IDLE_PATIENCE, Idle};
-use crate::ops::Peer;
 use crate::reply_body::ReplyMemory;
-use crate::request::FrontDoor;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};

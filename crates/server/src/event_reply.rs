@@ -4,13 +4,11 @@
 //! read costs one event. The stream ends with its source, with its first error, or when the server
 //! stops.
 
-use crate::event_cache::{EventCache, EventKey};
 use crate::pieces::{Counted, next_piece};
 use anabranch_protocol::{Encode, WireError, event_stream};
 use bytes::Bytes;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -25,13 +23,17 @@ pub(crate) trait EventSource: Send + 'static {
     fn next(
         &mut self,
     ) -> impl Future<Output = Option<Result<Sourced<Self::Event>, WireError>>> + Send;
+
+    /// The bytes of an event: what `encode` makes, or what it made for another who got the same.
+    fn bytes(&self, event: &Self::Event, encode: impl FnOnce() -> Vec<u8>) -> Bytes {
+        let _ = event;
+        encode().into()
+    }
 }
 
 /// An event, and the memory that it holds until the client has it.
 pub(crate) struct Sourced<E> {
     pub(crate) event: E,
-    /// What others who get the same event know it by.
-    pub(crate) key: Option<EventKey>,
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
@@ -56,16 +58,8 @@ trait Pull: Send {
 
 struct Puller<S> {
     source: S,
-    setting: EventSetting,
-}
-
-/// What bodies of events are made in.
-#[derive(Clone, Debug)]
-pub(crate) struct EventSetting {
     /// Turns true when the server stops.
-    pub(crate) stopping: watch::Receiver<bool>,
-    /// Events that others got.
-    pub(crate) cache: Arc<EventCache>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl<S: EventSource> Pull for Puller<S> {
@@ -73,19 +67,15 @@ impl<S: EventSource> Pull for Puller<S> {
         Box::pin(async move {
             let next = tokio::select! {
                 next = self.source.next() => next,
-                _ = self.setting.stopping.wait_for(|stopping| *stopping) => None,
+                _ = self.stopping.wait_for(|stopping| *stopping) => None,
             };
             match next {
-                Some(Ok(Sourced { event, key, room })) => {
-                    let encode = || {
+                Some(Ok(Sourced { event, room })) => {
+                    let bytes = self.source.bytes(&event, || {
                         let mut bytes = Vec::new();
                         event_stream::encode_event(&mut bytes, S::EVENT_TYPE, &event);
                         bytes
-                    };
-                    let bytes = match key {
-                        Some(key) => self.setting.cache.bytes(key, encode),
-                        None => encode().into(),
-                    };
+                    });
                     let bytes = match room {
                         Some(share) => Bytes::from_owner(Counted { bytes, _share: share }),
                         None => bytes,
@@ -105,10 +95,10 @@ impl<S: EventSource> Pull for Puller<S> {
 
 impl EventBody {
     /// A body with the events of `source`. Its first message is there at once: clients wait for it.
-    pub(crate) fn new<S: EventSource>(source: S, setting: EventSetting) -> Self {
+    pub(crate) fn new<S: EventSource>(source: S, stopping: watch::Receiver<bool>) -> Self {
         let mut first = Vec::new();
         event_stream::encode_initial_response(&mut first);
-        Self { left: first.into(), state: State::Waiting(Box::new(Puller { source, setting })) }
+        Self { left: first.into(), state: State::Waiting(Box::new(Puller { source, stopping })) }
     }
 
     /// What the connection gets next. `None`: that was all.
@@ -149,8 +139,15 @@ impl fmt::Debug for EventBody {
 mod tests {
     use super::*;
     use anabranch_protocol::event_stream::Message;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Semaphore;
+
+    anabranch_protocol::error_table! {
+        enum Example {
+            NotFound = "ResourceNotFoundException", 400, Change;
+        }
+    }
 
     /// So many events, then what is said; counts how many were asked for.
     struct Numbers {
@@ -174,12 +171,8 @@ mod tests {
             }
             self.left -= 1;
             let room = self.room.clone().acquire_owned().await.ok();
-            Some(Ok(Sourced { event: (), key: None, room }))
+            Some(Ok(Sourced { event: (), room }))
         }
-    }
-
-    fn setting(stopping: watch::Receiver<bool>) -> EventSetting {
-        EventSetting { stopping, cache: Arc::default() }
     }
 
     async fn piece(body: &mut EventBody) -> Option<Bytes> {
@@ -200,10 +193,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_is_asked_for_when_the_last_one_is_taken() {
-        let source = numbers(2, Some(WireError::not_found("gone")));
+        let source = numbers(2, Some(Example::NotFound.because("gone")));
         let (asked, room) = (source.asked.clone(), source.room.clone());
         let (_stop, stopping) = watch::channel(false);
-        let mut body = EventBody::new(source, setting(stopping));
+        let mut body = EventBody::new(source, stopping);
         assert_eq!(kind(&piece(&mut body).await.expect("first")), "initial-response");
         assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (0, 1));
         let event = piece(&mut body).await.expect("an event");
@@ -219,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_waits_ends_when_the_server_stops() {
         let (stop, stopping) = watch::channel(false);
-        let mut body = EventBody::new(numbers(0, None), setting(stopping));
+        let mut body = EventBody::new(numbers(0, None), stopping);
         piece(&mut body).await.expect("the first message");
         let (end, _) = tokio::join!(piece(&mut body), async { stop.send_replace(true) });
         assert!(end.is_none() && body.is_over());

@@ -1,31 +1,33 @@
-//! The front door: HTTP, authentication, codecs, one file per operation.
+//! The front door: HTTP, authentication, and the services behind it.
 //!
-//! A request passes, in this order, [`connection`] (sockets, TLS, HTTP), [`request`] (the checks
-//! that come before an operation is known), [`operations`] (the table) and one of [`ops`]. What
-//! goes wrong in an operation becomes an AWS error in [`error`] and nowhere else.
-//!
-//! Invariant: handlers in [`ops`] know neither HTTP nor JSON nor CBOR.
+//! A request passes, in this order, [`connection`] (sockets, TLS, HTTP), [`front_door`] (which
+//! service it is for, and what comes before an operation is known), [`operation`] (decoding, who
+//! is calling, and the operation) and a folder of [`services`]. What belongs to the server and to none
+//! of its services is [`admin`].
 
+mod access;
 mod admin;
 mod answer;
 pub mod auth;
 mod body;
 mod call_rates;
 mod connection;
-mod error;
-mod event_cache;
+mod context;
 mod event_reply;
+mod front_door;
 mod idle;
 pub mod keys;
+mod operation;
 mod operation_schema;
-mod operations;
-mod ops;
+mod operation_table;
 mod pieces;
+mod refusal;
 mod reply;
 mod reply_body;
-mod request;
 pub mod schema;
 mod serve;
+mod service;
+mod services;
 mod settings;
 mod tls;
 

@@ -1,6 +1,7 @@
 //! An operation's shapes as JSON.
 
-use crate::ops::Operation;
+use crate::operation::Operation;
+use anabranch_protocol::ErrorKind;
 use anabranch_protocol::shape::{Kind, Member, Rule, Shape, Structure};
 use serde_json::{Map, Value, json};
 
@@ -22,13 +23,19 @@ impl OperationSchema {
             Kind::Structure(members) => members,
             _ => &[],
         };
-        let errors = O::ERRORS.iter().map(|kind| kind.event_stream_name()).collect();
+        let errors = O::ERRORS.iter().map(|error| (*error).into());
+        let errors = errors.map(|kind: ErrorKind| kind.event_stream_name).collect();
         let input = <O::Input<'_> as Structure>::MEMBERS;
         Self { name: O::NAME, shapes: Some(Shapes { input, output, errors }) }
     }
 
     pub(crate) const fn unsupported(name: &'static str) -> Self {
         Self { name, shapes: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -50,11 +50,11 @@ pub(crate) fn events(body: EventBody) -> Reply {
     reply
 }
 
-/// An AWS error.
-pub(crate) fn error(codec: Codec, error: &WireError) -> Reply {
-    let status = StatusCode::from_u16(error.http_status());
+/// An AWS error. `common_errors` is what the service puts before names that are not its own.
+pub(crate) fn error(codec: Codec, error: &WireError, common_errors: &str) -> Reply {
+    let status = StatusCode::from_u16(error.kind.http_status);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_body(status, Some(codec.content_type()), error.to_body(codec))
+    with_body(status, Some(codec.content_type()), error.to_body(codec, common_errors))
 }
 
 /// An error in XML, as it is sent when no codec is known.

@@ -1,12 +1,12 @@
 //! Starting and stopping the server.
 
+use crate::admin::{Admin, Server};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
 use crate::body::BodyMemory;
-use crate::call_rates::CallLimiter;
 use crate::connection;
-use crate::event_reply::EventSetting;
+use crate::front_door::FrontDoor;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
-use crate::request::FrontDoor;
+use crate::services::Services;
 use crate::settings::{Access, ServerSettings, TlsSettings};
 use crate::tls::{self, TlsError};
 use anabranch_engine::{Cells, Engine, OneCell, StartError};
@@ -101,11 +101,12 @@ pub async fn start(
     let cells = OneCell::serve(engine);
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(FrontDoor {
+        services: Services::new(&cells, settings.limit_calls),
+        admin: Admin(Server { cells: cells.clone(), stopping: stopped.clone() }),
         cells: cells.clone(),
         authenticator,
         bodies: BodyMemory::new(settings.body_memory_bytes),
-        calls: CallLimiter::new(settings.limit_calls),
-        events: EventSetting { stopping: stopped.clone(), cache: Arc::default() },
+        stopping: stopped.clone(),
     });
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     Ok(RunningServer {

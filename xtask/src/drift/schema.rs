@@ -95,6 +95,13 @@ fn strings(value: &Value) -> impl Iterator<Item = String> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OurSchema {
+    /// By the place of botocore's model.
+    services: BTreeMap<String, OurService>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OurService {
     operations: Vec<OurOperation>,
 }
 
@@ -137,11 +144,19 @@ fn yes() -> bool {
     true
 }
 
-/// The operations our binary prints; `None` for one that is named as not supported yet.
-pub(crate) fn from_ours(json: &[u8]) -> Result<BTreeMap<String, Option<Operation>>> {
+/// The operations of each service that our binary prints; `None` for one that is named as not
+/// supported yet.
+pub(crate) fn from_ours(
+    json: &[u8],
+) -> Result<BTreeMap<String, BTreeMap<String, Option<Operation>>>> {
     let schema: OurSchema = serde_json::from_slice(json).context("cannot read our schema")?;
+    let services = schema.services.into_iter();
+    services.map(|(service, ours)| Ok((service, operations(ours)?))).collect()
+}
+
+fn operations(service: OurService) -> Result<BTreeMap<String, Option<Operation>>> {
     let mut operations = BTreeMap::new();
-    for ours in schema.operations {
+    for ours in service.operations {
         let operation = ours.supported.then_some(Operation {
             input: members(ours.input),
             output: members(ours.output),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::tools::Project;
 
 /// The table of operations.
-const OPERATIONS: &str = "crates/server/src/operations.rs";
+const OPERATIONS: &str = "crates/server/src/services/kinesis/operations.rs";
 /// The settings of `serve`, as clap reads them.
 const SETTINGS: &str = "crates/cli/src/settings.rs";
 const README: &str = "README.md";

@@ -1,5 +1,6 @@
 //! Full names: of an account in a Region, a stream, a consumer.
 
+use anabranch_model::{ConsumerArn, StreamArn};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,8 +26,14 @@ impl StreamRef {
     /// The stream's ARN.
     #[must_use]
     pub fn arn(&self) -> String {
+        self.as_arn().to_string()
+    }
+
+    /// The stream's ARN, not yet written out.
+    #[must_use]
+    pub fn as_arn(&self) -> StreamArn<'_> {
         let Scope { account, region } = &self.scope;
-        anabranch_model::StreamArn { region, account, name: &self.name }.to_string()
+        StreamArn { region, account, name: &self.name }
     }
 }
 
@@ -45,17 +52,21 @@ impl ConsumerRef {
     /// The consumer's ARN.
     #[must_use]
     pub fn arn(&self) -> String {
+        self.as_arn().to_string()
+    }
+
+    /// The consumer's ARN, not yet written out.
+    #[must_use]
+    pub fn as_arn(&self) -> ConsumerArn<'_> {
         let Self { stream, name, created_secs } = self;
-        let Scope { account, region } = &stream.scope;
-        let stream = anabranch_model::StreamArn { region, account, name: &stream.name };
-        anabranch_model::ConsumerArn { stream, name, created_secs: *created_secs }.to_string()
+        ConsumerArn { stream: stream.as_arn(), name, created_secs: *created_secs }
     }
 }
 
 impl fmt::Display for ConsumerRef {
     /// As the log has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.arn())
+        write!(f, "{}", self.as_arn())
     }
 }
 

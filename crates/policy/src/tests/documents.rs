@@ -125,6 +125,20 @@ fn policies_of_resources_are_about_their_resource() {
 }
 
 #[test]
+fn a_resources_policy_is_about_actions_of_the_service_that_has_it() {
+    let table = "arn:aws:dynamodb:us-east-1:111111111111:table/leases";
+    let text = |action: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": "*",
+                "Action": "{action}", "Resource": "{table}"}}}}"#
+        )
+    };
+    let is_good = |action: &str| Policy::parse_resource(&text(action), table).is_ok();
+    assert!(is_good("dynamodb:GetItem") && is_good("DynamoDB:*") && is_good("*"));
+    assert!(!is_good("kinesis:GetRecords") && !is_good("dynamodb-streams:GetRecords"));
+}
+
+#[test]
 fn long_documents_are_refused() {
     let policy = format!(r#"{{"Statement": {{{HEAD}, "Resource": "*"}}}}"#);
     let padded = |len: usize| policy.clone() + &" ".repeat(len - policy.len());

@@ -3,6 +3,7 @@
 //! `Display` is the message on the wire, word for word as AWS says it, including its trailing
 //! spaces; clients and people search for these texts.
 
+use crate::error::CommonError;
 use std::fmt;
 
 use super::{CLOCK_TOLERANCE_SECS, EXPIRES_SECS_MAX, TERMINATOR, Timestamp};
@@ -130,24 +131,24 @@ pub enum SigV4Error {
 }
 
 impl SigV4Error {
-    /// The `__type` of the error on the wire.
-    pub fn kind_name(&self) -> &'static str {
+    /// The error of the wire.
+    pub fn kind(&self) -> CommonError {
         match self {
-            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Self::MissingAuthenticationToken => CommonError::MissingAuthenticationToken,
             Self::IncompleteHeader { .. }
             | Self::IncompleteQuery { .. }
             | Self::MalformedPair { .. }
             | Self::UnsupportedAlgorithm { .. }
             | Self::MalformedCredential { .. }
             | Self::MalformedDate { .. }
-            | Self::BadExpires => "IncompleteSignatureException",
+            | Self::BadExpires => CommonError::IncompleteSignature,
             Self::FoundBoth
             | Self::BadScope { .. }
             | Self::HostNotSigned
             | Self::HeaderNotSigned { .. }
             | Self::Expired { .. }
             | Self::NotYetCurrent { .. }
-            | Self::SignatureMismatch { .. } => "InvalidSignatureException",
+            | Self::SignatureMismatch { .. } => CommonError::InvalidSignature,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Owned {
 
     fn refusal(&self, now: i64) -> (&'static str, String) {
         let error = self.verify(KINESIS, now).expect_err("must be refused");
-        (error.kind_name(), error.to_string())
+        (error.kind().name(), error.to_string())
     }
 }
 
@@ -207,7 +207,7 @@ fn verifies_what_botocore_signed() {
         let mut changed = request.clone();
         changed.body.push(b' ');
         let error = changed.verify(KINESIS, BOTOCORE_TIME).unwrap_err();
-        assert_eq!(error.kind_name(), "InvalidSignatureException", "{}", case.name);
+        assert_eq!(error.kind().name(), "InvalidSignatureException", "{}", case.name);
     }
 }
 
@@ -270,7 +270,7 @@ fn verifier_agrees_with_verify_whether_the_key_is_known_or_not() {
     let other_secret = good
         .with(|r| verifier.verify(&parse(r).unwrap(), r, "other", KINESIS, BOTOCORE_TIME))
         .unwrap_err();
-    assert_eq!(other_secret.kind_name(), "InvalidSignatureException");
+    assert_eq!(other_secret.kind().name(), "InvalidSignatureException");
 }
 
 #[test]

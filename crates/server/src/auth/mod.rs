@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::{self, SigV4Error, Verifier, is_region_name};
+use anabranch_protocol::{CommonError, WireError};
 use http::request::Parts;
 
 pub(crate) use credentials::is_account_id;
@@ -81,13 +82,19 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// The `__type` of the error on the wire.
-    pub fn kind_name(&self) -> &'static str {
+    /// The error of the wire.
+    pub fn kind(&self) -> CommonError {
         match self {
-            Self::Signature(error) => error.kind_name(),
-            Self::UnrecognizedClient => "UnrecognizedClientException",
-            Self::ExpiredToken => "ExpiredTokenException",
+            Self::Signature(error) => error.kind(),
+            Self::UnrecognizedClient => CommonError::UnrecognizedClient,
+            Self::ExpiredToken => CommonError::ExpiredToken,
         }
+    }
+}
+
+impl From<AuthError> for WireError {
+    fn from(error: AuthError) -> Self {
+        error.kind().because(error.to_string())
     }
 }
 
@@ -112,11 +119,6 @@ impl Authenticator {
             regions: Interner::default(),
             open_callers: Interner::default(),
         }
-    }
-
-    /// How callers prove who they are.
-    pub fn mode(&self) -> &AuthMode {
-        &self.mode
     }
 
     /// Says who sent this request with this body. `services` are the names that the credential

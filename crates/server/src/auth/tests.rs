@@ -346,7 +346,7 @@ fn strangers_are_refused_in_the_order_of_aws() {
     let (_directory, authenticator) = authenticator();
     let refusal = |request: &Parts, now: i64| {
         let error = authenticator.authenticate(request, BODY, KINESIS, now).unwrap_err();
-        (error.kind_name(), error.to_string())
+        (error.kind().name(), error.to_string())
     };
     let invalid_token =
         ("UnrecognizedClientException", "The security token included in the request is invalid.");
@@ -395,7 +395,7 @@ fn body_and_service_are_verified() {
     let request = signed(&signer("AKIAALICE", "alice-secret", None));
     for (body, services) in [(b"[]".as_slice(), KINESIS), (BODY, &["dynamodb"])] {
         let error = authenticator.authenticate(&request, body, services, NOW).unwrap_err();
-        assert_eq!(error.kind_name(), "InvalidSignatureException");
+        assert_eq!(error.kind().name(), "InvalidSignatureException");
     }
 }
 
@@ -407,7 +407,7 @@ fn removed_and_changed_keys_stop_working() {
     let path = directory.path().join("credentials.toml");
     write_private(&path, &FILE.replace("alice-secret", "other-secret"));
     let error = authenticator.authenticate(&request, BODY, KINESIS, NOW + 1).unwrap_err();
-    assert_eq!(error.kind_name(), "InvalidSignatureException");
+    assert_eq!(error.kind().name(), "InvalidSignatureException");
     assert!(CredentialsFile::new(path).remove("AKIAALICE").unwrap());
     let error = authenticator.authenticate(&request, BODY, KINESIS, NOW + 2).unwrap_err();
     assert_eq!(error, AuthError::UnrecognizedClient);

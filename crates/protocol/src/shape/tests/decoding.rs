@@ -229,11 +229,11 @@ fn malformed_wins_over_mismatch_and_mismatch_over_violations() {
     ];
     for json in malformed {
         assert_eq!(decode::<CreateStreamInput>(json), Err(RequestError::Malformed), "{json}");
-        assert!(!Codec::Json.is_well_formed(json.as_bytes()), "{json}");
+        assert!(!Codec::Json11.is_well_formed(json.as_bytes()), "{json}");
     }
     let json = r#"{"StreamName":"","Limit":"x"}"#;
     assert!(matches!(decode::<CreateStreamInput>(json), Err(RequestError::Mismatch(_))));
-    assert!(Codec::Json.is_well_formed(json.as_bytes()));
+    assert!(Codec::Json11.is_well_formed(json.as_bytes()));
 }
 
 #[test]

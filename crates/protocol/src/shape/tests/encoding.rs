@@ -24,7 +24,7 @@ fn described() -> DescribeOutput {
 
 #[test]
 fn json_is_compact_and_leaves_absent_members_out() {
-    let json = String::from_utf8(Codec::Json.encode_reply(&described())).unwrap();
+    let json = String::from_utf8(Codec::Json11.encode_reply(&described())).unwrap();
     let shard = r#"{"ShardId":"shardId-000000000000","MillisBehindLatest":0,"Open":false"#;
     let expected = format!(
         concat!(
@@ -49,9 +49,9 @@ fn cbor_has_containers_without_length_and_milliseconds() {
 
 #[test]
 fn a_reply_without_members_is_empty() {
-    assert!(Codec::Json.encode_reply(&NothingOutput {}).is_empty());
+    assert!(Codec::Json11.encode_reply(&NothingOutput {}).is_empty());
     let mut out = vec![];
-    Codec::Json.encode_into(&NothingOutput {}, &mut out);
+    Codec::Json11.encode_into(&NothingOutput {}, &mut out);
     assert_eq!(out, b"{}");
 }
 
@@ -66,10 +66,10 @@ fn what_was_encoded_before_can_be_reused() {
     }
     let shard = described().shards.remove(0);
     let twice = vec![shard.clone(), shard.clone()];
-    for codec in [Codec::Json, Codec::Cbor] {
+    for codec in [Codec::Json11, Codec::Cbor] {
         let item = codec.encode_reply(&shard);
         let list = match codec {
-            Codec::Json => list_of_two(JsonWriter::default(), &item),
+            Codec::Json10 | Codec::Json11 => list_of_two(JsonWriter::default(), &item),
             Codec::Cbor => list_of_two(CborWriter::default(), &item),
         };
         assert_eq!(list, codec.encode_reply(&twice));

@@ -79,7 +79,7 @@ output! {
 }
 
 fn decode<'a, T: Decode<'a>>(json: &'a str) -> Result<T, RequestError> {
-    Codec::Json.decode_input(json.as_bytes())
+    Codec::Json11.decode_input(json.as_bytes())
 }
 
 /// What the client is told of a request that is refused.

@@ -1,0 +1,15 @@
+//! `health`: whether the process is to be left alone. For everybody.
+
+use super::server::Server;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
+    let (status, word) = server.health();
+    let body = json!({
+        "status": word,
+        "durability": server.cells.durability().to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    (status, body)
+}

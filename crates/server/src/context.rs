@@ -1,0 +1,58 @@
+//! What a handler works with.
+
+use crate::auth::Caller;
+use anabranch_engine::Scope;
+use http::header;
+use http::request::Parts;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a handler of a service works with.
+pub(crate) struct Context<'a, S> {
+    pub(crate) service: &'a S,
+    pub(crate) caller: &'a Caller,
+    /// The caller's account and Region.
+    pub(crate) scope: Scope,
+    pub(crate) origin: Origin<'a>,
+    /// When the request came, epoch milliseconds.
+    pub(crate) now_ms: u64,
+    /// Whether the handler has asked what the caller may do.
+    pub(crate) asked: Asked,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) is_tls: bool,
+}
+
+/// How a request came, for conditions of policies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) peer: Peer,
+    pub(crate) user_agent: Option<&'a str>,
+}
+
+impl<'a> Origin<'a> {
+    pub(crate) fn of(parts: &'a Parts, peer: Peer) -> Self {
+        let user_agent = parts.headers.get(header::USER_AGENT);
+        Self { peer, user_agent: user_agent.and_then(|value| value.to_str().ok()) }
+    }
+}
+
+/// Whether a handler has asked what its caller may do. One that answers without having asked is
+/// our mistake, and its answer is not sent.
+#[derive(Debug, Default)]
+pub(crate) struct Asked(AtomicBool);
+
+impl Asked {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

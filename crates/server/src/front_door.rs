@@ -1,0 +1,121 @@
+//! From an HTTP request to an operation of a service: what comes before the operation is known.
+//!
+//! The order is AWS's: body size, CORS, then what the service checks by itself
+//! ([`crate::service::Service::codec`]), well-formedness, target, caller.
+
+use crate::admin::Admin;
+use crate::answer::Answered;
+use crate::auth::Authenticator;
+use crate::body::{BodyError, BodyMemory};
+use crate::context::Peer;
+use crate::refusal::ContentKind;
+use crate::reply::{self, Reply};
+use crate::service::{Call, Found, Service};
+use crate::services::Services;
+use anabranch_engine::Cells;
+use anabranch_protocol::{Codec, CommonError, WireError};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub(crate) struct FrontDoor {
+    pub(crate) services: Services,
+    pub(crate) admin: Admin,
+    pub(crate) cells: Arc<dyn Cells>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) bodies: BodyMemory,
+    /// Turns true when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl FrontDoor {
+    /// Answers a request. Whatever the request, there is an answer.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
+        let (parts, body) = request.into_parts();
+        if let Some(path) = Admin::path(&parts) {
+            let call = self.call(&parts, peer, Codec::Json11, &[]);
+            let mut reply = self.admin.answer(path, call);
+            reply::add_request_ids(reply.headers_mut(), false);
+            return reply;
+        }
+        let service = self.services.of(&parts);
+        let has_origin = parts.headers.contains_key(header::ORIGIN);
+        let is_preflight = has_origin && parts.method == Method::OPTIONS;
+        let mut reply = match self.bodies.read(body).await {
+            Err(error) => refuse_body(error, &parts.headers, service),
+            Ok(_) if is_preflight => reply::preflight(&parts.headers),
+            Ok(body) => self.answer_body(service, &parts, peer, &body.bytes).await,
+        };
+        reply::add_request_ids(reply.headers_mut(), is_preflight);
+        if has_origin {
+            reply::add_cors(reply.headers_mut());
+        }
+        reply
+    }
+
+    async fn answer_body(
+        &self,
+        service: &dyn Service,
+        parts: &Parts,
+        peer: Peer,
+        body: &[u8],
+    ) -> Reply {
+        let codec = match service.codec(parts, body) {
+            Ok(codec) => codec,
+            Err(refusal) => return service.refuse(refusal),
+        };
+        match answer_call(service, self.call(parts, peer, codec, body)).await {
+            Ok(Answered::Body(body)) => reply::success(codec, body),
+            Ok(Answered::Events(body)) => reply::events(body),
+            Err(error) => reply::error(codec, &error, service.wire().common_errors),
+        }
+    }
+
+    fn call<'a>(&'a self, parts: &'a Parts, peer: Peer, codec: Codec, body: &'a [u8]) -> Call<'a> {
+        Call {
+            authenticator: &self.authenticator,
+            parts,
+            peer,
+            codec,
+            body,
+            now_ms: self.cells.now_ms(),
+            stopping: &self.stopping,
+        }
+    }
+}
+
+async fn answer_call(service: &dyn Service, call: Call<'_>) -> Result<Answered, WireError> {
+    let operation = service.operation(call.parts);
+    let found = operation.map_or(Found::Unknown, |operation| service.find(operation));
+    if let Found::Supported(place) = found {
+        return service.call(place, call).await;
+    }
+    if !call.codec.is_well_formed(call.body) {
+        return Err(CommonError::Serialization.bare());
+    }
+    let Found::Unsupported(name) = found else {
+        return Err(CommonError::UnknownOperation.bare());
+    };
+    call.authenticate(service.wire().signing_name)?;
+    let text = format!("Anabranch does not support {name} yet.");
+    Err(CommonError::UnsupportedOperation.because(text))
+}
+
+fn refuse_body(error: BodyError, headers: &HeaderMap, service: &dyn Service) -> Reply {
+    match error {
+        BodyError::Busy => match ContentKind::of(headers, service.wire().codecs).codec() {
+            Some(codec) => {
+                let error = CommonError::ServiceUnavailable.bare();
+                reply::error(codec, &error, service.wire().common_errors)
+            }
+            None => reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+        },
+        BodyError::TooLarge => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
+        BodyError::TooSlow => reply::empty(StatusCode::REQUEST_TIMEOUT),
+        BodyError::Broken => reply::empty(StatusCode::BAD_REQUEST),
+    }
+}

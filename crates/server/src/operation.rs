@@ -1,0 +1,67 @@
+//! What an operation of a service is, and how one is run.
+
+use crate::answer::{Answer, Answered};
+use crate::call_rates::CallRate;
+use crate::context::{Asked, Context, Origin};
+use crate::service::{Call, Service};
+use anabranch_engine::Scope;
+use anabranch_protocol::shape::{RequestError, Structure};
+use anabranch_protocol::{CommonError, Decode, ErrorKind, WireError};
+
+/// The service's table of errors.
+pub(crate) trait ErrorTable {
+    type Error: Copy + Into<ErrorKind> + 'static;
+}
+
+/// An operation of a service.
+pub(crate) trait Operation {
+    /// Whose it is.
+    type Service: Service + ErrorTable;
+    /// Its name on the wire.
+    const NAME: &'static str;
+    /// How often it may be called. That of operations on records is limited by shard instead.
+    const RATE: CallRate;
+    /// The errors that the service model gives it.
+    const ERRORS: &'static [<Self::Service as ErrorTable>::Error];
+    /// What it is asked.
+    type Input<'a>: Decode<'a> + Structure + Send;
+    /// What it answers; `()` for an empty body, [`crate::answer::Events`] for a stream.
+    type Output: Answer;
+
+    /// Does it.
+    fn answer<'a>(
+        context: &'a Context<'a, Self::Service>,
+        input: Self::Input<'a>,
+    ) -> impl Future<Output = Result<Self::Output, WireError>> + Send;
+}
+
+/// Decodes, authenticates and runs an operation.
+///
+/// The order of checks is AWS's: a body that does not parse, then the caller, then types and
+/// constraints, then the operation.
+pub(crate) async fn run<O: Operation>(
+    service: &O::Service,
+    call: Call<'_>,
+) -> Result<Answered, WireError> {
+    let decoded = call.codec.decode_input::<O::Input<'_>>(call.body);
+    if let Err(error @ RequestError::Malformed) = decoded {
+        return Err(error.into());
+    }
+    let caller = call.authenticate(service.wire().signing_name)?;
+    let input = decoded?;
+    let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
+    let context = Context {
+        service,
+        caller: &caller,
+        scope,
+        origin: Origin::of(call.parts, call.peer),
+        now_ms: call.now_ms,
+        asked: Asked::default(),
+    };
+    let output = O::answer(&context, input).await?;
+    if !context.asked.is_set() {
+        tracing::error!(operation = O::NAME, "an operation did not ask whether its caller may");
+        return Err(CommonError::InternalFailure.bare());
+    }
+    Ok(output.into_answered(call.codec, call.stopping))
+}

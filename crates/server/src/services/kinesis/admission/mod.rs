@@ -1,0 +1,18 @@
+//! Which stream or consumer a request is about, and whether its caller may use it so: resolved once,
+//! asked once, and handed on.
+//!
+//! A request names its resource by name, by ARN, by both, or by an iterator or token. Every function
+//! here asks the policies, and then takes a call of the operation's rate. What it hands on is the
+//! stream as it was when its policy was asked, and the cell that it lives in.
+
+mod account;
+mod consumer;
+mod names;
+mod rate;
+mod resource;
+mod stream;
+
+pub(crate) use account::account;
+pub(crate) use consumer::{consumer, new_consumer, of_consumer_arn};
+pub(crate) use resource::{resource, resource_tagging};
+pub(crate) use stream::{new_stream, of_arn, of_iterator, of_shard_token, stream, stream_tagging};

@@ -1,0 +1,25 @@
+//! ARNs in requests.
+
+use crate::services::kinesis::errors::KinesisError;
+use anabranch_engine::{ConsumerRef, Scope, StreamRef};
+use anabranch_model::{ConsumerArn, StreamArn};
+use anabranch_protocol::WireError;
+use std::sync::Arc;
+
+pub(super) fn parse_stream_arn(arn: &str) -> Result<StreamRef, WireError> {
+    let parsed = StreamArn::parse(arn).ok_or_else(|| {
+        KinesisError::InvalidArgument.because(format!("StreamARN {arn} is invalid."))
+    })?;
+    Ok(stream_ref(&parsed))
+}
+
+pub(super) fn parse_consumer_arn(arn: &str) -> Option<ConsumerRef> {
+    let ConsumerArn { stream, name, created_secs } = ConsumerArn::parse(arn)?;
+    Some(ConsumerRef { stream: stream_ref(&stream), name: Arc::from(name), created_secs })
+}
+
+pub(super) fn stream_ref(arn: &StreamArn<'_>) -> StreamRef {
+    let StreamArn { region, account, name } = *arn;
+    let scope = Scope { account: Arc::from(account), region: Arc::from(region) };
+    StreamRef { scope, name: Arc::from(name) }
+}

@@ -1,0 +1,182 @@
+//! Requests that are about a stream.
+
+use super::names::parse_stream_arn;
+use super::rate::take_call;
+use crate::access::Resource;
+use crate::context::Context;
+use crate::operation::Operation;
+use crate::services::kinesis::error::to_wire;
+use crate::services::kinesis::errors::KinesisError;
+use crate::services::kinesis::state::Kinesis;
+use anabranch_engine::error::{IteratorInvalid, StreamNotFound};
+use anabranch_engine::{Engine, Stream, StreamRef};
+use anabranch_policy::RequestTags;
+use anabranch_protocol::WireError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The stream that a request is about, which its caller may use so.
+pub(crate) struct AdmittedStream<'a> {
+    pub(crate) reference: StreamRef,
+    /// The cell that it lives in, or would.
+    pub(crate) cell: &'a Arc<Engine>,
+    found: Option<Arc<Stream>>,
+}
+
+impl<'a> AdmittedStream<'a> {
+    /// Looks for a stream. Nobody has been asked yet.
+    pub(super) fn find(context: &'a Context<'_, Kinesis>, reference: StreamRef) -> Self {
+        let cell = context.cells().of_stream(&reference);
+        let found = cell.stream(&reference.scope, &reference.name).ok();
+        Self { reference, cell, found }
+    }
+
+    /// The stream, if it is there.
+    pub(super) fn found(&self) -> Option<&Arc<Stream>> {
+        self.found.as_ref()
+    }
+
+    /// The stream, in whatever state.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn stream(&self) -> Result<&Arc<Stream>, WireError> {
+        self.found().ok_or_else(|| to_wire(StreamNotFound(self.reference.clone())))
+    }
+
+    /// Asks about the stream, and takes a call of the operation's rate.
+    pub(super) fn admit<O: Operation>(
+        self,
+        context: &Context<'_, Kinesis>,
+        tags: RequestTags<'_>,
+    ) -> Result<Self, WireError> {
+        self.authorize(context, O::NAME, tags)?;
+        let StreamRef { scope, name } = &self.reference;
+        if scope.region != context.scope.region {
+            return Err(to_wire(StreamNotFound(self.reference)));
+        }
+        take_call::<O>(context, scope, Some(name))?;
+        Ok(self)
+    }
+
+    fn authorize(
+        &self,
+        context: &Context<'_, Kinesis>,
+        operation: &str,
+        request_tags: RequestTags<'_>,
+    ) -> Result<(), WireError> {
+        let policy = self.found().and_then(|stream| stream.policy.as_ref());
+        let resource = Resource {
+            arn: &self.reference.as_arn(),
+            account: &self.reference.scope.account,
+            policy: policy.map(|policy| policy.policy()),
+            tags: self.found().map(|stream| &stream.tags),
+            request_tags,
+        };
+        context.authorize(operation, &resource)
+    }
+}
+
+/// The stream that the request is about.
+///
+/// # Errors
+/// When no stream is named, or two different ones, or the caller is not allowed.
+pub(crate) fn stream<'a, O: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    name: Option<&str>,
+    arn: Option<&str>,
+) -> Result<AdmittedStream<'a>, WireError> {
+    stream_tagging::<O>(context, name, arn, RequestTags::None)
+}
+
+/// As [`stream`], for a request that sets or removes tags.
+///
+/// # Errors
+/// As [`stream`].
+pub(crate) fn stream_tagging<'a, O: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    name: Option<&str>,
+    arn: Option<&str>,
+    tags: RequestTags<'_>,
+) -> Result<AdmittedStream<'a>, WireError> {
+    let Some(arn) = arn else {
+        let name = name.ok_or_else(|| {
+            KinesisError::InvalidArgument
+                .because("Either StreamName or StreamARN should be provided.")
+        })?;
+        return named(context, name).admit::<O>(context, tags);
+    };
+    let stream = AdmittedStream::find(context, parse_stream_arn(arn)?).admit::<O>(context, tags)?;
+    match name {
+        Some(name) if *name != *stream.reference.name => Err(KinesisError::InvalidArgument
+            .because(format!("StreamName {name} does not match the stream in StreamARN {arn}."))),
+        _ => Ok(stream),
+    }
+}
+
+/// The stream that an ARN names.
+///
+/// # Errors
+/// When it names none, or one of another Region, or the caller is not allowed.
+pub(crate) fn of_arn<'a, O: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    arn: &str,
+) -> Result<AdmittedStream<'a>, WireError> {
+    let stream = AdmittedStream::find(context, parse_stream_arn(arn)?);
+    stream.admit::<O>(context, RequestTags::None)
+}
+
+/// The stream of a shard iterator, and of the ARN beside it. A stream that is gone counts as one of
+/// the ARN's account, or else of the caller's.
+///
+/// # Errors
+/// When the iterator is no good or another stream's than the ARN, or the caller is not allowed.
+pub(crate) fn of_iterator<'a, O: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    iterator: &str,
+    arn: Option<&str>,
+) -> Result<AdmittedStream<'a>, WireError> {
+    let named = arn.map(parse_stream_arn).transpose()?;
+    let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
+    let stream = context.cells().stream_of_iterator(scope, iterator).map_err(to_wire)?;
+    let stream = AdmittedStream::find(context, stream).admit::<O>(context, RequestTags::None)?;
+    match named {
+        Some(named) if named != stream.reference => Err(to_wire(IteratorInvalid)),
+        _ => Ok(stream),
+    }
+}
+
+/// The stream of a token of ListShards.
+///
+/// # Errors
+/// When the token is no good, or the caller is not allowed.
+pub(crate) fn of_shard_token<'a, O: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    token: &str,
+) -> Result<AdmittedStream<'a>, WireError> {
+    let stream = context.cells().stream_of_shard_token(token).map_err(to_wire)?;
+    AdmittedStream::find(context, stream).admit::<O>(context, RequestTags::None)
+}
+
+/// A stream to create: with tags, the caller must be allowed to do `T` with it, too.
+///
+/// # Errors
+/// When the caller is not allowed, or calls too often.
+pub(crate) fn new_stream<'a, O: Operation, T: Operation>(
+    context: &'a Context<'_, Kinesis>,
+    name: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<AdmittedStream<'a>, WireError> {
+    let stream = named(context, name);
+    let set = RequestTags::Set(tags);
+    if !tags.is_empty() {
+        stream.authorize(context, T::NAME, set)?;
+    }
+    stream.admit::<O>(context, set)
+}
+
+/// The caller's stream of this name.
+fn named<'a>(context: &'a Context<'_, Kinesis>, name: &str) -> AdmittedStream<'a> {
+    let scope = context.scope.clone();
+    AdmittedStream::find(context, StreamRef { scope, name: Arc::from(name) })
+}

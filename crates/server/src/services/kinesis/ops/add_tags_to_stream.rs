@@ -1,0 +1,57 @@
+//! AddTagsToStream.
+
+use super::tag_text::{self, Doing};
+use super::{Context, Operation};
+use crate::call_rates::CallRate;
+use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
+use crate::services::kinesis::errors::KinesisError;
+use crate::services::kinesis::state::Kinesis;
+use anabranch_engine::ResourceName;
+use anabranch_policy::RequestTags;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{WireError, input};
+use std::collections::BTreeMap;
+
+pub(crate) struct AddTagsToStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct AddTagsToStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        tags: BTreeMap<String, String> = "Tags" [TAG_MAP],
+    }
+}
+
+impl Operation for AddTagsToStream {
+    type Service = Kinesis;
+    const NAME: &'static str = "AddTagsToStream";
+    const RATE: CallRate = CallRate::Account(5);
+    const ERRORS: &'static [KinesisError] = &[
+        KinesisError::AccessDenied,
+        KinesisError::InvalidArgument,
+        KinesisError::LimitExceeded,
+        KinesisError::ResourceInUse,
+        KinesisError::ResourceNotFound,
+    ];
+    type Input<'a> = AddTagsToStreamInput;
+    type Output = ();
+
+    async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let tags = RequestTags::Set(&input.tags);
+        let admitted = admission::stream_tagging::<Self>(context, name, arn, tags)?;
+        let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        tag_text::check(
+            texts,
+            &admitted.reference.name,
+            &admitted.reference.scope.account,
+            Doing::Adding,
+        )?;
+        tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
+        let stream = ResourceName::Stream(admitted.reference);
+        admitted.cell.control.tag_resource(stream, input.tags).await.map_err(to_wire)
+    }
+}

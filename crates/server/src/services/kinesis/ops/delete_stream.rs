@@ -1,0 +1,49 @@
+//! DeleteStream.
+
+use super::{Context, Operation};
+use crate::call_rates::CallRate;
+use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
+use crate::services::kinesis::errors::KinesisError;
+use crate::services::kinesis::state::Kinesis;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{WireError, input};
+
+pub(crate) struct DeleteStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct DeleteStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        enforce_consumer_deletion: Option<bool> = "EnforceConsumerDeletion" [ANY],
+    }
+}
+
+impl Operation for DeleteStream {
+    type Service = Kinesis;
+    const NAME: &'static str = "DeleteStream";
+    const RATE: CallRate = CallRate::Account(5);
+    const ERRORS: &'static [KinesisError] = &[
+        KinesisError::AccessDenied,
+        KinesisError::InvalidArgument,
+        KinesisError::LimitExceeded,
+        KinesisError::ResourceInUse,
+        KinesisError::ResourceNotFound,
+    ];
+    type Input<'a> = DeleteStreamInput;
+    type Output = ();
+
+    async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let admitted = admission::stream::<Self>(context, name, arn)?;
+        let with_consumers = input.enforce_consumer_deletion == Some(true);
+        let deleted = admitted.cell.control.delete_stream(
+            &admitted.reference.scope,
+            &admitted.reference.name,
+            with_consumers,
+        );
+        deleted.await.map_err(to_wire)
+    }
+}

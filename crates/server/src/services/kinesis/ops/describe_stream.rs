@@ -1,0 +1,112 @@
+//! DescribeStream.
+
+use super::shapes::{
+    EncryptionType, EnhancedMetrics, Shard, StreamModeDetails, StreamStatus, creation_time,
+    encryption_type, enhanced_monitoring, integer, status,
+};
+use super::{Context, Operation};
+use crate::call_rates::CallRate;
+use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
+use crate::services::kinesis::errors::KinesisError;
+use crate::services::kinesis::state::Kinesis;
+use anabranch_engine::Stream;
+use anabranch_engine::error::ShardIdInvalid;
+use anabranch_model::{ShardId, limits};
+use anabranch_protocol::shape::{Rule, rules::*};
+use anabranch_protocol::{Timestamp, WireError, input, output};
+
+pub(crate) struct DescribeStream;
+
+input! {
+    /// What is asked.
+    pub(crate) struct DescribeStreamInput {
+        stream_name: Option<String> = "StreamName" [STREAM_NAME],
+        stream_arn: Option<String> = "StreamARN" [STREAM_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+        limit: Option<i32> = "Limit" [Rule::between(1, 10_000)],
+        exclusive_start_shard_id: Option<String> = "ExclusiveStartShardId" [SHARD_ID],
+    }
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct DescribeStreamOutput {
+        stream_description: StreamDescription = "StreamDescription",
+    }
+
+    /// A stream with a page of its shards.
+    pub(crate) struct StreamDescription {
+        stream_name: String = "StreamName",
+        stream_arn: String = "StreamARN",
+        stream_status: StreamStatus = "StreamStatus",
+        stream_mode_details: Option<StreamModeDetails> = "StreamModeDetails",
+        shards: Vec<Shard> = "Shards",
+        has_more_shards: bool = "HasMoreShards",
+        retention_period_hours: i32 = "RetentionPeriodHours",
+        stream_creation_timestamp: Timestamp = "StreamCreationTimestamp",
+        enhanced_monitoring: Vec<EnhancedMetrics> = "EnhancedMonitoring",
+        encryption_type: Option<EncryptionType> = "EncryptionType",
+        key_id: Option<String> = "KeyId",
+    }
+}
+
+impl Operation for DescribeStream {
+    type Service = Kinesis;
+    const NAME: &'static str = "DescribeStream";
+    const RATE: CallRate = CallRate::Account(10);
+    const ERRORS: &'static [KinesisError] = &[
+        KinesisError::AccessDenied,
+        KinesisError::InvalidArgument,
+        KinesisError::LimitExceeded,
+        KinesisError::ResourceNotFound,
+    ];
+    type Input<'a> = DescribeStreamInput;
+    type Output = DescribeStreamOutput;
+
+    async fn answer<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<DescribeStreamOutput, WireError> {
+        let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
+        let admitted = admission::stream::<Self>(context, name, arn)?;
+        let stream = admitted.stream()?;
+        let after = input.exclusive_start_shard_id.as_deref();
+        let after = after.map(|id| start_shard(stream, id)).transpose()?;
+        let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);
+        let page = limit.min(limits::DESCRIBE_STREAM_PAGE);
+        let stream_description = describe(stream, after, page, admitted.cell.now_ms());
+        Ok(DescribeStreamOutput { stream_description })
+    }
+}
+
+fn start_shard(stream: &Stream, id: &str) -> Result<ShardId, WireError> {
+    ShardId::parse_lenient(id).ok_or_else(|| {
+        let stream = stream.reference.clone();
+        to_wire(ShardIdInvalid { stream, shard: id.to_owned() })
+    })
+}
+
+fn describe(
+    stream: &Stream,
+    after: Option<ShardId>,
+    page: usize,
+    now_ms: u64,
+) -> StreamDescription {
+    let mut shards = stream
+        .visible_shards(now_ms)
+        .filter(|slot| after.is_none_or(|after| slot.shard.id > after));
+    StreamDescription {
+        stream_name: stream.reference.name.to_string(),
+        stream_arn: stream.reference.arn(),
+        stream_status: status(stream, now_ms),
+        stream_mode_details: Some(stream.mode.into()),
+        shards: shards.by_ref().take(page).map(|slot| Shard::from(&slot.shard)).collect(),
+        has_more_shards: shards.next().is_some(),
+        retention_period_hours: integer(stream.retention.hours.into()),
+        stream_creation_timestamp: creation_time(stream),
+        enhanced_monitoring: enhanced_monitoring(stream),
+        encryption_type: Some(encryption_type(stream)),
+        key_id: stream.encryption.key_id.as_deref().map(str::to_owned),
+    }
+}

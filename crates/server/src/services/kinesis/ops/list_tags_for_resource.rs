@@ -1,0 +1,55 @@
+//! ListTagsForResource.
+
+use super::shapes::Tag;
+use super::{Context, Operation};
+use crate::call_rates::CallRate;
+use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
+use crate::services::kinesis::errors::KinesisError;
+use crate::services::kinesis::state::Kinesis;
+use anabranch_protocol::shape::rules::*;
+use anabranch_protocol::{WireError, input, output};
+
+pub(crate) struct ListTagsForResource;
+
+input! {
+    /// What is asked.
+    pub(crate) struct ListTagsForResourceInput {
+        resource_arn: String = "ResourceARN" [RESOURCE_ARN],
+        stream_id: Option<String> = "StreamId" [STREAM_ID],
+    }
+}
+
+output! {
+    /// What is answered.
+    pub(crate) struct ListTagsForResourceOutput {
+        tags: Option<Vec<Tag>> = "Tags",
+    }
+}
+
+impl Operation for ListTagsForResource {
+    type Service = Kinesis;
+    const NAME: &'static str = "ListTagsForResource";
+    const RATE: CallRate = CallRate::Account(5);
+    const ERRORS: &'static [KinesisError] = &[
+        KinesisError::AccessDenied,
+        KinesisError::InternalFailure,
+        KinesisError::InvalidArgument,
+        KinesisError::LimitExceeded,
+        KinesisError::ResourceInUse,
+        KinesisError::ResourceNotFound,
+        KinesisError::Validation,
+    ];
+    type Input<'a> = ListTagsForResourceInput;
+    type Output = ListTagsForResourceOutput;
+
+    async fn answer<'a>(
+        context: &'a Context<'a>,
+        input: Self::Input<'a>,
+    ) -> Result<ListTagsForResourceOutput, WireError> {
+        let resource = admission::resource::<Self>(context, &input.resource_arn)?;
+        let tags = resource.cell.control.resource_tags(&resource.name).map_err(to_wire)?;
+        let tag = |(key, value)| Tag { key, value: Some(value) };
+        Ok(ListTagsForResourceOutput { tags: Some(tags.into_iter().map(tag).collect()) })
+    }
+}

@@ -1,0 +1,52 @@
+//! Which characters tags may have.
+
+use crate::services::kinesis::errors::KinesisError;
+use anabranch_protocol::WireError;
+
+/// What is done to the tags, for the text.
+#[derive(Clone, Copy)]
+pub(super) enum Doing {
+    Adding,
+    Removing,
+}
+
+/// Refuses texts that the service refuses. `stream` is printed as the service does.
+pub(super) fn check<'a>(
+    texts: impl Iterator<Item = &'a str> + Clone,
+    stream: &str,
+    account: &str,
+    doing: Doing,
+) -> Result<(), WireError> {
+    let is_plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
+    if !texts.clone().flat_map(str::chars).all(|c| is_plain(c) || c == '%') {
+        return Err(KinesisError::InvalidArgument.because(
+            "Some tags contain invalid characters. Valid characters: Unicode letters, digits, \
+             white space, _ . / = + - % @.",
+        ));
+    }
+    // The percent sign passes the first check of the service and fails its second one.
+    if texts.flat_map(str::chars).any(|c| c == '%') {
+        let action = match doing {
+            Doing::Adding => "add tags to",
+            Doing::Removing => "remove tags from",
+        };
+        return Err(KinesisError::InvalidArgument.because(format!(
+            "Failed to {action} stream {stream} under account {account} because some tags \
+             contained illegal characters. The allowed characters are Unicode letters, \
+             white-spaces, '_',',','/','=','+','-','@'."
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses keys that are AWS's own.
+pub(super) fn check_reserved<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), WireError> {
+    for key in keys {
+        if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+            return Err(KinesisError::InvalidArgument.because(format!(
+                "Tag key {key} is not allowed: keys that start with aws: are reserved."
+            )));
+        }
+    }
+    Ok(())
+}
