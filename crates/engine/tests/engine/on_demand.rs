@@ -1,7 +1,6 @@
 //! On-demand streams and what accounts unlock for them, on a clock that the test moves.
 
-mod ring;
-
+use crate::ring::{assert_covers_ring, list};
 use anabranch_engine::error::{
     CapacityError, ConsumerLimit, CreateStreamError, ModeSwitchLimit, RegisterConsumerError,
     WarmThroughputError,
@@ -14,7 +13,6 @@ use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{CommitmentStatus, Shard};
-use ring::{assert_covers_ring, list};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -4,8 +4,7 @@
 //! What is done depends on the seed alone; where a fault meets it, on the threads' timing as well.
 //! A failure names its seed; `ANABRANCH_SEED=n` runs that one alone.
 
-mod ring;
-
+use crate::ring::{assert_covers_ring, list};
 use anabranch_engine::error::{
     ChangeFailure, CreateStreamError, DeleteStreamError, NotReshardable, PutError, RescaleError,
     ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
@@ -21,7 +20,6 @@ use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use ring::{assert_covers_ring, list};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -4,8 +4,7 @@
 //! Where a power cut falls depends on the threads' timing, what is done does not. A failure names
 //! its seed; `ANABRANCH_SEED` runs that one alone.
 
-mod ring;
-
+use crate::ring::{assert_covers_ring, list};
 use anabranch_engine::error::{ChangeFailure, PutError, RescaleError, ReshardError};
 use anabranch_engine::{
     Engine, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
@@ -17,7 +16,6 @@ use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{Shard, ShardId, hash_key};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use ring::{assert_covers_ring, list};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! Resharding through the public API: what readers, writers and lists see of it.
 
-mod ring;
-
+use crate::ring::{assert_covers_ring, list};
 use anabranch_engine::error::{
     CreateStreamError, GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit,
     RescaleError, RescaleTooHigh, RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit,
@@ -16,7 +15,6 @@ use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{Shard, ShardId};
-use ring::{assert_covers_ring, list};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,0 +1,13 @@
+//! The engine through its public API, over a disk and a clock that the tests move.
+
+mod cells;
+mod encryption;
+mod ledger;
+mod model;
+mod on_demand;
+mod reshard;
+mod reshard_crashes;
+mod ring;
+mod salvage;
+mod service;
+mod subscriptions;
