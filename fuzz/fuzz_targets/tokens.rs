@@ -9,11 +9,10 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::command::Command;
 use anabranch_engine::{
-    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, OneCell, RecordDistribution,
-    Scope, ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
+    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, OneCell, Scope,
+    ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{FakeDisk, ManualClock};
-use anabranch_model::limits;
 use anabranch_storage::inspect::inspect;
 use aws_lc_rs::hmac;
 use base64_simd::STANDARD;
@@ -88,15 +87,7 @@ fn fixture() -> Fixture {
             Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys));
         let engine = engine.await.expect("an empty directory opens");
         for name in ["one", "two"] {
-            let new = NewStream {
-                name: name.to_owned(),
-                shard_count: Some(4),
-                mode: None,
-                tags: Default::default(),
-                max_record_kib: limits::RECORD_KIB_DEFAULT,
-                distribution: RecordDistribution::UserPartitionKey,
-                warm_mibps: 0,
-            };
+            let new = NewStream { shard_count: Some(4), ..NewStream::named(name) };
             engine.control.create_stream(&scope, new).await.expect("created");
         }
         engine

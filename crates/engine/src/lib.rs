@@ -36,6 +36,8 @@ mod state;
 mod stream_ledger;
 mod streams;
 mod supervisor;
+#[cfg(test)]
+mod testing;
 mod token;
 
 pub use anabranch_storage::record::{RecordRef, Records};

@@ -12,7 +12,7 @@
 //! were given out before: they stay deleted.
 
 use crate::state::catalog::Catalog;
-use crate::state::command::{Command, CreateStream, Distribution, Mode};
+use crate::state::command::{Command, CreateStream};
 use crate::state::machine::Place;
 use crate::state::scope::Scope;
 use anabranch_model::{ShardId, ShardKey, limits};
@@ -108,19 +108,12 @@ impl SalvagedCatalog {
     fn adopt_stream(&mut self, number: u32, shards: &[(ShardKey, ShardExtent)], scope: &Scope) {
         let newest = shards.iter().map(|(shard, _)| shard.shard()).max().unwrap_or(ShardId(0));
         let first_ms = shards.iter().map(|(_, extent)| extent.first_ms).min().unwrap_or(0);
+        let shard_count = newest.0.saturating_add(1).min(limits::STREAM_SHARDS_MAX);
+        let name = format!("salvaged-{number}");
         let create = CreateStream {
-            number,
-            account: scope.account.to_string(),
-            region: scope.region.to_string(),
-            name: format!("salvaged-{number}"),
-            shard_count: newest.0.saturating_add(1).min(limits::STREAM_SHARDS_MAX),
-            mode: Mode::Provisioned,
             retention_hours: limits::RETENTION_HOURS_MAX,
-            tags: BTreeMap::new(),
             max_record_kib: limits::RECORD_KIB_MAX,
-            distribution: Distribution::UserPartitionKey,
-            transition_ms: 0,
-            warm_mibps: None,
+            ..CreateStream::provisioned(number, scope, name, shard_count)
         };
         let place = Place { number: 0, index: 0, arrival_ms: first_ms };
         self.catalog.apply(&Command::CreateStream(create), place);

@@ -129,35 +129,14 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Engine;
     use crate::keys::keyring::NoKeys;
-    use crate::settings::EngineSettings;
-    use crate::state::stream::{RecordDistribution, StreamMode};
     use crate::streams::NewStream;
-    use anabranch_env::{FakeDisk, ManualClock};
+    use crate::testing::start;
     use anabranch_model::{ShardId, ShardKey};
-    use anabranch_storage::StoreOptions;
 
     #[tokio::test]
     async fn an_iterator_is_good_for_a_stream_of_its_number_and_name() {
-        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
-        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
-        let options =
-            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
-        let (disk, clock) = (Arc::new(disk), Arc::new(clock));
-        let engine = Engine::start(options, settings, disk, clock, Arc::new(NoKeys)).await;
-        let engine = engine.expect("the engine starts");
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-        let new = NewStream {
-            name: "s".into(),
-            shard_count: Some(1),
-            mode: Some(StreamMode::Provisioned),
-            tags: std::collections::BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        engine.control.create_stream(&scope, new).await.expect("created");
+        let (engine, scope) = start(NoKeys, NewStream::provisioned("s", 1)).await;
         let number = engine.stream(&scope, "s").expect("there").number;
         let shard = ShardKey::new(number, ShardId(0));
         let position = IteratorPosition { shard, from_index: 0, from_ms: 0, first_from_secs: 0 };

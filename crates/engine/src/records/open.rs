@@ -108,17 +108,13 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Engine;
     use crate::keys::keyring::{DataKeyBytes, KeyProblem, Keyring};
     use crate::records::iterator::StartingPosition;
     use crate::records::put::PutEntry;
     use crate::records::shard_read::Wanted;
-    use crate::settings::EngineSettings;
     use crate::state::scope::Scope;
-    use crate::state::stream::{RecordDistribution, StreamMode};
     use crate::streams::{KeyRequest, NewStream};
-    use anabranch_env::{FakeDisk, ManualClock};
-    use anabranch_storage::StoreOptions;
+    use crate::testing::start;
 
     /// One key, which wraps by doing nothing.
     #[derive(Debug)]
@@ -148,24 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_that_began_before_encryption_opens_what_was_put_after_it() {
-        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
-        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
-        let options =
-            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
-        let (disk, clock) = (Arc::new(disk), Arc::new(clock));
-        let engine = Engine::start(options, settings, disk, clock, Arc::new(OneKey)).await;
-        let engine = engine.expect("the engine starts");
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-        let new = NewStream {
-            name: "s".into(),
-            shard_count: Some(1),
-            mode: Some(StreamMode::Provisioned),
-            tags: std::collections::BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        engine.control.create_stream(&scope, new).await.expect("created");
+        let (engine, scope) = start(OneKey, NewStream::provisioned("s", 1)).await;
         let before = engine.stream(&scope, "s").expect("there");
         let principal: Arc<str> = Arc::from("arn:aws:iam::123456789012:user/alice");
         let request = KeyRequest {

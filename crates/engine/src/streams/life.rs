@@ -42,6 +42,27 @@ pub struct NewStream {
 }
 
 impl NewStream {
+    /// A stream of which nothing but its name is said.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            shard_count: None,
+            mode: None,
+            tags: BTreeMap::new(),
+            max_record_kib: limits::RECORD_KIB_DEFAULT,
+            distribution: RecordDistribution::UserPartitionKey,
+            warm_mibps: 0,
+        }
+    }
+
+    /// A provisioned stream with so many shards.
+    #[must_use]
+    pub fn provisioned(name: impl Into<String>, shards: u32) -> Self {
+        let (shard_count, mode) = (Some(shards), Some(StreamMode::Provisioned));
+        Self { shard_count, mode, ..Self::named(name) }
+    }
+
     /// Mode and shards. With neither given, a stream starts as an on-demand one does.
     fn capacity(&self) -> (StreamMode, u32) {
         match (self.mode, self.shard_count) {

@@ -393,32 +393,19 @@ fn next_round(stream: &StreamEntry, transition_ms: u64) -> Option<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Engine;
+    use crate::keys::keyring::NoKeys;
     use crate::state::stream::{RecordDistribution, StreamStatus};
     use crate::streams::NewStream;
-    use anabranch_env::{FakeDisk, ManualClock};
-    use anabranch_storage::StoreOptions;
+    use crate::testing::start;
 
     #[tokio::test]
     async fn the_service_itself_may_reshard_on_demand_streams_as_it_likes() {
-        let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
-        let (disk, clock) = (FakeDisk::default(), ManualClock::at_ms(1_700_000_000_000));
-        let options =
-            StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
-        let (disk, clock, keys) = (Arc::new(disk), Arc::new(clock), Arc::new(crate::NoKeys));
-        let engine = Engine::start(options, settings, disk, clock, keys).await;
-        let engine = engine.expect("the engine starts");
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
         let new = NewStream {
-            name: "s".into(),
-            shard_count: None,
             mode: Some(StreamMode::OnDemand),
-            tags: std::collections::BTreeMap::new(),
-            max_record_kib: 1024,
             distribution: RecordDistribution::Auto,
-            warm_mibps: 0,
+            ..NewStream::named("s")
         };
-        engine.control.create_stream(&scope, new).await.expect("created");
+        let (engine, scope) = start(NoKeys, new).await;
         let stream = engine.stream(&scope, "s").expect("there").reference.clone();
         engine.control.split_evenly(&stream, vec![ShardId(1)]).await.expect("split");
         let open = || {

@@ -1,18 +1,13 @@
 //! An account over two cells: each stream lives in one of them, and nobody notices.
 
+use crate::world::{Setup, entry_at, get_request, scope, try_put};
 use anabranch_engine::error::{CreateStreamError, ShardLimit};
 use anabranch_engine::{
-    AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, GetRequest, NewStream,
-    NoKeys, PutEntry, RecordDistribution, Records, Scope, ShardPageRequest, StartingPosition,
-    StoreOptions, StreamMode, StreamPageRequest, Usage,
+    AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream, Records, Scope,
+    ShardPageRequest, StartingPosition, StreamPageRequest, Usage,
 };
-use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::shard_filter::ShardFilter;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
-
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 /// Names that end in an odd digit live in the second cell.
 #[derive(Debug)]
@@ -45,16 +40,10 @@ impl Elsewhere for Other {
 }
 
 async fn start(other: &Arc<Other>) -> Arc<Engine> {
-    let settings =
-        EngineSettings { transition_ms: 0, shard_limit: 12, ..EngineSettings::default() };
-    let options =
-        StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) };
-    let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
-    let components = Components {
-        elsewhere: other.clone(),
-        ..Components::alone(Arc::new(FakeDisk::default()), clock, Arc::new(NoKeys))
-    };
-    Engine::start_among(options, settings, components).await.expect("the cell starts")
+    let setup = Setup::default();
+    let settings = EngineSettings { shard_limit: 12, ..setup.settings.clone() };
+    let components = Components { elsewhere: other.clone(), ..setup.components() };
+    Engine::start_among(setup.options, settings, components).await.expect("the cell starts")
 }
 
 async fn two_cells() -> Arc<dyn Cells> {
@@ -66,20 +55,8 @@ async fn two_cells() -> Arc<dyn Cells> {
     Arc::new(TwoCells(cells))
 }
 
-fn scope() -> Scope {
-    Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") }
-}
-
 async fn create(cells: &Arc<dyn Cells>, name: &str, shards: u32) -> Result<(), CreateStreamError> {
-    let new = NewStream {
-        name: name.to_owned(),
-        shard_count: Some(shards),
-        mode: Some(StreamMode::Provisioned),
-        tags: BTreeMap::new(),
-        max_record_kib: 1024,
-        distribution: RecordDistribution::UserPartitionKey,
-        warm_mibps: 0,
-    };
+    let new = NewStream::provisioned(name, shards);
     cells.of(&scope(), name).control.create_stream(&scope(), new).await
 }
 
@@ -137,29 +114,17 @@ async fn an_iterator_and_a_token_find_the_cell_that_made_them() {
     for name in ["s0", "s1"] {
         create(&cells, name, 2).await.expect("created");
         let cell = cells.of(&scope(), name);
-        let entry = PutEntry {
-            partition_key: Some(Cow::Borrowed("k")),
-            explicit_hash_key: Some(0),
-            data: name.as_bytes(),
-        };
-        let prepared =
-            cell.data.prepare_put_records(&scope(), name, PRINCIPAL, &[entry]).expect("prepared");
-        cell.data.commit_put(prepared).await.expect("stored").expect("no reshard");
+        let put = try_put(cell, name, &[entry_at(0, name.as_bytes())]).await;
+        put.expect("stored").expect("no reshard");
     }
+    let scope = scope();
     for name in ["s0", "s1"] {
-        let made = cells.of(&scope(), name);
+        let made = cells.of(&scope, name);
         let position = StartingPosition::TrimHorizon;
-        let iterator = made.data.shard_iterator(&scope(), name, "0", &position).expect("made");
-        let found = cells.stream_of_iterator(&scope(), &iterator).expect("found");
+        let iterator = made.data.shard_iterator(&scope, name, "0", &position).expect("made");
+        let found = cells.stream_of_iterator(&scope, &iterator).expect("found");
         assert_eq!(&*found.name, name);
-        let request = GetRequest {
-            scope: &scope(),
-            principal: PRINCIPAL,
-            iterator: &iterator,
-            stream: None,
-            records_max: 10,
-            dry_run: false,
-        };
+        let request = get_request(&scope, &iterator, 10);
         let reply = cells.of_stream(&found).data.get_records(request).await.expect("records");
         let record = Records::new(&reply.runs[0].body).next().expect("a record");
         assert_eq!(record.data, name.as_bytes());
@@ -171,10 +136,10 @@ async fn an_iterator_and_a_token_find_the_cell_that_made_them() {
             limit: Some(1),
             created_secs: None,
         };
-        let token = made.control.list_shards(&scope(), &first).expect("a page").next_token;
+        let token = made.control.list_shards(&scope, &first).expect("a page").next_token;
         let found = cells.stream_of_shard_token(&token.expect("there is more"));
         assert_eq!(&*found.expect("found").name, name);
     }
-    assert!(cells.stream_of_iterator(&scope(), "AAAA").is_err());
+    assert!(cells.stream_of_iterator(&scope, "AAAA").is_err());
     assert!(cells.stream_of_shard_token("AAAA").is_err());
 }

@@ -6,12 +6,13 @@
 //! * what was answered with a refusal was true: what it was decided on is there after a restart;
 //! * nothing was ever seen that a restart takes away.
 
+use crate::world::{Setup, scope};
 use anabranch_engine::error::{ChangeFailure, CreateStreamError, ResourceError};
 use anabranch_engine::{
-    AppendError, Engine, EngineSettings, NewStream, NoKeys, OneCell, RecordDistribution,
-    ResourceName, Scope, StoreOptions, StreamMode, StreamPageRequest, StreamRef,
+    AppendError, Engine, EngineSettings, NewStream, OneCell, ResourceName, StreamPageRequest,
+    StreamRef,
 };
-use anabranch_env::{FakeDisk, Fault, ManualClock, PowerCut};
+use anabranch_env::{FakeDisk, Fault, PowerCut};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,24 +22,13 @@ const CASES: u64 = 60;
 const CALLERS: usize = 16;
 const NAMES: usize = 6;
 
-fn scope() -> Scope {
-    Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") }
-}
-
 fn name_of(number: usize) -> String {
     format!("s{number}")
 }
 
 async fn start(disk: &FakeDisk) -> Option<Arc<Engine>> {
-    let options = StoreOptions {
-        journal_file_bytes: 16 << 10,
-        tail_cache_bytes: 48 << 10,
-        ..StoreOptions::new("/data".into())
-    };
-    let settings =
-        EngineSettings { transition_ms: 0, limit_streams: false, ..EngineSettings::default() };
-    let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
-    Engine::start(options, settings, Arc::new(disk.clone()), clock, Arc::new(NoKeys)).await.ok()
+    let settings = EngineSettings { limit_streams: false, ..Setup::default().settings };
+    Setup { disk: disk.clone(), settings, ..Setup::default() }.start().await.ok()
 }
 
 /// What callers know: the streams that are there, and the tags of each.
@@ -68,16 +58,7 @@ fn seen(engine: &Arc<Engine>) -> Known {
 }
 
 async fn create(engine: &Arc<Engine>, name: String) -> Result<(), CreateStreamError> {
-    let new = NewStream {
-        name,
-        shard_count: Some(1),
-        mode: Some(StreamMode::Provisioned),
-        tags: BTreeMap::new(),
-        max_record_kib: 1024,
-        distribution: RecordDistribution::UserPartitionKey,
-        warm_mibps: 0,
-    };
-    engine.control.create_stream(&scope(), new).await
+    engine.control.create_stream(&scope(), NewStream::provisioned(name, 1)).await
 }
 
 /// What one caller was told, and what it saw in between.

@@ -2,6 +2,7 @@
 
 mod cells;
 mod encryption;
+mod keys;
 mod ledger;
 mod model;
 mod on_demand;
@@ -11,3 +12,4 @@ mod ring;
 mod salvage;
 mod service;
 mod subscriptions;
+mod world;

@@ -5,30 +5,27 @@
 //! A failure names its seed; `ANABRANCH_SEED=n` runs that one alone.
 
 use crate::ring::{assert_covers_ring, list};
+use crate::world::{Setup, entry, get_request, put_on, scope};
 use anabranch_engine::error::{
     ChangeFailure, CreateStreamError, DeleteStreamError, NotReshardable, PutError, RescaleError,
     ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
 };
 use anabranch_engine::{
-    Engine, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
-    RecordDistribution, Records, Scope, ShardRates, StartError, StartingPosition, StoreHealth,
-    StoreOptions, StreamMode,
+    Engine, EngineSettings, NewStream, PutOutcome, Records, StartError, StartingPosition,
+    StoreHealth, StoreOptions,
 };
-use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
+use anabranch_env::{Clock, Fault, PowerCut};
 use anabranch_model::ShardId;
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 const CASES: u64 = 1_000;
-const START_MS: u64 = 1_700_000_000_000;
 const OPEN_SHARDS_MAX: usize = 8;
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Record {
@@ -49,9 +46,7 @@ struct StreamModel {
 struct Case {
     seed: u64,
     rng: StdRng,
-    disk: FakeDisk,
-    clock: Arc<ManualClock>,
-    scope: Scope,
+    setup: Setup,
     streams: BTreeMap<String, StreamModel>,
     /// Streams whose creation or deletion failed.
     doubtful: Vec<String>,
@@ -63,14 +58,24 @@ struct Case {
     is_starting: bool,
 }
 
+fn setup() -> Setup {
+    Setup {
+        options: StoreOptions {
+            journal_file_bytes: 8 << 10,
+            tail_cache_bytes: 24 << 10,
+            ..StoreOptions::new(PathBuf::from("/srv/data"))
+        },
+        settings: EngineSettings { limit_streams: false, ..Setup::default().settings },
+        ..Setup::default()
+    }
+}
+
 impl Case {
     fn new(seed: u64) -> Self {
         Self {
             seed,
             rng: StdRng::seed_from_u64(seed),
-            disk: FakeDisk::default(),
-            clock: Arc::new(ManualClock::at_ms(START_MS)),
-            scope: Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") },
+            setup: setup(),
             streams: BTreeMap::new(),
             doubtful: Vec::new(),
             engine: None,
@@ -85,7 +90,7 @@ impl Case {
             self.live().await;
             self.end();
         }
-        self.disk.set_space(None);
+        self.setup.disk.set_space(None);
         self.is_faulty = false;
         self.open_well().await;
         self.check().await;
@@ -100,18 +105,18 @@ impl Case {
         match self.rng.random_range(0..10) {
             0..=5 => {
                 let fault = faults[self.rng.random_range(0..faults.len())];
-                self.disk.fail_at(self.rng.random_range(0..90), fault);
+                self.setup.disk.fail_at(self.rng.random_range(0..90), fault);
                 self.is_faulty = true;
             }
             6 => {
-                self.disk.set_space(Some(self.rng.random_range(0..60_000)));
+                self.setup.disk.set_space(Some(self.rng.random_range(0..60_000)));
                 self.is_faulty = true;
             }
             _ => {}
         }
         if self.open().await.is_err() {
             assert!(self.is_faulty, "seed {}: it does not start", self.seed);
-            self.disk.set_space(None);
+            self.setup.disk.set_space(None);
             self.end();
             self.open_well().await;
         }
@@ -127,30 +132,18 @@ impl Case {
             engine.store().shut_down();
         }
         let cut = PowerCut::ALL[self.rng.random_range(0..PowerCut::ALL.len())];
-        self.disk = match self.rng.random_range(0..4) {
-            0 => self.disk.restart(),
-            _ => self.disk.power_cut(cut, self.rng.random()),
+        self.setup.disk = match self.rng.random_range(0..4) {
+            0 => self.setup.disk.restart(),
+            _ => self.setup.disk.power_cut(cut, self.rng.random()),
         };
-        self.is_faulty = self.disk.free_space().is_some();
+        self.is_faulty = self.setup.disk.free_space().is_some();
     }
 
     async fn open(&mut self) -> Result<(), StartError> {
-        let options = StoreOptions {
-            journal_file_bytes: 8 << 10,
-            tail_cache_bytes: 24 << 10,
-            ..StoreOptions::new(PathBuf::from("/srv/data"))
-        };
-        let settings = EngineSettings {
-            rates: ShardRates::OFF,
-            transition_ms: 0,
-            limit_streams: false,
-            ..EngineSettings::default()
-        };
-        let (disk, keys) = (Arc::new(self.disk.clone()), Arc::new(NoKeys));
-        let engine = Engine::start(options, settings, disk, self.clock.clone(), keys).await?;
+        let engine = self.setup.start().await?;
         self.engine = Some(engine.clone());
         for name in std::mem::take(&mut self.doubtful) {
-            if engine.stream(&self.scope, &name).is_err() {
+            if engine.stream(&scope(), &name).is_err() {
                 self.streams.remove(&name);
             } else {
                 self.streams.entry(name).or_default();
@@ -194,9 +187,9 @@ impl Case {
     /// What is before the horizon now may be gone for good.
     fn raise_floors(&mut self) {
         let engine = self.engine();
-        let now_ms = engine.now_ms().max(self.clock.now_ms());
+        let now_ms = engine.now_ms().max(self.setup.clock.now_ms());
         for (name, model) in &mut self.streams {
-            let Ok(stream) = engine.stream(&self.scope, name) else { continue };
+            let Ok(stream) = engine.stream(&scope(), name) else { continue };
             model.floor_ms = model.floor_ms.max(stream.retention.trim_horizon_ms(now_ms));
         }
     }
@@ -212,16 +205,8 @@ impl Case {
         if self.streams.contains_key(&name) || self.doubtful.contains(&name) {
             return;
         }
-        let new = NewStream {
-            name: name.clone(),
-            shard_count: Some(self.rng.random_range(1..4)),
-            mode: Some(StreamMode::Provisioned),
-            tags: BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        match self.engine().control.create_stream(&self.scope, new).await {
+        let new = NewStream::provisioned(name.clone(), self.rng.random_range(1..4));
+        match self.engine().control.create_stream(&scope(), new).await {
             Ok(()) => drop(self.streams.insert(name, StreamModel::default())),
             // Its deletion goes on.
             Err(CreateStreamError::Exists(_)) => {}
@@ -233,7 +218,7 @@ impl Case {
     }
 
     async fn delete(&mut self, name: String) {
-        match self.engine().control.delete_stream(&self.scope, &name, true).await {
+        match self.engine().control.delete_stream(&scope(), &name, true).await {
             Ok(()) => drop(self.streams.remove(&name)),
             Err(error) => {
                 self.expect_fault(&error.into());
@@ -243,7 +228,7 @@ impl Case {
     }
 
     async fn reshard(&mut self, name: &str) {
-        let (engine, scope) = (self.engine(), self.scope.clone());
+        let (engine, scope) = (self.engine(), scope());
         let mut open = list(&engine, &scope, name, ShardFilter::AtLatest);
         open.sort_by_key(|shard| shard.range.start);
         let place = self.rng.random_range(0..open.len());
@@ -276,11 +261,11 @@ impl Case {
 
     async fn set_retention(&mut self, name: &str) {
         let engine = self.engine();
-        let current = engine.stream(&self.scope, name).expect("there").retention.hours;
+        let current = engine.stream(&scope(), name).expect("there").retention.hours;
         let hours = [24, 25, 100, 168, 500][self.rng.random_range(0..5)];
         let outcome = match hours > i64::from(current) {
-            true => engine.control.increase_retention(&self.scope, name, hours).await,
-            false => engine.control.decrease_retention(&self.scope, name, hours).await,
+            true => engine.control.increase_retention(&scope(), name, hours).await,
+            false => engine.control.decrease_retention(&scope(), name, hours).await,
         };
         match outcome.map_err(Refused::from) {
             Ok(()) | Err(Refused::StreamNotActive) => {}
@@ -295,13 +280,13 @@ impl Case {
     }
 
     fn move_clock(&mut self) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.setup.clock.now_ms();
         let by_ms = match self.rng.random_range(0..3) {
             0 => self.rng.random_range(0..5_000),
             _ => self.rng.random_range(0..40 * HOUR_MS),
         };
         let moved_ms = if self.rng.random() { now_ms + by_ms } else { now_ms - by_ms };
-        self.clock.set_ms(moved_ms);
+        self.setup.clock.set_ms(moved_ms);
     }
 
     async fn put(&mut self, name: &str) {
@@ -315,7 +300,7 @@ impl Case {
             })
             .collect();
         let (engine, was_failed) = (self.engine(), self.health() == StoreHealth::Failed);
-        match put(&engine, &self.scope, name, &records).await {
+        match put(&engine, name, &records).await {
             Ok(outcomes) => {
                 assert!(!was_failed, "seed {}: acknowledged after a failure", self.seed);
                 let now_ms = engine.now_ms();
@@ -350,9 +335,9 @@ impl Case {
         let mut names: Vec<String> = self.streams.keys().cloned().collect();
         names.retain(|name| !self.doubtful.contains(name));
         for name in &names {
-            assert_covers_ring(&list(&engine, &self.scope, name, ShardFilter::AtLatest));
+            assert_covers_ring(&list(&engine, &scope(), name, ShardFilter::AtLatest));
             let mut found = BTreeMap::new();
-            for shard in list(&engine, &self.scope, name, ShardFilter::FromTrimHorizon) {
+            for shard in list(&engine, &scope(), name, ShardFilter::FromTrimHorizon) {
                 self.read_shard(&engine, name, shard.id, &mut found).await;
             }
             self.compare(name, found);
@@ -397,7 +382,7 @@ impl Case {
         shard: ShardId,
         found: &mut BTreeMap<(ShardId, String), (u64, Record)>,
     ) {
-        let (scope, text) = (self.scope.clone(), shard.to_string());
+        let (scope, text) = (scope(), shard.to_string());
         let start = engine.data.shard_iterator(&scope, name, &text, &StartingPosition::TrimHorizon);
         let is_listed = || {
             let shards = list(engine, &scope, name, ShardFilter::FromTrimHorizon);
@@ -412,14 +397,7 @@ impl Case {
         };
         let mut last = (String::new(), 0);
         loop {
-            let request = GetRequest {
-                scope: &scope,
-                principal: PRINCIPAL,
-                iterator: &iterator,
-                stream: None,
-                records_max: self.rng.random_range(1..40),
-                dry_run: false,
-            };
+            let request = get_request(&scope, &iterator, self.rng.random_range(1..40));
             let reply = match engine.data.get_records(request).await {
                 Ok(reply) => reply,
                 Err(error) => panic!("seed {}: {error}", self.seed),
@@ -446,26 +424,9 @@ impl Case {
     }
 }
 
-async fn put(
-    engine: &Arc<Engine>,
-    scope: &Scope,
-    name: &str,
-    records: &[Record],
-) -> Result<Vec<PutOutcome>, PutError> {
-    let entries: Vec<PutEntry<'_, &[u8]>> = records
-        .iter()
-        .map(|record| PutEntry {
-            partition_key: Some(Cow::Borrowed(record.key.as_str())),
-            explicit_hash_key: None,
-            data: record.data.as_slice(),
-        })
-        .collect();
-    loop {
-        let prepared = engine.data.prepare_put_records(scope, name, PRINCIPAL, &entries)?;
-        if let Some(outcomes) = engine.data.commit_put(prepared).await? {
-            return Ok(outcomes);
-        }
-    }
+async fn put(engine: &Engine, name: &str, records: &[Record]) -> Result<Vec<PutOutcome>, PutError> {
+    let entries: Vec<_> = records.iter().map(|record| entry(&record.key, &record.data)).collect();
+    put_on(engine, name, &entries).await
 }
 
 /// In halves, so that two cores share them.

@@ -1,102 +1,35 @@
 //! Resharding through the public API: what readers, writers and lists see of it.
 
 use crate::ring::{assert_covers_ring, list};
+use crate::world::{ALICE, STREAM, World, entry_at};
 use anabranch_engine::error::{
-    CreateStreamError, GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit,
-    RescaleError, RescaleTooHigh, RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit,
-    ShardNameError, StreamUnavailable,
+    GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit, RescaleError, RescaleTooHigh,
+    RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit, ShardNameError, StreamUnavailable,
 };
 use anabranch_engine::{
-    Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
-    RecordDistribution, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
-    StreamStatus,
+    EngineSettings, NewStream, PutOutcome, StartingPosition, StreamMode, StreamStatus,
 };
-use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{Shard, ShardId};
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-const START_MS: u64 = 1_700_000_000_000;
 const HALF: u128 = 1 << 127;
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
-
-struct World {
-    engine: Arc<Engine>,
-    disk: FakeDisk,
-    clock: Arc<ManualClock>,
-    scope: Scope,
-    settings: EngineSettings,
-}
 
 impl World {
-    /// A service with a stream `s`.
-    async fn new(shards: u32, settings: EngineSettings) -> Self {
-        let (disk, clock) = (FakeDisk::default(), Arc::new(ManualClock::at_ms(START_MS)));
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-        let engine = start(&disk, &clock, &settings).await;
-        let world = Self { engine, disk, clock, scope, settings };
-        world.create("s", shards, StreamMode::Provisioned).await.expect("created");
-        world
-    }
-
-    async fn plain(shards: u32) -> Self {
-        let settings =
-            EngineSettings { rates: ShardRates::OFF, transition_ms: 0, ..Default::default() };
-        Self::new(shards, settings).await
-    }
-
-    async fn create(
-        &self,
-        name: &str,
-        shards: u32,
-        mode: StreamMode,
-    ) -> Result<(), CreateStreamError> {
-        let new = NewStream {
-            name: name.to_owned(),
-            shard_count: Some(shards),
-            mode: Some(mode),
-            tags: BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        self.engine.control.create_stream(&self.scope, new).await
-    }
-
-    async fn restart(&mut self) {
-        self.engine.store().shut_down();
-        self.engine = start(&self.disk, &self.clock, &self.settings).await;
-    }
-
-    async fn split(&self, shard: &str, at: u128) -> Result<(), ReshardError> {
-        self.engine.control.split_shard(&self.scope, "s", shard, &at.to_string()).await
-    }
-
     async fn merge(&self, lower: &str, upper: &str) -> Result<(), ReshardError> {
-        self.engine.control.merge_shards(&self.scope, "s", lower, upper).await
+        self.engine.control.merge_shards(&self.scope, STREAM, lower, upper).await
     }
 
     /// Rescales and waits until it is done.
     async fn rescale(&self, target: u32) -> Result<(), RescaleError> {
-        let update = self.engine.control.update_shard_count(&self.scope, "s", target).await?;
+        let update = self.engine.control.update_shard_count(&self.scope, STREAM, target).await?;
         assert_eq!(update.target, target);
-        while self.status() == Some(StreamStatus::Updating) {
-            tokio::task::yield_now().await;
-        }
+        self.settle().await;
         Ok(())
     }
 
-    fn status(&self) -> Option<StreamStatus> {
-        let stream = self.engine.stream(&self.scope, "s").expect("there");
-        stream.status(self.engine.now_ms())
-    }
-
     fn list(&self, filter: ShardFilter) -> Vec<Shard> {
-        list(&self.engine, &self.scope, "s", filter)
+        list(&self.engine, &self.scope, STREAM, filter)
     }
 
     /// The open shards in the order of their ranges.
@@ -106,44 +39,12 @@ impl World {
         open
     }
 
-    async fn put(&self, hash_key: u128, data: &[u8]) -> PutOutcome {
-        let entry = entry(hash_key, data);
-        loop {
-            let prepared =
-                self.engine.data.prepare_put_record(&self.scope, "s", PRINCIPAL, &entry, None);
-            let committed = self.engine.data.commit_put(prepared.expect("prepared")).await;
-            if let Some(outcomes) = committed.expect("committed") {
-                return outcomes[0];
-            }
-        }
-    }
-
-    fn iterator(
-        &self,
-        shard: u32,
-        position: StartingPosition,
-    ) -> Result<String, ShardIteratorError> {
-        self.engine.data.shard_iterator(&self.scope, "s", &shard.to_string(), &position)
-    }
-
-    async fn get(&self, iterator: &str) -> Result<GetReply, GetRecordsError> {
-        let request = GetRequest {
-            scope: &self.scope,
-            principal: PRINCIPAL,
-            iterator,
-            stream: None,
-            records_max: 1,
-            dry_run: false,
-        };
-        self.engine.data.get_records(request).await
-    }
-
     /// Records of a closed shard from a position on, and its children.
     async fn read_to_end(&self, shard: u32, position: StartingPosition) -> (usize, Vec<Shard>) {
-        let mut iterator = self.iterator(shard, position).expect("an iterator");
+        let mut iterator = self.iterator(STREAM, shard, position).expect("an iterator");
         let mut records = 0;
         loop {
-            let reply = self.get(&iterator).await.expect("records");
+            let reply = self.get(&iterator, 1).await.expect("records");
             records += reply.runs.iter().map(|run| run.count as usize).sum::<usize>();
             assert_eq!(reply.next_iterator.is_none(), !reply.child_shards.is_empty());
             match reply.next_iterator {
@@ -152,31 +53,6 @@ impl World {
             }
         }
     }
-}
-
-fn entry(hash_key: u128, data: &[u8]) -> PutEntry<'_, &[u8]> {
-    let partition_key = Some(Cow::Borrowed("k"));
-    PutEntry { partition_key, explicit_hash_key: Some(hash_key), data }
-}
-
-async fn start(
-    disk: &FakeDisk,
-    clock: &Arc<ManualClock>,
-    settings: &EngineSettings,
-) -> Arc<Engine> {
-    let options = StoreOptions {
-        journal_file_bytes: 16 << 10,
-        tail_cache_bytes: 48 << 10,
-        ..StoreOptions::new(PathBuf::from("/data"))
-    };
-    let started = Engine::start(
-        options,
-        settings.clone(),
-        Arc::new(disk.clone()),
-        clock.clone(),
-        Arc::new(NoKeys),
-    );
-    started.await.expect("the engine starts")
 }
 
 fn ids(shards: &[Shard]) -> Vec<u32> {
@@ -193,7 +69,7 @@ fn shard_of(outcome: PutOutcome) -> u32 {
 async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
     let mut world = World::plain(2).await;
     for data in [b"1", b"2", b"3"] {
-        assert_eq!(shard_of(world.put(0, data).await), 0);
+        assert_eq!(shard_of(world.put_at(0, data).await), 0);
     }
     world.split("shardId-000000000000", 1 << 126).await.expect("split");
     // The upper one is closed without ever having had a record.
@@ -225,9 +101,9 @@ async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
 #[tokio::test]
 async fn a_put_on_its_way_to_a_shard_that_closes_goes_to_a_child() {
     let world = World::plain(1).await;
-    let entry = entry(HALF, b"late");
+    let entry = entry_at(HALF, b"late");
     let prepare =
-        || world.engine.data.prepare_put_record(&world.scope, "s", PRINCIPAL, &entry, None);
+        || world.engine.data.prepare_put_record(&world.scope, STREAM, ALICE, &entry, None);
     let prepared = prepare().expect("prepared");
     world.split("0", HALF).await.expect("split");
     let committed = world.engine.data.commit_put(prepared).await.expect("committed");
@@ -240,7 +116,7 @@ async fn a_put_on_its_way_to_a_shard_that_closes_goes_to_a_child() {
 #[tokio::test]
 async fn who_waits_at_the_tip_of_a_shard_is_woken_when_it_closes() {
     let world = World::plain(2).await;
-    let key = world.engine.stream(&world.scope, "s").expect("there").open[1].key;
+    let key = world.stream().open[1].key;
     let mut tip = world.engine.store().watch_tip(key);
     tip.mark_seen();
     let ((), merged) = tokio::join!(tip.advanced(), world.merge("0", "1"));
@@ -250,10 +126,10 @@ async fn who_waits_at_the_tip_of_a_shard_is_woken_when_it_closes() {
 #[tokio::test]
 async fn a_put_that_has_to_be_prepared_again_does_not_pay_twice() {
     let settings = EngineSettings { transition_ms: 0, ..EngineSettings::default() };
-    let world = World::new(2, settings).await;
+    let world = World::with_stream(2, settings).await;
     let data = vec![0; 600_000];
-    let entries = [entry(0, b"small"), entry(HALF, &data)];
-    let prepare = || world.engine.data.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
+    let entries = [entry_at(0, b"small"), entry_at(HALF, &data)];
+    let prepare = || world.engine.data.prepare_put_records(&world.scope, STREAM, ALICE, &entries);
     let prepared = prepare().expect("prepared");
     world.split("0", 1 << 126).await.expect("split");
     assert_eq!(world.engine.data.commit_put(prepared).await.expect("committed"), None);
@@ -267,15 +143,15 @@ async fn numbers_of_children_are_higher_and_may_be_used_for_ordering() {
     let world = World::plain(1).await;
     let mut last = String::new();
     for generation in 1..20u32 {
-        let outcome = world.put(u128::MAX, b"x").await;
+        let outcome = world.put_at(u128::MAX, b"x").await;
         let PutOutcome::Stored { shard, sequence_number } = outcome else { panic!("throttled") };
         let number = sequence_number.to_string();
         assert!(number > last, "generation {generation}");
-        let ordered = entry(u128::MAX, b"x");
+        let ordered = entry_at(u128::MAX, b"x");
         let prepared = world.engine.data.prepare_put_record(
             &world.scope,
-            "s",
-            PRINCIPAL,
+            STREAM,
+            ALICE,
             &ordered,
             Some(&number),
         );
@@ -318,8 +194,8 @@ async fn at_any_time_the_filter_shows_shards_that_cover_the_ring_once() {
 #[tokio::test]
 async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
     let mut world = World::plain(2).await;
-    world.put(0, b"old").await;
-    let old = world.iterator(0, StartingPosition::TrimHorizon).expect("an iterator");
+    world.put_at(0, b"old").await;
+    let old = world.iterator(STREAM, 0, StartingPosition::TrimHorizon).expect("an iterator");
     world.merge("0", "1").await.expect("merged");
     world.clock.advance_ms(12 * HOUR_MS);
     world.rescale(2).await.expect("rescaled");
@@ -327,18 +203,18 @@ async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
     world.clock.advance_ms(12 * HOUR_MS + 1);
     assert_eq!(ids(&world.list(ShardFilter::FromTrimHorizon)), [2, 3, 4], "hidden at once");
     assert!(matches!(
-        world.iterator(0, StartingPosition::TrimHorizon),
+        world.iterator(STREAM, 0, StartingPosition::TrimHorizon),
         Err(ShardIteratorError::Shard(ShardNameError::NotFound(_)))
     ));
     assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 1);
     assert_eq!(world.engine.control.forget_expired_shards().await.expect("looked"), 0);
     for _ in 0..2 {
-        let stream = world.engine.stream(&world.scope, "s").expect("there");
+        let stream = world.stream();
         assert_eq!(stream.shards.len(), 3);
         let listed = world.list(ShardFilter::FromTrimHorizon);
         assert_eq!((listed[0].id, listed[0].parent), (ShardId(2), Some(ShardId(0))));
         assert_covers_ring(&world.list(ShardFilter::AtTrimHorizon));
-        let gone = world.get(&old).await;
+        let gone = world.get(&old, 1).await;
         assert!(matches!(
             gone,
             Err(GetRecordsError::ShardNotFound(_)
@@ -355,7 +231,7 @@ async fn expired_shards_are_forgotten_and_their_ids_not_used_again() {
 #[tokio::test]
 async fn rescaling_keeps_to_its_limits() {
     let settings = EngineSettings { shard_limit: 9, transition_ms: 0, ..EngineSettings::default() };
-    let world = World::new(3, settings).await;
+    let world = World::with_stream(3, settings).await;
     assert!(matches!(
         world.rescale(7).await,
         Err(RescaleError::TooHigh(RescaleTooHigh { current: 3, target: 7 }))
@@ -387,8 +263,13 @@ async fn rescaling_keeps_to_its_limits() {
 #[tokio::test]
 async fn only_active_provisioned_streams_are_resharded_by_callers() {
     let settings = EngineSettings { transition_ms: 50, ..EngineSettings::default() };
-    let world = World::new(1, settings).await;
-    world.create("o", 4, StreamMode::OnDemand).await.expect("created");
+    let world = World::with_stream(1, settings).await;
+    let new = NewStream {
+        shard_count: Some(4),
+        mode: Some(StreamMode::OnDemand),
+        ..NewStream::named("o")
+    };
+    world.engine.control.create_stream(&world.scope, new).await.expect("created");
     world.clock.advance_ms(50);
     let on_demand = world.engine.control.update_shard_count(&world.scope, "o", 5).await;
     assert!(matches!(on_demand, Err(RescaleError::Stream(NotReshardable::OnDemand(_)))));

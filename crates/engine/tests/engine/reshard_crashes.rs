@@ -5,20 +5,17 @@
 //! its seed; `ANABRANCH_SEED` runs that one alone.
 
 use crate::ring::{assert_covers_ring, list};
+use crate::world::{STREAM, Setup, entry, get_request, put_on, scope};
 use anabranch_engine::error::{ChangeFailure, PutError, RescaleError, ReshardError};
 use anabranch_engine::{
-    Engine, EngineSettings, GetRequest, NewStream, NoKeys, PutEntry, PutOutcome,
-    RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
-    StreamStatus,
+    Engine, EngineSettings, NewStream, PutOutcome, Records, StartingPosition, StreamStatus,
 };
-use anabranch_env::{FakeDisk, Fault, ManualClock};
+use anabranch_env::Fault;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{Shard, ShardId, hash_key};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,8 +29,6 @@ const KEYS: u64 = 2;
 const OPEN_SHARDS_MAX: u32 = 12;
 /// A seed takes a fraction of a second.
 const SEED_PATIENCE: Duration = Duration::from_secs(60);
-const STREAM: &str = "s";
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
 
 /// What one producer knows.
 #[derive(Debug, Default)]
@@ -47,9 +42,7 @@ struct Producer {
 struct Case {
     seed: u64,
     rng: StdRng,
-    disk: FakeDisk,
-    clock: Arc<ManualClock>,
-    scope: Scope,
+    setup: Setup,
     producers: Vec<Arc<Mutex<Producer>>>,
     crashes: u32,
 }
@@ -63,12 +56,11 @@ struct Life {
 
 impl Case {
     fn new(seed: u64) -> Self {
+        let settings = EngineSettings { limit_streams: false, ..Setup::default().settings };
         Self {
             seed,
             rng: StdRng::seed_from_u64(seed),
-            disk: FakeDisk::default(),
-            clock: Arc::new(ManualClock::at_ms(1_700_000_000_000)),
-            scope: Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") },
+            setup: Setup { settings, ..Setup::default() },
             producers: (0..PRODUCERS).map(|_| Arc::default()).collect(),
             crashes: 0,
         }
@@ -82,7 +74,7 @@ impl Case {
             self.until_active(&life).await;
             if self.rng.random_bool(0.85) {
                 // In a reshard, before or after it: a record more or less decides.
-                self.disk.fail_after(self.rng.random_range(0..12), Fault::Dead);
+                self.setup.disk.fail_after(self.rng.random_range(0..12), Fault::Dead);
                 self.reshard(&life.engine).await;
                 // The producers go on until they notice.
                 while life.running.join_next().await.is_some() {}
@@ -100,20 +92,7 @@ impl Case {
     }
 
     async fn begin(&self) -> Life {
-        let options = StoreOptions {
-            journal_file_bytes: 16 << 10,
-            tail_cache_bytes: 48 << 10,
-            ..StoreOptions::new(PathBuf::from("/data"))
-        };
-        let settings = EngineSettings {
-            rates: ShardRates::OFF,
-            transition_ms: 0,
-            limit_streams: false,
-            ..EngineSettings::default()
-        };
-        let disk = Arc::new(self.disk.clone());
-        let started =
-            Engine::start(options, settings, disk, self.clock.clone(), Arc::new(NoKeys)).await;
+        let started = self.setup.start().await;
         let engine = started.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
         Life { engine, stop: Arc::default(), running: JoinSet::new() }
     }
@@ -121,33 +100,25 @@ impl Case {
     async fn after_crash(&mut self, life: Life) -> Life {
         life.engine.store().shut_down();
         self.crashes += 1;
-        self.disk = self.disk.crash(self.rng.random());
-        self.clock.advance_ms(self.rng.random_range(0..1500));
+        self.setup.disk = self.setup.disk.crash(self.rng.random());
+        self.setup.clock.advance_ms(self.rng.random_range(0..1500));
         let life = self.begin().await;
-        assert_covers_ring(&list(&life.engine, &self.scope, STREAM, ShardFilter::AtLatest));
+        assert_covers_ring(&list(&life.engine, &scope(), STREAM, ShardFilter::AtLatest));
         life
     }
 
     async fn create(&self, engine: &Arc<Engine>) {
-        let new = NewStream {
-            name: STREAM.to_owned(),
-            shard_count: Some(2),
-            mode: Some(StreamMode::Provisioned),
-            tags: BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        engine.control.create_stream(&self.scope, new).await.expect("created");
+        let new = NewStream::provisioned(STREAM, 2);
+        engine.control.create_stream(&scope(), new).await.expect("created");
     }
 
     fn produce(&self, life: &mut Life) {
         for (number, producer) in self.producers.iter().enumerate() {
-            let (engine, scope) = (life.engine.clone(), self.scope.clone());
+            let engine = life.engine.clone();
             let (stop, producer) = (life.stop.clone(), producer.clone());
             life.running.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
-                    if put(&engine, &scope, number, &producer).await.is_err() {
+                    if put(&engine, number, &producer).await.is_err() {
                         return;
                     }
                     yield_now().await;
@@ -159,7 +130,7 @@ impl Case {
     /// Waits until the stream takes changes.
     async fn until_active(&self, life: &Life) {
         loop {
-            let stream = life.engine.stream(&self.scope, STREAM).expect("there");
+            let stream = life.engine.stream(&scope(), STREAM).expect("there");
             if stream.status(life.engine.now_ms()) == Some(StreamStatus::Active) {
                 return;
             }
@@ -169,8 +140,8 @@ impl Case {
 
     /// Does something to the shards. What becomes of it after a crash shows later.
     async fn reshard(&mut self, engine: &Arc<Engine>) {
-        self.clock.advance_ms(self.rng.random_range(0..600));
-        let mut open = list(engine, &self.scope, STREAM, ShardFilter::AtLatest);
+        self.setup.clock.advance_ms(self.rng.random_range(0..600));
+        let mut open = list(engine, &scope(), STREAM, ShardFilter::AtLatest);
         open.sort_by_key(|shard| shard.range.start);
         let count = open.len() as u32;
         let place = self.rng.random_range(0..open.len());
@@ -179,19 +150,19 @@ impl Case {
                 let at = self.cut_of(&open[place]).to_string();
                 engine
                     .control
-                    .split_shard(&self.scope, STREAM, &open[place].id.to_string(), &at)
+                    .split_shard(&scope(), STREAM, &open[place].id.to_string(), &at)
                     .await
                     .map_err(from_reshard)
             }
             1 if place > 0 => {
                 let [lower, upper] = [place - 1, place].map(|at| open[at].id.to_string());
-                let merged = engine.control.merge_shards(&self.scope, STREAM, &lower, &upper).await;
+                let merged = engine.control.merge_shards(&scope(), STREAM, &lower, &upper).await;
                 merged.map_err(from_reshard)
             }
             _ => {
                 let most = (2 * count).min(OPEN_SHARDS_MAX);
                 let target = self.rng.random_range(count.div_ceil(2)..=most);
-                let begun = engine.control.update_shard_count(&self.scope, STREAM, target).await;
+                let begun = engine.control.update_shard_count(&scope(), STREAM, target).await;
                 begun.map(drop).map_err(|error| match error {
                     RescaleError::Failure(failure) => failure,
                     refused => panic!("{refused}"),
@@ -200,7 +171,7 @@ impl Case {
         };
         match outcome {
             Ok(()) => {}
-            Err(ChangeFailure::Append(_)) if self.disk.is_dead() => {}
+            Err(ChangeFailure::Append(_)) if self.setup.disk.is_dead() => {}
             Err(error) => panic!("seed {}: {error}", self.seed),
         }
     }
@@ -243,8 +214,8 @@ impl Case {
 
     /// All records with their keys, counters and sequence numbers, parents before children.
     async fn read_family(&self, engine: &Arc<Engine>) -> Vec<(String, u64, String)> {
-        let all = list(engine, &self.scope, STREAM, ShardFilter::FromTrimHorizon);
-        let roots = list(engine, &self.scope, STREAM, ShardFilter::AtTrimHorizon);
+        let all = list(engine, &scope(), STREAM, ShardFilter::FromTrimHorizon);
+        let roots = list(engine, &scope(), STREAM, ShardFilter::AtTrimHorizon);
         let mut waiting: VecDeque<ShardId> = roots.iter().map(|shard| shard.id).collect();
         let mut done = BTreeSet::new();
         let mut records = Vec::new();
@@ -269,19 +240,12 @@ impl Case {
         shard: ShardId,
         records: &mut Vec<(String, u64, String)>,
     ) -> Vec<Shard> {
-        let (scope, text) = (&self.scope, shard.to_string());
+        let (scope, text) = (scope(), shard.to_string());
         let start =
-            engine.data.shard_iterator(scope, STREAM, &text, &StartingPosition::TrimHorizon);
+            engine.data.shard_iterator(&scope, STREAM, &text, &StartingPosition::TrimHorizon);
         let mut iterator = start.expect("an iterator");
         loop {
-            let request = GetRequest {
-                scope,
-                principal: PRINCIPAL,
-                iterator: &iterator,
-                stream: None,
-                records_max: 37,
-                dry_run: false,
-            };
+            let request = get_request(&scope, &iterator, 37);
             let reply = engine.data.get_records(request).await.expect("records");
             for run in &reply.runs {
                 for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
@@ -306,12 +270,7 @@ fn key_of(producer: usize, key: u64) -> String {
 }
 
 /// Puts a batch; an error leaves it open whether the records are there.
-async fn put(
-    engine: &Arc<Engine>,
-    scope: &Scope,
-    number: usize,
-    producer: &Mutex<Producer>,
-) -> Result<(), PutError> {
+async fn put(engine: &Engine, number: usize, producer: &Mutex<Producer>) -> Result<(), PutError> {
     let first = {
         let mut producer = producer.lock().expect("no panic");
         producer.next += 3;
@@ -319,20 +278,8 @@ async fn put(
     };
     let records: Vec<_> =
         (first..first + 3).map(|at| (key_of(number, at % KEYS), at, at.to_le_bytes())).collect();
-    let entries: Vec<PutEntry<'_, &[u8]>> = records
-        .iter()
-        .map(|(key, _, data)| PutEntry {
-            partition_key: Some(Cow::Borrowed(key.as_str())),
-            explicit_hash_key: None,
-            data: data.as_slice(),
-        })
-        .collect();
-    let outcomes = loop {
-        let prepared = engine.data.prepare_put_records(scope, STREAM, PRINCIPAL, &entries)?;
-        if let Some(outcomes) = engine.data.commit_put(prepared).await? {
-            break outcomes;
-        }
-    };
+    let entries: Vec<_> = records.iter().map(|(key, _, data)| entry(key, data)).collect();
+    let outcomes = put_on(engine, STREAM, &entries).await?;
     let mut producer = producer.lock().expect("no panic");
     for ((key, counter, _), outcome) in records.into_iter().zip(outcomes) {
         let PutOutcome::Stored { sequence_number, .. } = outcome else { panic!("throttled") };

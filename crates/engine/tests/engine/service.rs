@@ -1,142 +1,17 @@
 //! The service through its public API, on a fake disk and a clock that the test moves.
 
+use crate::world::{ALICE, START_MS, World, contents, entry, get_request};
 use anabranch_engine::error::{
     CreateStreamError, GetRecordsError, IteratorError, ListError, PositionError,
     ShardIteratorError, TokenError,
 };
 use anabranch_engine::{
-    AppendError, Engine, EngineSettings, GetReply, GetRequest, NewStream, NoKeys, OneCell,
-    PutEntry, PutOutcome, RecordDistribution, Records, Scope, ShardPageRequest, ShardRates,
-    StartingPosition, StoreOptions, StreamMode, StreamPageRequest,
+    AppendError, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest, ShardRates,
+    StartingPosition, StreamPageRequest,
 };
-use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-const START_MS: u64 = 1_700_000_000_000;
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
-
-struct World {
-    engine: Arc<Engine>,
-    disk: FakeDisk,
-    clock: Arc<ManualClock>,
-    scope: Scope,
-    settings: EngineSettings,
-}
-
-impl World {
-    async fn new(settings: EngineSettings) -> Self {
-        let (disk, clock) = (FakeDisk::default(), Arc::new(ManualClock::at_ms(START_MS)));
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-        let engine = start(&disk, &clock, &settings).await;
-        Self { engine, disk, clock, scope, settings }
-    }
-
-    async fn unlimited() -> Self {
-        let rates = ShardRates::OFF;
-        Self::new(EngineSettings { rates, transition_ms: 0, ..EngineSettings::default() }).await
-    }
-
-    async fn restart(&mut self) {
-        self.engine.store().shut_down();
-        self.engine = start(&self.disk, &self.clock, &self.settings).await;
-    }
-
-    async fn create(&self, name: &str, shard_count: u32) -> Result<(), CreateStreamError> {
-        let new = NewStream {
-            name: name.to_owned(),
-            shard_count: Some(shard_count),
-            mode: Some(StreamMode::Provisioned),
-            tags: BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        self.engine.control.create_stream(&self.scope, new).await
-    }
-
-    async fn put(&self, name: &str, records: &[(&str, &[u8])]) -> Vec<PutOutcome> {
-        let entries: Vec<PutEntry<'_, &[u8]>> = records
-            .iter()
-            .map(|(key, data)| PutEntry {
-                partition_key: Some(Cow::Borrowed(*key)),
-                explicit_hash_key: None,
-                data: *data,
-            })
-            .collect();
-        let prepared = self.engine.data.prepare_put_records(&self.scope, name, PRINCIPAL, &entries);
-        let committed = self.engine.data.commit_put(prepared.expect("prepared")).await;
-        committed.expect("committed").expect("no reshard")
-    }
-
-    /// Segments whose name has this part.
-    fn segments(&self, part: &str) -> Vec<PathBuf> {
-        let mut paths = self.disk.paths();
-        paths.retain(|path| {
-            let name = path.to_string_lossy();
-            name.ends_with(".segment") && name.contains(part)
-        });
-        paths
-    }
-
-    fn iterator(
-        &self,
-        name: &str,
-        position: StartingPosition,
-    ) -> Result<String, ShardIteratorError> {
-        self.engine.data.shard_iterator(&self.scope, name, "shardId-000000000000", &position)
-    }
-
-    async fn get(&self, iterator: &str, records_max: usize) -> Result<GetReply, GetRecordsError> {
-        let request = GetRequest {
-            scope: &self.scope,
-            principal: PRINCIPAL,
-            iterator,
-            stream: None,
-            records_max,
-            dry_run: false,
-        };
-        self.engine.data.get_records(request).await
-    }
-
-    async fn read_all(&self, name: &str, position: StartingPosition) -> Vec<Vec<u8>> {
-        let mut iterator = self.iterator(name, position).expect("an iterator");
-        let mut data = Vec::new();
-        loop {
-            let reply = self.get(&iterator, 100).await.expect("records");
-            data.extend(contents(&reply));
-            if reply.millis_behind_latest == 0 {
-                return data;
-            }
-            iterator = reply.next_iterator.expect("an open shard");
-        }
-    }
-}
-
-async fn start(
-    disk: &FakeDisk,
-    clock: &Arc<ManualClock>,
-    settings: &EngineSettings,
-) -> Arc<Engine> {
-    let options = StoreOptions {
-        journal_file_bytes: 16 << 10,
-        tail_cache_bytes: 48 << 10,
-        ..StoreOptions::new(PathBuf::from("/data"))
-    };
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let engine =
-        Engine::start(options, settings.clone(), disk, clock.clone(), Arc::new(NoKeys)).await;
-    engine.expect("the engine starts")
-}
-
-fn contents(reply: &GetReply) -> Vec<Vec<u8>> {
-    let records = reply.runs.iter().flat_map(|run| Records::new(&run.body));
-    records.map(|record| record.data.to_vec()).collect()
-}
 
 fn sequence_number(outcome: &PutOutcome) -> String {
     match outcome {
@@ -158,13 +33,13 @@ async fn what_was_put_is_read_in_order_also_after_a_restart_and_from_segments() 
             world.restart().await;
         }
     }
-    let read = world.read_all("s", StartingPosition::TrimHorizon).await;
+    let read = world.read("s", 0, StartingPosition::TrimHorizon).await;
     assert!(read == expected, "{} records of {}", read.len(), expected.len());
     while world.segments("").len() < 3 {
         world.engine.store().nudge_maintenance();
         tokio::task::yield_now().await;
     }
-    let read = world.read_all("s", StartingPosition::TrimHorizon).await;
+    let read = world.read("s", 0, StartingPosition::TrimHorizon).await;
     assert!(read == expected, "{} records of {}", read.len(), expected.len());
 }
 
@@ -176,13 +51,13 @@ async fn sequence_numbers_rise_and_position_iterators() {
     let numbers: Vec<String> = first.iter().map(sequence_number).collect();
     assert!(numbers.is_sorted() && numbers[0] != numbers[1]);
     let at = StartingPosition::AtSequenceNumber(numbers[1].clone());
-    assert_eq!(world.read_all("s", at).await, [b"2", b"3"]);
+    assert_eq!(world.read("s", 0, at).await, [b"2", b"3"]);
     let after = StartingPosition::AfterSequenceNumber(numbers[1].clone());
-    assert_eq!(world.read_all("s", after).await, [b"3"]);
-    let latest = world.iterator("s", StartingPosition::Latest).expect("an iterator");
+    assert_eq!(world.read("s", 0, after).await, [b"3"]);
+    let latest = world.iterator("s", 0, StartingPosition::Latest).expect("an iterator");
     world.put("s", &[("d", b"4")]).await;
     let reply = world.get(&latest, 10).await.expect("records");
-    assert_eq!(contents(&reply), [b"4"]);
+    assert_eq!(contents(&reply.runs), [b"4"]);
 }
 
 #[tokio::test]
@@ -193,11 +68,11 @@ async fn timestamps_find_the_first_record_at_or_after_them() {
         world.put("s", &[("k", data)]).await;
         world.clock.advance_ms(1000);
     }
-    let read = |ms| world.read_all("s", StartingPosition::AtTimestamp(ms));
+    let read = |ms| world.read("s", 0, StartingPosition::AtTimestamp(ms));
     assert_eq!(read(START_MS + 1000).await, [b"1", b"2"]);
     assert_eq!(read(START_MS + 1001).await, [b"2"]);
     assert_eq!(read(0).await.len(), 3);
-    let future = world.iterator("s", StartingPosition::AtTimestamp(START_MS + 99_000));
+    let future = world.iterator("s", 0, StartingPosition::AtTimestamp(START_MS + 99_000));
     assert!(matches!(
         future,
         Err(ShardIteratorError::Position(PositionError::TimestampInFuture(_)))
@@ -211,12 +86,12 @@ async fn a_reader_that_is_behind_is_told_by_how_much() {
     world.put("s", &[("k", b"1")]).await;
     world.clock.advance_ms(60_000);
     world.put("s", &[("k", b"2")]).await;
-    let iterator = world.iterator("s", StartingPosition::TrimHorizon).expect("an iterator");
+    let iterator = world.iterator("s", 0, StartingPosition::TrimHorizon).expect("an iterator");
     let reply = world.get(&iterator, 1).await.expect("a record");
     assert_eq!(reply.millis_behind_latest, 60_000);
     let next = reply.next_iterator.expect("an open shard");
     let reply = world.get(&next, 10).await.expect("a record");
-    assert_eq!((contents(&reply).len(), reply.millis_behind_latest), (1, 0));
+    assert_eq!((contents(&reply.runs).len(), reply.millis_behind_latest), (1, 0));
 }
 
 #[tokio::test]
@@ -234,14 +109,14 @@ async fn expired_records_are_hidden_and_their_segments_deleted() {
         tokio::task::yield_now().await;
     }
     world.clock.advance_ms(25 * HOUR_MS);
-    assert!(world.read_all("short", StartingPosition::TrimHorizon).await.is_empty());
-    assert_eq!(world.read_all("long", StartingPosition::TrimHorizon).await.len(), 100);
+    assert!(world.read("short", 0, StartingPosition::TrimHorizon).await.is_empty());
+    assert_eq!(world.read("long", 0, StartingPosition::TrimHorizon).await.len(), 100);
     while !world.segments("-d-").is_empty() {
         world.engine.store().nudge_maintenance();
         tokio::task::yield_now().await;
     }
     assert!(!world.segments("-w-").is_empty(), "the week class stays");
-    assert_eq!(world.read_all("long", StartingPosition::TrimHorizon).await.len(), 100);
+    assert_eq!(world.read("long", 0, StartingPosition::TrimHorizon).await.len(), 100);
 }
 
 #[tokio::test]
@@ -252,31 +127,24 @@ async fn a_longer_retention_does_not_bring_back_and_a_shorter_one_hides_at_once(
     world.clock.advance_ms(25 * HOUR_MS);
     world.put("s", &[("k", b"new")]).await;
     world.engine.control.increase_retention(&world.scope, "s", 72).await.expect("increased");
-    assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
+    assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await, [b"new"]);
     world.restart().await;
-    assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
+    assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await, [b"new"]);
     world.clock.advance_ms(30 * HOUR_MS);
-    assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await, [b"new"]);
+    assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await, [b"new"]);
     world.engine.control.decrease_retention(&world.scope, "s", 24).await.expect("decreased");
-    assert!(world.read_all("s", StartingPosition::TrimHorizon).await.is_empty());
+    assert!(world.read("s", 0, StartingPosition::TrimHorizon).await.is_empty());
 }
 
 #[tokio::test]
 async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
     let world = World::unlimited().await;
     world.create("s", 1).await.expect("created");
-    let iterator = world.iterator("s", StartingPosition::TrimHorizon).expect("an iterator");
+    let iterator = world.iterator("s", 0, StartingPosition::TrimHorizon).expect("an iterator");
     let quoted = format!("\"{iterator}\"");
     world.get(&quoted, 1).await.expect("quotes do not matter");
     let stranger = Scope { account: Arc::from("999999999999"), region: world.scope.region.clone() };
-    let request = GetRequest {
-        scope: &stranger,
-        principal: PRINCIPAL,
-        iterator: &iterator,
-        stream: None,
-        records_max: 1,
-        dry_run: false,
-    };
+    let request = get_request(&stranger, &iterator, 1);
     let borrowed = world.engine.data.get_records(request).await;
     assert!(matches!(borrowed, Err(GetRecordsError::ShardNotFound(_))));
     let forged = world.get(&iterator[..iterator.len() - 4], 1).await;
@@ -290,7 +158,7 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
 
 #[tokio::test]
 async fn shards_throttle_as_on_aws_and_recover_within_the_second() {
-    let world = World::new(EngineSettings { transition_ms: 0, ..EngineSettings::default() }).await;
+    let world = World::with(EngineSettings { transition_ms: 0, ..EngineSettings::default() }).await;
     world.create("s", 1).await.expect("created");
     let big = vec![1; 600_000];
     let outcomes = world.put("s", &[("k", &big), ("k", &big), ("k", b"small")]).await;
@@ -299,9 +167,9 @@ async fn shards_throttle_as_on_aws_and_recover_within_the_second() {
     world.clock.advance_ms(1000);
     assert!(stored(&world.put("s", &[("k", &big)]).await[0]));
     for _ in 0..5 {
-        world.iterator("s", StartingPosition::Latest).expect("five a second");
+        world.iterator("s", 0, StartingPosition::Latest).expect("five a second");
     }
-    let sixth = world.iterator("s", StartingPosition::Latest);
+    let sixth = world.iterator("s", 0, StartingPosition::Latest);
     assert!(matches!(sixth, Err(ShardIteratorError::ReadRateExceeded(_))));
 }
 
@@ -309,7 +177,7 @@ async fn shards_throttle_as_on_aws_and_recover_within_the_second() {
 async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     let settings =
         EngineSettings { rates: ShardRates::OFF, transition_ms: 500, ..EngineSettings::default() };
-    let world = World::new(settings).await;
+    let world = World::with(settings).await;
     world.create("s", 2).await.expect("created");
     let status = || {
         let stream = world.engine.stream(&world.scope, "s").expect("there");
@@ -321,14 +189,14 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     world.clock.advance_ms(500);
     assert_eq!(status().as_deref(), Some("ACTIVE"));
     world.put("s", &[("k", b"old")]).await;
-    let old = world.iterator("s", StartingPosition::TrimHorizon).expect("an iterator");
+    let old = world.iterator("s", 0, StartingPosition::TrimHorizon).expect("an iterator");
     world.engine.control.delete_stream(&world.scope, "s", false).await.expect("deleted");
     assert_eq!(status().as_deref(), Some("DELETING"));
     world.clock.advance_ms(500);
     assert!(world.engine.stream(&world.scope, "s").is_err());
     world.create("s", 1).await.expect("the name is free");
     world.clock.advance_ms(500);
-    assert!(world.read_all("s", StartingPosition::TrimHorizon).await.is_empty());
+    assert!(world.read("s", 0, StartingPosition::TrimHorizon).await.is_empty());
     let gone = world.get(&old, 1).await;
     assert!(matches!(gone, Err(GetRecordsError::ShardNotFound(_))));
 }
@@ -376,16 +244,10 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     world.create("s", 1).await.expect("created");
     world.create("other", 1).await.expect("created");
     world.disk.set_space(Some(0));
-    let entry = || PutEntry {
-        partition_key: Some(Cow::Borrowed("k")),
-        explicit_hash_key: None,
-        data: &[9u8; 1000][..],
-    };
     let mut stored = 0;
     let error = loop {
-        let entries = [entry()];
-        let prepared =
-            world.engine.data.prepare_put_records(&world.scope, "s", PRINCIPAL, &entries);
+        let entries = [entry("k", &[9; 1000])];
+        let prepared = world.engine.data.prepare_put_records(&world.scope, "s", ALICE, &entries);
         match world.engine.data.commit_put(prepared.expect("prepared")).await {
             Ok(_) => stored += 1,
             Err(error) => break error,
@@ -394,8 +256,8 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     assert!(matches!(error, AppendError::StorageFull));
     let deleted = world.engine.control.delete_stream(&world.scope, "other", true).await;
     deleted.expect("what makes room has room");
-    assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await.len(), stored);
+    assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await.len(), stored);
     world.disk.set_space(None);
     world.put("s", &[("k", b"again")]).await;
-    assert_eq!(world.read_all("s", StartingPosition::TrimHorizon).await.len(), stored + 1);
+    assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await.len(), stored + 1);
 }

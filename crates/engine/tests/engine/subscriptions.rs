@@ -4,99 +4,39 @@
 //! clock, which then jumps to the next timer whenever nothing else is to be done; nothing is put
 //! meanwhile, for the runtime does not see the writer thread at work.
 
+use crate::world::{ALICE, START_MS, STREAM, Setup, World, contents, stream_ref};
 use anabranch_engine::error::{
     ListError, PositionError, SubscribeError, SubscriptionError, TokenError,
 };
 use anabranch_engine::{
-    ConsumerName, ConsumerPageRequest, Engine, EngineSettings, NewStream, NoKeys, PutEntry,
-    RecordDistribution, Records, Scope, ShardRates, StartingPosition, StoreOptions, StreamMode,
-    StreamRef, SubscribeRequest, Subscription, SubscriptionEvent,
+    ConsumerName, ConsumerPageRequest, EngineSettings, ShardRates, StartingPosition,
+    SubscribeRequest, Subscription, SubscriptionEvent,
 };
-use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::SequenceNumber;
 use anabranch_model::retention::HOUR_MS;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, pause, resume, timeout};
 
-const START_MS: u64 = 1_700_000_000_000;
-const STREAM: &str = "s";
-const PRINCIPAL: &str = "arn:aws:iam::123456789012:user/alice";
-
-struct World {
-    engine: Arc<Engine>,
-    clock: Arc<ManualClock>,
-    stream: StreamRef,
-    consumer: ConsumerName,
-}
-
 impl World {
-    /// A stream of one shard with a consumer.
-    async fn new(rates: ShardRates) -> Self {
-        let clock = Arc::new(ManualClock::at_ms(START_MS));
-        let settings = EngineSettings {
-            rates,
-            transition_ms: 0,
-            limit_streams: false,
-            ..EngineSettings::default()
-        };
-        let options = StoreOptions {
-            journal_file_bytes: 16 << 10,
-            tail_cache_bytes: 48 << 10,
-            ..StoreOptions::new(PathBuf::from("/data"))
-        };
-        let disk: Arc<dyn Disk> = Arc::new(FakeDisk::default());
-        let engine = Engine::start(options, settings, disk, clock.clone(), Arc::new(NoKeys))
-            .await
-            .expect("started");
-        let scope = Scope { account: Arc::from("123456789012"), region: Arc::from("us-east-1") };
-        let stream = StreamRef { scope, name: Arc::from(STREAM) };
-        let world = Self { engine, clock, consumer: consumer(&stream, "c"), stream };
-        world.create(STREAM, 2).await;
+    /// A stream of two shards with a consumer.
+    async fn subscribed(rates: ShardRates) -> Self {
+        let settings = EngineSettings { rates, limit_streams: false, ..Setup::default().settings };
+        let world = Self::with_stream(2, settings).await;
         world.register("c").await;
         world
     }
 
-    async fn create(&self, name: &str, shard_count: u32) {
-        let new = NewStream {
-            name: name.to_owned(),
-            shard_count: Some(shard_count),
-            mode: Some(StreamMode::Provisioned),
-            tags: BTreeMap::new(),
-            max_record_kib: 1024,
-            distribution: RecordDistribution::UserPartitionKey,
-            warm_mibps: 0,
-        };
-        self.engine.control.create_stream(&self.stream.scope, new).await.expect("created");
-    }
-
     async fn register(&self, name: &str) {
         let registered =
-            self.engine.control.register_consumer(&self.stream, name, BTreeMap::new()).await;
+            self.engine.control.register_consumer(&stream_ref(), name, BTreeMap::new()).await;
         registered.expect("registered");
     }
 
     /// Puts a record into the shard.
     async fn put_to(&self, shard: u32, data: &[u8]) {
-        let entry = PutEntry {
-            partition_key: Some(Cow::Borrowed("k")),
-            explicit_hash_key: Some(if shard == 0 { 0 } else { u128::MAX }),
-            data,
-        };
-        let scope = &self.stream.scope;
-        let prepared = self
-            .engine
-            .data
-            .prepare_put_records(scope, STREAM, PRINCIPAL, &[entry])
-            .expect("prepared");
-        self.engine.data.commit_put(prepared).await.expect("committed").expect("no reshard");
-    }
-
-    async fn put(&self, data: &[u8]) {
-        self.put_to(0, data).await;
+        self.put_at(if shard == 0 { 0 } else { u128::MAX }, data).await;
     }
 
     fn try_subscribe(
@@ -104,28 +44,18 @@ impl World {
         consumer: &ConsumerName,
         position: &StartingPosition,
     ) -> Result<Subscription, SubscribeError> {
-        let request = SubscribeRequest {
-            consumer,
-            shard: "0",
-            position,
-            principal: PRINCIPAL,
-            dry_run: false,
-        };
+        let request =
+            SubscribeRequest { consumer, shard: "0", position, principal: ALICE, dry_run: false };
         Ok(self.engine.data.subscribe(&request)?.expect("not a dry run"))
     }
 
     fn subscribe(&self, position: &StartingPosition) -> Subscription {
-        self.try_subscribe(&self.consumer, position).expect("subscribed")
+        self.try_subscribe(&consumer("c"), position).expect("subscribed")
     }
 }
 
-fn consumer(stream: &StreamRef, name: &str) -> ConsumerName {
-    ConsumerName { stream: stream.clone(), name: Arc::from(name), created_secs: None }
-}
-
-fn contents(event: &SubscriptionEvent) -> Vec<Vec<u8>> {
-    let records = event.runs.iter().flat_map(|run| Records::new(&run.body));
-    records.map(|record| record.data.to_vec()).collect()
+fn consumer(name: &str) -> ConsumerName {
+    ConsumerName { stream: stream_ref(), name: Arc::from(name), created_secs: None }
 }
 
 /// The next event, which comes without a timer.
@@ -138,7 +68,7 @@ async fn next(subscription: &mut Subscription) -> SubscriptionEvent {
 async fn take(subscription: &mut Subscription, count: usize) -> Vec<Vec<u8>> {
     let mut data = Vec::new();
     while data.len() < count {
-        data.extend(contents(&next(subscription).await));
+        data.extend(contents(&next(subscription).await.runs));
     }
     data
 }
@@ -154,20 +84,20 @@ fn number(event: &SubscriptionEvent) -> SequenceNumber {
 
 #[tokio::test]
 async fn what_is_put_is_pushed_to_those_who_wait() {
-    let world = World::new(ShardRates::OFF).await;
-    world.put(b"before").await;
+    let world = World::subscribed(ShardRates::OFF).await;
+    world.put_to(0, b"before").await;
     let mut subscription = world.subscribe(&StartingPosition::Latest);
     let mut all = world
-        .try_subscribe(&consumer(&world.stream, "c"), &StartingPosition::TrimHorizon)
+        .try_subscribe(&consumer("c"), &StartingPosition::TrimHorizon)
         .expect("without limits it is taken over");
     assert!(matches!(end(&mut subscription).await, Some(SubscriptionError::AlreadySubscribed(_))));
     assert!(subscription.next().await.is_none());
-    assert_eq!(contents(&next(&mut all).await), [b"before"]);
+    assert_eq!(contents(&next(&mut all).await.runs), [b"before"]);
     for round in 0..100u8 {
-        let waiting = async { contents(&next(&mut all).await) };
+        let waiting = async { contents(&next(&mut all).await.runs) };
         let putting = async {
             world.put_to(1, b"of another shard").await;
-            world.put(&[round]).await;
+            world.put_to(0, &[round]).await;
         };
         let (pushed, ()) = tokio::join!(waiting, putting);
         assert_eq!(pushed, [[round]]);
@@ -176,7 +106,7 @@ async fn what_is_put_is_pushed_to_those_who_wait() {
 
 #[tokio::test]
 async fn silence_is_broken_every_five_seconds_and_ends_after_five_minutes() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
     pause();
     let started = Instant::now();
@@ -200,9 +130,9 @@ async fn silence_is_broken_every_five_seconds_and_ends_after_five_minutes() {
 
 #[tokio::test]
 async fn a_stream_of_records_ends_after_five_minutes_too() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for _ in 0..3 {
-        world.put(&[7; 600 << 10]).await;
+        world.put_to(0, &[7; 600 << 10]).await;
     }
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
     next(&mut subscription).await;
@@ -213,7 +143,7 @@ async fn a_stream_of_records_ends_after_five_minutes_too() {
 
 #[tokio::test]
 async fn continuations_lose_nothing_and_repeat_nothing() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     let at = |n: &SequenceNumber| StartingPosition::AtSequenceNumber(n.to_string());
     let after = |n: &SequenceNumber| StartingPosition::AfterSequenceNumber(n.to_string());
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
@@ -222,9 +152,9 @@ async fn continuations_lose_nothing_and_repeat_nothing() {
     resume();
     for round in 0..20u8 {
         world.put_to(1, b"of another shard").await;
-        world.put(&[round]).await;
+        world.put_to(0, &[round]).await;
         let event = next(&mut subscription).await;
-        assert_eq!(contents(&event), [[round]]);
+        assert_eq!(contents(&event.runs), [[round]]);
         numbers.push((usize::from(round) + 1, number(&event)));
         if round % 5 == 0 {
             pause();
@@ -249,9 +179,9 @@ async fn continuations_lose_nothing_and_repeat_nothing() {
 
 #[tokio::test]
 async fn every_starting_position_is_that_of_iterators() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for round in 0..3u8 {
-        world.put(&[round]).await;
+        world.put_to(0, &[round]).await;
         world.clock.advance_ms(1000);
     }
     let mut read = world.subscribe(&StartingPosition::AtTimestamp(START_MS + 1000));
@@ -262,7 +192,7 @@ async fn every_starting_position_is_that_of_iterators() {
     assert_eq!(take(&mut at, 3).await.len(), 3);
     let mut after = world.subscribe(&StartingPosition::AfterSequenceNumber(first));
     assert_eq!(take(&mut after, 2).await, [[1], [2]]);
-    let refused = |position| world.try_subscribe(&world.consumer, &position).expect_err("refused");
+    let refused = |position| world.try_subscribe(&consumer("c"), &position).expect_err("refused");
     let future = refused(StartingPosition::AtTimestamp(START_MS + 60_000));
     assert!(matches!(future, SubscribeError::Position(PositionError::TimestampInFuture(_))));
     let bad = refused(StartingPosition::AtSequenceNumber("9".repeat(60)));
@@ -271,51 +201,51 @@ async fn every_starting_position_is_that_of_iterators() {
 
 #[tokio::test]
 async fn a_reader_that_is_behind_reads_segments_and_catches_up() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     let mut expected = Vec::new();
     for round in 0..300u32 {
         let data = [&round.to_le_bytes()[..], &[7; 400]].concat();
-        world.put(&data).await;
+        world.put_to(0, &data).await;
         expected.push(data);
     }
     world.clock.advance_ms(60_000);
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
     assert_eq!(take(&mut subscription, 300).await, expected);
-    world.put(b"new").await;
+    world.put_to(0, b"new").await;
     assert_eq!(take(&mut subscription, 1).await, [b"new"]);
 }
 
 #[tokio::test]
 async fn large_events_hold_memory_and_say_how_far_behind_they_are() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for _ in 0..4 {
-        world.put(&[7; 400 << 10]).await;
+        world.put_to(0, &[7; 400 << 10]).await;
         world.clock.advance_ms(1000);
     }
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
     let event = next(&mut subscription).await;
-    assert_eq!((contents(&event).len(), event.millis_behind_latest), (2, 3000));
+    assert_eq!((contents(&event.runs).len(), event.millis_behind_latest), (2, 3000));
     let room = event.room.as_ref().expect("counted").num_permits();
     assert!((1066..1100).contains(&room), "{room} KiB");
     let event = next(&mut subscription).await;
-    assert_eq!((contents(&event).len(), event.millis_behind_latest), (2, 0));
+    assert_eq!((contents(&event.runs).len(), event.millis_behind_latest), (2, 0));
 }
 
 #[tokio::test]
 async fn stalled_readers_use_up_the_memory_and_others_still_get_events() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for round in 0..40u8 {
-        world.put(&[round; 25 << 10]).await;
+        world.put_to(0, &[round; 25 << 10]).await;
     }
     let mut stalled = Vec::new();
     for index in 0..300 {
         world.register(&format!("c{index}")).await;
-        let consumer = consumer(&world.stream, &format!("c{index}"));
+        let consumer = consumer(&format!("c{index}"));
         let position = StartingPosition::TrimHorizon;
         let mut subscription = world.try_subscribe(&consumer, &position).expect("subscribed");
         let event = next(&mut subscription).await;
         if event.room.is_none() {
-            assert_eq!(contents(&event).len(), 1, "a small event");
+            assert_eq!(contents(&event.runs).len(), 1, "a small event");
             assert!(stalled.len() > 150, "{}", stalled.len());
             assert_eq!(take(&mut subscription, 39).await.len(), 39);
             return;
@@ -327,12 +257,12 @@ async fn stalled_readers_use_up_the_memory_and_others_still_get_events() {
 
 #[tokio::test]
 async fn a_large_record_waits_for_memory() {
-    let world = World::new(ShardRates::OFF).await;
-    world.put(&[7; 700 << 10]).await;
+    let world = World::subscribed(ShardRates::OFF).await;
+    world.put_to(0, &[7; 700 << 10]).await;
     let mut stalled = Vec::new();
     for index in 0..300 {
         world.register(&format!("c{index}")).await;
-        let consumer = consumer(&world.stream, &format!("c{index}"));
+        let consumer = consumer(&format!("c{index}"));
         let position = StartingPosition::TrimHorizon;
         let mut subscription = world.try_subscribe(&consumer, &position).expect("subscribed");
         let waiting = timeout(Duration::from_millis(1), subscription.next());
@@ -342,17 +272,16 @@ async fn a_large_record_waits_for_memory() {
         }
         // Some waits are for the machine and not for memory.
         let (event, ()) = tokio::join!(next(&mut subscription), async { stalled.clear() });
-        assert_eq!(contents(&event).len(), 1);
+        assert_eq!(contents(&event.runs).len(), 1);
     }
 }
 
 #[tokio::test]
 async fn who_waits_for_memory_hears_of_it_and_loses_nothing() {
-    let world = World::new(ShardRates::OFF).await;
-    world.put(&[7; 700 << 10]).await;
+    let world = World::subscribed(ShardRates::OFF).await;
+    world.put_to(0, &[7; 700 << 10]).await;
     world.clock.advance_ms(3000);
-    let consumers: Vec<_> =
-        (0..400).map(|index| consumer(&world.stream, &format!("c{index}"))).collect();
+    let consumers: Vec<_> = (0..400).map(|index| consumer(&format!("c{index}"))).collect();
     for consumer in &consumers {
         world.register(&consumer.name).await;
     }
@@ -367,7 +296,7 @@ async fn who_waits_for_memory_hears_of_it_and_loses_nothing() {
             stalled.push((subscription, event));
             continue;
         }
-        assert_eq!((contents(&event).len(), started.elapsed().as_secs()), (0, 5));
+        assert_eq!((contents(&event.runs).len(), started.elapsed().as_secs()), (0, 5));
         assert_eq!(event.millis_behind_latest, 3000);
         stalled.clear();
         assert_eq!(take(&mut subscription, 1).await.len(), 1);
@@ -386,9 +315,9 @@ async fn who_waits_for_memory_hears_of_it_and_loses_nothing() {
 #[tokio::test]
 async fn two_mebibytes_a_second_and_no_more() {
     let rates = ShardRates { consumer_bytes: 2 << 20, ..ShardRates::OFF };
-    let world = World::new(rates).await;
+    let world = World::subscribed(rates).await;
     for _ in 0..5 {
-        world.put(&[7; (1 << 20) - 1]).await;
+        world.put_to(0, &[7; (1 << 20) - 1]).await;
     }
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
     for _ in 0..2 {
@@ -405,16 +334,16 @@ async fn two_mebibytes_a_second_and_no_more() {
 
 #[tokio::test]
 async fn a_subscription_ends_when_its_consumer_or_its_stream_goes() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     world.register("d").await;
     let mut first = world.subscribe(&StartingPosition::Latest);
-    let other = consumer(&world.stream, "d");
+    let other = consumer("d");
     let mut second = world.try_subscribe(&other, &StartingPosition::Latest).expect("subscribed");
-    let going = world.engine.control.deregister_consumer(world.consumer.clone());
+    let going = world.engine.control.deregister_consumer(consumer("c"));
     let (ended, gone) = tokio::join!(end(&mut first), going);
     gone.expect("deregistered");
     assert!(matches!(ended, Some(SubscriptionError::ConsumerNotFound(_))), "{ended:?}");
-    let going = world.engine.control.delete_stream(&world.stream.scope, STREAM, true);
+    let going = world.engine.control.delete_stream(&world.scope, STREAM, true);
     let (ended, gone) = tokio::join!(end(&mut second), going);
     gone.expect("deleted");
     assert!(matches!(ended, Some(SubscriptionError::StreamNotFound(_))), "{ended:?}");
@@ -423,9 +352,9 @@ async fn a_subscription_ends_when_its_consumer_or_its_stream_goes() {
 
 #[tokio::test]
 async fn a_consumer_registered_again_is_another_one() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     let mut old = world.subscribe(&StartingPosition::Latest);
-    world.engine.control.deregister_consumer(world.consumer.clone()).await.expect("deregistered");
+    world.engine.control.deregister_consumer(consumer("c")).await.expect("deregistered");
     world.register("c").await;
     assert!(matches!(end(&mut old).await, Some(SubscriptionError::ConsumerNotFound(_))));
     world.subscribe(&StartingPosition::Latest);
@@ -433,8 +362,8 @@ async fn a_consumer_registered_again_is_another_one() {
 
 #[tokio::test]
 async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds() {
-    let world = World::new(ShardRates::AWS).await;
-    let call = || world.try_subscribe(&world.consumer, &StartingPosition::Latest);
+    let world = World::subscribed(ShardRates::AWS).await;
+    let call = || world.try_subscribe(&consumer("c"), &StartingPosition::Latest);
     let mut first = call().expect("subscribed");
     assert!(matches!(call(), Err(SubscribeError::RateExceeded(_))));
     world.clock.advance_ms(1_000);
@@ -442,11 +371,11 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
     world.clock.advance_ms(4_000);
     let mut second = call().expect("taken over");
     assert!(matches!(end(&mut first).await, Some(SubscriptionError::AlreadySubscribed(_))));
-    world.put(b"x").await;
+    world.put_to(0, b"x").await;
     assert_eq!(take(&mut second, 1).await, [b"x"]);
     let request = SubscribeRequest {
-        principal: PRINCIPAL,
-        consumer: &world.consumer,
+        principal: ALICE,
+        consumer: &consumer("c"),
         shard: "1",
         position: &StartingPosition::Latest,
         dry_run: true,
@@ -457,44 +386,44 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
 
 #[tokio::test]
 async fn records_that_expire_while_a_reader_is_behind_are_passed_over() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for _ in 0..3 {
-        world.put(&[7; 600 << 10]).await;
+        world.put_to(0, &[7; 600 << 10]).await;
     }
     let mut subscription = world.subscribe(&StartingPosition::TrimHorizon);
-    assert_eq!(contents(&next(&mut subscription).await).len(), 1);
+    assert_eq!(contents(&next(&mut subscription).await.runs).len(), 1);
     world.clock.advance_ms(25 * HOUR_MS);
-    world.put(b"new").await;
+    world.put_to(0, b"new").await;
     assert_eq!(take(&mut subscription, 1).await, [b"new"]);
 }
 
 #[tokio::test]
 async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     world.register("d").await;
-    world.put(b"last").await;
+    world.put_to(0, b"last").await;
     let mut waiting = world.subscribe(&StartingPosition::TrimHorizon);
-    assert_eq!(contents(&next(&mut waiting).await), [b"last"]);
-    let split = world.engine.control.split_shard(&world.stream.scope, STREAM, "0", "1000");
+    assert_eq!(contents(&next(&mut waiting).await.runs), [b"last"]);
+    let split = world.split("0", 1000);
     let (event, split) = tokio::join!(next(&mut waiting), split);
     split.expect("split");
     let children = |event: &SubscriptionEvent| {
         assert!(event.continuation.is_none() && event.millis_behind_latest == 0);
         event.child_shards.iter().map(|shard| shard.id.0).collect::<Vec<_>>()
     };
-    assert_eq!((contents(&event).len(), children(&event)), (0, vec![2, 3]));
+    assert_eq!((contents(&event.runs).len(), children(&event)), (0, vec![2, 3]));
     assert!(end(&mut waiting).await.is_none());
 
-    let other = consumer(&world.stream, "d");
+    let other = consumer("d");
     let mut late = world.try_subscribe(&other, &StartingPosition::TrimHorizon).expect("subscribed");
     let event = next(&mut late).await;
-    assert_eq!((contents(&event), children(&event)), (vec![b"last".to_vec()], vec![2, 3]));
+    assert_eq!((contents(&event.runs), children(&event)), (vec![b"last".to_vec()], vec![2, 3]));
     assert!(end(&mut late).await.is_none());
 
-    let merge = world.engine.control.merge_shards(&world.stream.scope, STREAM, "2", "3");
+    let merge = world.engine.control.merge_shards(&world.scope, STREAM, "2", "3");
     merge.await.expect("merged");
     let request = SubscribeRequest {
-        principal: PRINCIPAL,
+        principal: ALICE,
         consumer: &other,
         shard: "3",
         position: &StartingPosition::Latest,
@@ -502,19 +431,19 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     };
     let mut empty = world.engine.data.subscribe(&request).expect("subscribed").expect("not dry");
     let event = next(&mut empty).await;
-    assert_eq!((contents(&event).len(), children(&event)), (0, vec![4]));
+    assert_eq!((contents(&event.runs).len(), children(&event)), (0, vec![4]));
     assert_eq!(event.child_shards[0].adjacent_parent.map(|id| id.0), Some(3));
     assert!(end(&mut empty).await.is_none());
 }
 
 #[tokio::test]
 async fn pages_of_consumers_go_on_for_five_minutes() {
-    let world = World::new(ShardRates::OFF).await;
+    let world = World::subscribed(ShardRates::OFF).await;
     for name in ["a", "b"] {
         world.register(name).await;
     }
     let page = |token: Option<&str>| {
-        let stream = &world.stream;
+        let stream = &stream_ref();
         let request = ConsumerPageRequest { stream, created_secs: None, token, limit: Some(2) };
         let page = world.engine.control.list_consumers(&request)?;
         let names = page.consumers.iter().map(|(consumer, _)| consumer.name.to_string());

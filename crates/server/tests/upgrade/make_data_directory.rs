@@ -111,13 +111,12 @@ impl Maker {
             StreamMode::Provisioned => RecordDistribution::UserPartitionKey,
         };
         let new = NewStream {
-            name: name.to_owned(),
             shard_count: shards,
             mode: Some(mode),
             tags: BTreeMap::from([("made".to_owned(), "für immer".to_owned())]),
             max_record_kib: 2048,
             distribution,
-            warm_mibps: 0,
+            ..NewStream::named(name)
         };
         self.engine.control.create_stream(scope, new).await.expect("created");
         self.clock.advance_ms(1000);

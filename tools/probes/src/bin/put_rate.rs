@@ -4,13 +4,11 @@
 //! `put_rate DIRECTORY [SECONDS [CALLERS [RECORD_BYTES]]]` prints one JSON line. Limits are off.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use anabranch_engine::{
-    Engine, EngineSettings, NewStream, NoKeys, PutEntry, RecordDistribution, Scope, ShardRates,
-    StoreOptions, StreamMode,
+    Engine, EngineSettings, NewStream, NoKeys, PutEntry, Scope, ShardRates, StoreOptions,
 };
 use anabranch_env::{RealDisk, SystemClock};
 use probes::{Arguments, Caller, measure};
@@ -49,16 +47,7 @@ async fn start(arguments: &Arguments, scope: &Scope) -> Result<Arc<Engine>, Box<
     let (disk, clock) = (Arc::new(RealDisk), Arc::new(SystemClock::default()));
     let options = StoreOptions::new(arguments.directory.clone());
     let engine = Engine::start(options, settings, disk, clock, Arc::new(NoKeys)).await?;
-    let new = NewStream {
-        name: STREAM.to_owned(),
-        shard_count: Some(SHARDS),
-        mode: Some(StreamMode::Provisioned),
-        tags: BTreeMap::new(),
-        max_record_kib: 1024,
-        distribution: RecordDistribution::UserPartitionKey,
-        warm_mibps: 0,
-    };
-    engine.control.create_stream(scope, new).await?;
+    engine.control.create_stream(scope, NewStream::provisioned(STREAM, SHARDS)).await?;
     Ok(engine)
 }
 

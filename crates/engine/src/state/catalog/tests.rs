@@ -13,19 +13,11 @@ const POLICY: &str = r#"{"Statement": {"Effect": "Allow", "Principal": "*",
     "Action": "kinesis:GetRecords", "Resource": "*"}}"#;
 
 fn create(number: u32, name: &str) -> Command {
+    let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
     Command::CreateStream(CreateStream {
-        number,
-        account: "123456789012".into(),
-        region: "us-east-1".into(),
-        name: name.into(),
-        shard_count: 3,
-        mode: Mode::Provisioned,
-        retention_hours: 24,
         tags: BTreeMap::from([("k".into(), "v".into())]),
-        max_record_kib: 1024,
-        distribution: Distribution::UserPartitionKey,
         transition_ms: 20,
-        warm_mibps: None,
+        ..CreateStream::provisioned(number, &scope, name.into(), 3)
     })
 }
 

@@ -1,6 +1,8 @@
 //! Commands about streams as such: their life, retention and tags.
 
+use crate::state::scope::Scope;
 use crate::state::stream::{RecordDistribution, StreamMode};
+use anabranch_model::limits;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -51,6 +53,27 @@ pub struct CreateStream {
     /// Warm throughput in MiB a second, if there is one.
     #[n(11)]
     pub warm_mibps: Option<u32>,
+}
+
+impl CreateStream {
+    /// A provisioned stream that is there at once, and of which nothing else is said.
+    #[must_use]
+    pub fn provisioned(number: u32, scope: &Scope, name: String, shard_count: u32) -> Self {
+        Self {
+            number,
+            account: scope.account.to_string(),
+            region: scope.region.to_string(),
+            name,
+            shard_count,
+            mode: Mode::Provisioned,
+            retention_hours: limits::RETENTION_HOURS_MIN,
+            tags: BTreeMap::new(),
+            max_record_kib: limits::RECORD_KIB_DEFAULT,
+            distribution: Distribution::UserPartitionKey,
+            transition_ms: 0,
+            warm_mibps: None,
+        }
+    }
 }
 
 /// See [`super::Command::DeleteStream`].
