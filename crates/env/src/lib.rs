@@ -1,12 +1,13 @@
-//! The world outside: clocks, randomness and the disk, real and fake.
+//! The world outside: clocks, randomness and the disk, real and fake, and a count of memory.
 //!
 //! Everything else gets its time from a [`Clock`] and its storage from a [`Disk`], so that a test
 //! can stop time, tear a write or fill a volume. This is the only crate that touches the real
-//! ones.
+//! ones. Memory that grows with what others do comes from a [`ByteBudget`].
 
 #![warn(missing_docs)]
 
 mod allocate;
+mod byte_budget;
 mod clock;
 mod direct_file;
 mod disk;
@@ -16,6 +17,7 @@ mod real_disk;
 mod sequential;
 mod short_slices;
 
+pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::Disk;
 pub use disk_file::DiskFile;

@@ -9,12 +9,13 @@
 //! Bodies that have begun get more memory before others begin: what they hold helps nobody until
 //! they are whole.
 
+use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 /// Largest body: base64 of 10 MiB of records and what stands around it.
@@ -25,8 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body waits for memory, altogether.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
-/// Memory is measured in units of this many bytes.
-const UNIT: usize = 1024;
 /// A claimed length up to this is believed as soon as something arrives.
 const FIRST_BYTES: usize = 64 << 10;
 /// A claimed length up to this is believed when [`FIRST_BYTES`] have arrived, a longer one as it
@@ -36,7 +35,7 @@ const TRUSTED_BYTES: usize = 1 << 20;
 /// Memory for bodies, shared by all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyMemory {
-    units: Arc<Semaphore>,
+    memory: ByteBudget,
     /// Who holds nothing yet waits here, and one at a time among those who do.
     entrance: Arc<Semaphore>,
 }
@@ -47,15 +46,11 @@ struct Patience(Duration);
 
 impl Patience {
     /// Waits for memory, or for one's turn.
-    async fn acquire(
-        &mut self,
-        from: &Arc<Semaphore>,
-        units: u32,
-    ) -> Result<OwnedSemaphorePermit, BodyError> {
+    async fn wait<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, BodyError> {
         let begun = Instant::now();
-        let acquired = timeout(self.0, from.clone().acquire_many_owned(units)).await;
+        let waited = timeout(self.0, waiting).await;
         self.0 = self.0.saturating_sub(begun.elapsed());
-        acquired.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Broken)
+        waited.map_err(|_| BodyError::Busy)
     }
 }
 
@@ -63,7 +58,7 @@ impl Patience {
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     pub(crate) bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Option<ByteShare>,
 }
 
 /// Why a body was not read.
@@ -82,9 +77,8 @@ pub(crate) enum BodyError {
 impl BodyMemory {
     /// Memory of that many bytes, and never less than the largest body needs.
     pub(crate) fn new(bytes: u64) -> Self {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).max(BODY_BYTES_MAX);
-        let units = Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS));
-        Self { units: Arc::new(units), entrance: Arc::new(Semaphore::new(1)) }
+        let memory = ByteBudget::new(bytes.max(BODY_BYTES_MAX as u64));
+        Self { memory, entrance: Arc::new(Semaphore::new(1)) }
     }
 
     /// Reads a body.
@@ -118,11 +112,11 @@ impl BodyMemory {
         let mut patience = Patience(MEMORY_PATIENCE);
         // Most bodies arrive whole: then there is nothing to gather.
         if first.len() == claimed && body.is_end_stream() {
-            let share = self.begin(units_of(claimed), &mut patience).await?;
+            let share = self.begin(claimed, &mut patience).await?;
             return Ok(ReadBody { bytes: first, _share: Some(share) });
         }
         let capacity = capacity_for(first.len(), 0, claimed).ok_or(BodyError::TooLarge)?;
-        let mut share = self.begin(units_of(capacity), &mut patience).await?;
+        let mut share = self.begin(capacity, &mut patience).await?;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
@@ -131,8 +125,7 @@ impl BodyMemory {
             if wanted > bytes.capacity() {
                 let capacity = capacity_for(wanted, bytes.capacity(), claimed);
                 let capacity = capacity.ok_or(BodyError::TooLarge)?;
-                let missing = units_of(capacity).saturating_sub(share.num_permits() as u32);
-                share.merge(patience.acquire(&self.units, missing).await?);
+                patience.wait(share.grow_to(capacity as u64)).await?;
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&data);
@@ -141,13 +134,9 @@ impl BodyMemory {
     }
 
     /// The first memory of a body.
-    async fn begin(
-        &self,
-        units: u32,
-        patience: &mut Patience,
-    ) -> Result<OwnedSemaphorePermit, BodyError> {
-        let _turn = patience.acquire(&self.entrance, 1).await?;
-        patience.acquire(&self.units, units).await
+    async fn begin(&self, bytes: usize, patience: &mut Patience) -> Result<ByteShare, BodyError> {
+        let _turn = patience.wait(self.entrance.acquire()).await?;
+        patience.wait(self.memory.take(bytes as u64)).await
     }
 }
 
@@ -163,10 +152,6 @@ fn capacity_for(wanted: usize, capacity: usize, claimed: usize) -> Option<usize>
         false => (capacity * 2).max(claimed.min(TRUSTED_BYTES)),
     };
     Some(grown.min(end).max(wanted))
-}
-
-fn units_of(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX)
 }
 
 /// Reads on and keeps nothing, as far as a body may go.
@@ -262,7 +247,7 @@ mod tests {
     }
 
     fn held(memory: &BodyMemory) -> usize {
-        MEMORY - memory.units.available_permits() * UNIT
+        memory.memory.taken_bytes() as usize
     }
 
     #[test]
@@ -356,15 +341,14 @@ mod tests {
         assert_eq!(held(&memory), 0);
     }
 
-    fn hold(memory: &BodyMemory, units: usize) -> OwnedSemaphorePermit {
-        let units = u32::try_from(units).expect("small");
-        memory.units.clone().try_acquire_many_owned(units).expect("free")
+    fn hold(memory: &BodyMemory, bytes: usize) -> ByteShare {
+        memory.memory.try_take(bytes as u64).expect("free")
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_for_its_first_memory_and_then_says_busy() {
         let memory = memory();
-        let all = hold(&memory, MEMORY / UNIT);
+        let all = hold(&memory, MEMORY);
         let started = Instant::now();
         let refused = memory.read(Fake::new(10, 10, 10)).await.expect_err("no memory");
         assert_eq!((refused, started.elapsed()), (BodyError::Busy, MEMORY_PATIENCE));
@@ -375,13 +359,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_waits_of_a_body_count_together() {
         let memory = memory();
-        let mut all = hold(&memory, MEMORY / UNIT);
-        let first = all.split(FIRST_BYTES / UNIT).expect("as much is held");
+        let mut all = hold(&memory, MEMORY);
         let started = Instant::now();
         let reading = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
         let freeing = async {
             tokio::time::sleep(MEMORY_PATIENCE * 3 / 4).await;
-            drop(first);
+            all.shrink_to((MEMORY - FIRST_BYTES) as u64);
         };
         let (read, ()) = tokio::join!(reading, freeing);
         assert_eq!(read.expect_err("no more memory"), BodyError::Busy);
@@ -393,17 +376,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_has_begun_gets_memory_before_those_that_have_not() {
         let memory = memory();
-        let first_units = FIRST_BYTES / UNIT;
-        let mut held = hold(&memory, MEMORY / UNIT - first_units);
+        let mut held = hold(&memory, MEMORY - FIRST_BYTES);
         let begun = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
         let others =
             async { all((0..10).map(|_| memory.read(Fake::new(10, 10, 10))).collect()).await };
         let freeing = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             // What the one lacks, and a place for the first of the others.
-            drop(held.split((1 << 20) / UNIT - first_units + 1));
+            held.shrink_to((MEMORY - (1 << 20) - 1024) as u64);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(memory.units.available_permits(), 0);
+            assert_eq!(memory.memory.taken_bytes(), MEMORY as u64);
         };
         let reading = async {
             let started = Instant::now();

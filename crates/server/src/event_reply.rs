@@ -5,12 +5,13 @@
 //! stops.
 
 use crate::pieces::{Counted, next_piece};
+use anabranch_env::ByteShare;
 use anabranch_protocol::{Encode, WireError, event_stream};
 use bytes::Bytes;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 /// Where the events of a reply come from.
 pub(crate) trait EventSource: Send + 'static {
@@ -34,7 +35,7 @@ pub(crate) trait EventSource: Send + 'static {
 /// An event, and the memory that it holds until the client has it.
 pub(crate) struct Sourced<E> {
     pub(crate) event: E,
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<ByteShare>,
 }
 
 /// The body of a reply that is a stream of events.
@@ -138,10 +139,12 @@ impl fmt::Debug for EventBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anabranch_env::ByteBudget;
     use anabranch_protocol::event_stream::Message;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::sync::Semaphore;
+
+    const EVENT_BYTES: u64 = 1024;
 
     anabranch_protocol::error_table! {
         enum Example {
@@ -154,7 +157,7 @@ mod tests {
         left: usize,
         at_end: Option<WireError>,
         asked: Arc<AtomicUsize>,
-        room: Arc<Semaphore>,
+        room: ByteBudget,
     }
 
     impl EventSource for Numbers {
@@ -170,7 +173,7 @@ mod tests {
                 };
             }
             self.left -= 1;
-            let room = self.room.clone().acquire_owned().await.ok();
+            let room = Some(self.room.take(EVENT_BYTES).await);
             Some(Ok(Sourced { event: (), room }))
         }
     }
@@ -187,7 +190,7 @@ mod tests {
     }
 
     fn numbers(left: usize, at_end: Option<WireError>) -> Numbers {
-        let (asked, room) = (Arc::default(), Arc::new(Semaphore::new(1)));
+        let (asked, room) = (Arc::default(), ByteBudget::new(EVENT_BYTES));
         Numbers { left, at_end, asked, room }
     }
 
@@ -198,11 +201,11 @@ mod tests {
         let (_stop, stopping) = watch::channel(false);
         let mut body = EventBody::new(source, stopping);
         assert_eq!(kind(&piece(&mut body).await.expect("first")), "initial-response");
-        assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (0, 1));
+        assert_eq!((asked.load(Ordering::Relaxed), room.taken_bytes()), (0, 0));
         let event = piece(&mut body).await.expect("an event");
-        assert_eq!((kind(&event).as_str(), room.available_permits()), ("Number", 0));
+        assert_eq!((kind(&event).as_str(), room.taken_bytes()), ("Number", EVENT_BYTES));
         drop(event);
-        assert_eq!((asked.load(Ordering::Relaxed), room.available_permits()), (1, 1));
+        assert_eq!((asked.load(Ordering::Relaxed), room.taken_bytes()), (1, 0));
         assert_eq!(kind(&piece(&mut body).await.expect("an event")), "Number");
         let last = piece(&mut body).await.expect("an error");
         assert_eq!(kind(&last), "ResourceNotFoundException");

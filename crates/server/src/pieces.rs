@@ -1,8 +1,8 @@
 //! Bytes on their way to a connection: it gets them piece by piece, and the memory that they count
 //! for is given back when the last piece is gone.
 
+use anabranch_env::ByteShare;
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes that the connection is given at once.
 const PIECE_BYTES: usize = 256 << 10;
@@ -16,7 +16,7 @@ pub(crate) fn next_piece(left: &mut Bytes) -> Option<Bytes> {
 /// Bytes that give their memory back when the last piece of them is gone.
 pub(crate) struct Counted {
     pub(crate) bytes: Bytes,
-    pub(crate) _share: OwnedSemaphorePermit,
+    pub(crate) _share: ByteShare,
 }
 
 impl AsRef<[u8]> for Counted {

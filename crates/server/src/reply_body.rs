@@ -7,23 +7,20 @@
 
 use crate::event_reply::EventBody;
 use crate::pieces::{Counted, next_piece};
+use anabranch_env::ByteBudget;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// Bodies up to this are not counted. Every reply to a put is smaller: it must not be lost for
 /// want of memory when the records are durable.
 const UNCOUNTED_BYTES: usize = 256 << 10;
-/// Memory is measured in units of this many bytes.
-const UNIT: usize = 1024;
 /// How long a reply waits for memory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -85,15 +82,11 @@ impl Body for ReplyBody {
 
 /// Memory for large replies, shared by all connections.
 #[derive(Clone, Debug)]
-pub(crate) struct ReplyMemory {
-    units: Arc<Semaphore>,
-    total_units: u32,
-}
+pub(crate) struct ReplyMemory(ByteBudget);
 
 impl ReplyMemory {
     pub(crate) fn new(bytes: usize) -> Self {
-        let total_units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX);
-        Self { units: Arc::new(Semaphore::new(total_units as usize)), total_units }
+        Self(ByteBudget::new(bytes as u64))
     }
 
     /// Lets a reply pass when there is memory for it, and else says that the service is busy.
@@ -102,17 +95,15 @@ impl ReplyMemory {
             ReplyBody::Whole { capacity, .. } if *capacity > UNCOUNTED_BYTES => *capacity,
             ReplyBody::Whole { .. } | ReplyBody::Events(_) => return reply,
         };
-        let units = u32::try_from(capacity.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let acquiring = self.units.clone().acquire_many_owned(units.min(self.total_units));
-        match timeout(PATIENCE, acquiring).await {
-            Ok(Ok(share)) => reply.map(|body| match body {
+        match timeout(PATIENCE, self.0.take(capacity as u64)).await {
+            Ok(share) => reply.map(|body| match body {
                 ReplyBody::Whole { left: bytes, capacity } => {
                     let left = Bytes::from_owner(Counted { bytes, _share: share });
                     ReplyBody::Whole { left, capacity }
                 }
                 events @ ReplyBody::Events(_) => events,
             }),
-            _ => {
+            Err(_) => {
                 let mut reply = reply.map(|_| ReplyBody::default());
                 *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                 reply.headers_mut().remove(CONTENT_TYPE);
@@ -122,8 +113,8 @@ impl ReplyMemory {
     }
 
     #[cfg(test)]
-    pub(crate) fn free_bytes(&self) -> usize {
-        self.units.available_permits() * UNIT
+    pub(crate) fn taken_bytes(&self) -> usize {
+        self.0.taken_bytes() as usize
     }
 }
 
@@ -153,16 +144,16 @@ mod tests {
         let sizes: Vec<_> = pieces.iter().map(|piece| piece.len() >> 10).collect();
         assert_eq!(sizes, [256, 256, 88]);
         drop(pieces.drain(..2));
-        assert_eq!(memory.free_bytes(), MEMORY - (600 << 10));
+        assert_eq!(memory.taken_bytes(), 600 << 10);
         drop(pieces);
-        assert_eq!(memory.free_bytes(), MEMORY);
+        assert_eq!(memory.taken_bytes(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reply_waits_for_memory_and_then_says_busy() {
         let memory = ReplyMemory::new(MEMORY);
         let first = memory.admit(reply(2 * MEMORY)).await;
-        assert_eq!((first.status(), memory.free_bytes()), (StatusCode::OK, 0));
+        assert_eq!((first.status(), memory.taken_bytes()), (StatusCode::OK, MEMORY));
         let started = Instant::now();
         let mut refused = reply(UNCOUNTED_BYTES + 1);
         refused.headers_mut().insert("x-amzn-requestid", http::HeaderValue::from_static("id"));

@@ -1,15 +1,17 @@
 //! What the operations of the data plane work with.
 
-use super::event_room::EventRoom;
 use super::seats::Seats;
 use crate::components::Components;
 use crate::keys::Keys;
 use crate::settings::EngineSettings;
 use crate::stream_ledger::StreamLedger;
 use crate::token::Tokens;
-use anabranch_env::Clock;
+use anabranch_env::{ByteBudget, Clock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+
+/// Bytes of large events that may be under way to clients.
+const EVENT_ROOM_BYTES: u64 = 256 << 20;
 
 /// Records: putting, reading and pushing them.
 #[derive(Debug)]
@@ -23,8 +25,8 @@ pub struct Data {
     pub(super) next_even: AtomicU32,
     /// Who holds which subscription.
     pub(super) seats: Seats,
-    /// Memory for events of subscriptions.
-    pub(super) event_room: EventRoom,
+    /// Memory for large events, shared by all subscriptions.
+    pub(super) event_room: ByteBudget,
 }
 
 impl Data {
@@ -43,7 +45,7 @@ impl Data {
             keys: Keys::new(keyring),
             next_even: AtomicU32::new(0),
             seats: Seats::default(),
-            event_room: EventRoom::default(),
+            event_room: ByteBudget::new(EVENT_ROOM_BYTES),
         }
     }
 }

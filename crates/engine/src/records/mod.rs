@@ -1,7 +1,6 @@
 //! The data plane: records that are put, read and pushed.
 
 mod data;
-mod event_room;
 mod get;
 mod iterator;
 mod open;

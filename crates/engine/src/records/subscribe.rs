@@ -5,7 +5,6 @@
 //! that a client that does not read costs one event, and whoever writes never waits for it.
 
 use super::data::Data;
-use super::event_room::{ROOM_BYTES, ROOM_UNIT};
 use super::iterator::{IteratorPosition, StartingPosition};
 use super::open::OpenRun;
 use super::seats::{Seat, SeatError, SeatKey};
@@ -20,13 +19,14 @@ use crate::lookup::find_consumer;
 use crate::state::consumer::{ConsumerName, ConsumerStatus};
 use crate::state::scope::ConsumerRef;
 use crate::state::stream::StreamStatus;
+use anabranch_env::ByteShare;
 use anabranch_model::token_bucket::TokenBucket;
 use anabranch_model::{SequenceNumber, Shard, limits};
 use anabranch_storage::ShardTip;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 const LIFE: Duration = Duration::from_millis(limits::SUBSCRIPTION_LIFE_MS);
@@ -74,7 +74,7 @@ pub struct SubscriptionEvent {
     /// Whether others subscribe to the shard as well.
     pub is_shared: bool,
     /// Memory of the event; to be kept as long as its bytes.
-    pub room: Option<OwnedSemaphorePermit>,
+    pub room: Option<ByteShare>,
 }
 
 /// A subscription of a consumer to a shard.
@@ -94,7 +94,7 @@ pub struct Subscription {
     seat: Seat,
     bytes: TokenBucket,
     /// Room for the next event, when it had to be waited for.
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<ByteShare>,
     ends_at: Instant,
     /// When to send an event even without records.
     silent_until: Instant,
@@ -194,7 +194,7 @@ impl Subscription {
             if Instant::now() >= self.ends_at {
                 return Ok(None);
             }
-            let (mut at_tip, mut wants_room) = (false, None);
+            let (mut at_tip, mut wants_room) = (false, false);
             let now_us = self.data.clock.monotonic_us();
             let wake_at = match self.debt_us(now_us) {
                 0 => match self.look().await? {
@@ -211,25 +211,19 @@ impl Subscription {
                         self.silent_until
                     }
                     Look::NoRoom(_) => {
-                        let room = self.data.event_room.0.clone();
-                        wants_room = Some(room.acquire_many_owned(self.room_units()));
+                        wants_room = true;
                         self.silent_until
                     }
                 },
                 debt_us => Instant::now() + Duration::from_micros(debt_us),
             };
-            let got_room = async {
-                match wants_room {
-                    Some(acquiring) => acquiring.await.ok(),
-                    None => std::future::pending().await,
-                }
-            };
+            let largest = self.largest_event_bytes();
             tokio::select! {
                 // Who waits for room knows of records, and must not lose the place in the queue.
                 () = self.tip.advanced(), if at_tip => {}
                 _ = self.changes.changed() => {}
                 _ = &mut self.seat => {}
-                room = got_room => self.room = room,
+                room = self.data.event_room.take(largest), if wants_room => self.room = Some(room),
                 () = sleep_until(wake_at.min(self.ends_at)) => {}
             }
         }
@@ -275,11 +269,8 @@ impl Subscription {
 
     /// Reads what comes next, if there is room for it.
     async fn look(&mut self) -> Result<Look, SubscriptionError> {
-        let units = self.room_units();
-        let mut room = self.room.take();
-        if room.is_none() {
-            room = self.data.event_room.0.clone().try_acquire_many_owned(units).ok();
-        }
+        let largest = self.largest_event_bytes();
+        let mut room = self.room.take().or_else(|| self.data.event_room.try_take(largest));
         let (records_max, bytes_max) = match &room {
             Some(_) => (limits::EVENT_RECORDS_MAX, limits::EVENT_BYTES_MAX),
             None => (SMALL_EVENT_RECORDS, SMALL_EVENT_BYTES),
@@ -296,8 +287,7 @@ impl Subscription {
         if bytes <= UNCOUNTED_BYTES {
             room = None;
         } else if let Some(room) = &mut room {
-            let excess = room.num_permits().saturating_sub(bytes.div_ceil(ROOM_UNIT));
-            drop(room.split(excess));
+            room.shrink_to(bytes as u64);
         } else {
             let first = reply.runs.first();
             let (next_index, reached_ms) = first
@@ -307,20 +297,15 @@ impl Subscription {
         Ok(Look::Event(self.make_event(reply, room)))
     }
 
-    /// Room for the largest event, in units.
-    fn room_units(&self) -> u32 {
+    /// Bytes of the largest event on the wire.
+    fn largest_event_bytes(&self) -> u64 {
         let record_bytes = self.stream.max_record_kib as usize * 1024;
         let bytes = record_bytes.max(limits::EVENT_BYTES_MAX) * 4 / 3;
-        let bytes = bytes + limits::EVENT_RECORDS_MAX * RECORD_WIRE_BYTES;
-        u32::try_from(bytes.min(ROOM_BYTES).div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX)
+        (bytes + limits::EVENT_RECORDS_MAX * RECORD_WIRE_BYTES) as u64
     }
 
     /// Turns what was read into an event and goes on behind it.
-    fn make_event(
-        &mut self,
-        reply: ShardRead,
-        room: Option<OwnedSemaphorePermit>,
-    ) -> SubscriptionEvent {
+    fn make_event(&mut self, reply: ShardRead, room: Option<ByteShare>) -> SubscriptionEvent {
         let read = reply.count();
         self.slot.meter.delivered(read);
         if self.data.settings.rates.consumer_bytes != 0 {

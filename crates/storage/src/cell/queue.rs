@@ -4,12 +4,13 @@ use crate::cell::gate::Gate;
 use crate::error::AppendError;
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::runs::Runs;
+use anabranch_env::ByteShare;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 /// The place of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) acknowledge: oneshot::Sender<Result<(), AppendError>>,
-    pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) room: ByteShare,
 }
 
 impl Caller {

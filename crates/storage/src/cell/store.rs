@@ -9,21 +9,23 @@ use crate::cell::tips::ShardTip;
 use crate::error::AppendError;
 use crate::format::runs::Runs;
 use crate::options::Durability;
-use anabranch_env::Clock;
+use anabranch_env::{ByteBudget, ByteShare, Clock};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// The durable log of one cell.
 ///
 /// Dropping it stops the threads after what is queued is written.
 pub struct Store {
     shared: Arc<Shared>,
-    room: Arc<Semaphore>,
+    /// Of the queue.
+    room: ByteBudget,
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held as long as this process may write to the directory.
@@ -51,9 +53,6 @@ impl Confirmation {
     }
 }
 
-/// The queue is measured in units of this many bytes.
-const ROOM_UNIT: u64 = 1024;
-
 impl Store {
     /// A store whose threads are not started yet.
     pub(crate) fn new(
@@ -61,10 +60,9 @@ impl Store {
         clock: Arc<dyn Clock>,
         lock: Option<Box<dyn Send + Sync>>,
     ) -> Self {
-        let room = usize::try_from(shared.options.queue_bytes / ROOM_UNIT).unwrap_or(usize::MAX);
         Self {
+            room: ByteBudget::new(shared.options.queue_bytes),
             shared,
-            room: Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS))),
             clock,
             threads: Mutex::new(Vec::new()),
             lock: Mutex::new(lock),
@@ -153,18 +151,12 @@ impl Store {
         self.shared.queue.succession()
     }
 
-    async fn room_for(&self, bytes: u64) -> Result<OwnedSemaphorePermit, AppendError> {
-        let units = bytes.div_ceil(ROOM_UNIT).min(self.shared.options.queue_bytes / ROOM_UNIT);
-        let units = u32::try_from(units.max(1)).unwrap_or(u32::MAX);
-        if let Ok(permit) = self.room.clone().try_acquire_many_owned(units) {
-            return Ok(permit);
+    async fn room_for(&self, bytes: u64) -> Result<ByteShare, AppendError> {
+        if let Some(room) = self.room.try_take(bytes) {
+            return Ok(room);
         }
-        let patience = self.shared.options.queue_patience;
-        match tokio::time::timeout(patience, self.room.clone().acquire_many_owned(units)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(AppendError::ShuttingDown),
-            Err(_) => Err(AppendError::Overloaded),
-        }
+        let waited = timeout(self.shared.options.queue_patience, self.room.take(bytes)).await;
+        waited.map_err(|_| AppendError::Overloaded)
     }
 
     /// Index that the next durable record will at least have: where LATEST is.
