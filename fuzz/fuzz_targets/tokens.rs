@@ -36,21 +36,19 @@ fuzz_target!(|input: &[u8]| {
         _ => String::from_utf8_lossy(rest).into_owned(),
     };
     let token = token.as_str();
-    let get = GetRequest {
-        scope,
-        principal: "arn",
-        stream: None,
-        iterator: token,
-        records_max: 10,
-        dry_run: false,
-    };
-    let _ = runtime.block_on(engine.data.get_records(get));
-    let next = ShardPageRequest::Next { token, name: None, limit: Some(2) };
-    let _ = engine.control.list_shards(scope, &next);
+    if let Ok(iterator) = engine.data.open_iterator(token) {
+        let (iterator, principal) = (&iterator, "arn");
+        let get = GetRequest { scope, principal, iterator, records_max: 10, dry_run: false };
+        let _ = runtime.block_on(engine.data.get_records(get));
+    }
+    if let Ok(token) = engine.control.open_shard_token(token) {
+        let next = ShardPageRequest::Next { token: &token, name: None, limit: Some(2) };
+        let _ = engine.control.list_shards(scope, &next);
+    }
     let page = StreamPageRequest { token: Some(token), ..StreamPageRequest::default() };
     let _ = OneCell::serve(engine.clone()).list_streams(scope, &page);
     let consumers = ConsumerPageRequest {
-        stream: &StreamRef { scope: scope.clone(), name: "one".into() },
+        stream: &engine.named(StreamRef { scope: scope.clone(), name: "one".into() }),
         created_secs: None,
         token: Some(token),
         limit: None,

@@ -6,8 +6,10 @@
 use crate::engine::{Engine, RecoverySummary};
 use crate::error::{IteratorError, TokenError};
 use crate::live::stream::Stream;
+use crate::records::OpenIterator;
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::usage::Usage;
+use crate::streams::OpenShardToken;
 use anabranch_model::limits;
 use anabranch_storage::{Durability, StoreHealth};
 use std::fmt;
@@ -166,26 +168,21 @@ impl dyn Cells + '_ {
         }
     }
 
-    /// The stream of a shard iterator. One that is gone has only its name left; it counts as one
-    /// of `scope`.
+    /// Opens a shard iterator.
     ///
     /// # Errors
-    /// When the iterator is no good.
-    pub fn stream_of_iterator(
-        &self,
-        scope: &Scope,
-        iterator: &str,
-    ) -> Result<StreamRef, IteratorError> {
-        let ask = |cell: &Arc<Engine>| cell.data.stream_of_iterator(scope, iterator);
+    /// When it is no good.
+    pub fn open_iterator(&self, iterator: &str) -> Result<OpenIterator, IteratorError> {
+        let ask = |cell: &Arc<Engine>| cell.data.open_iterator(iterator);
         self.ask_maker(ask, |error| matches!(error, IteratorError::Invalid(_)))
     }
 
-    /// The stream of a token of ListShards.
+    /// Opens a token of ListShards.
     ///
     /// # Errors
-    /// When the token is no good, or its stream is gone.
-    pub fn stream_of_shard_token(&self, token: &str) -> Result<StreamRef, TokenError> {
-        let ask = |cell: &Arc<Engine>| cell.control.stream_of_shard_token(token);
+    /// When it is no good, or its stream is gone.
+    pub fn open_shard_token(&self, token: &str) -> Result<OpenShardToken, TokenError> {
+        let ask = |cell: &Arc<Engine>| cell.control.open_shard_token(token);
         self.ask_maker(ask, |error| matches!(error, TokenError::Invalid(_)))
     }
 

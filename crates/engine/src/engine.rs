@@ -3,11 +3,12 @@
 use crate::components::Components;
 use crate::error::{StartError, StreamNotFound};
 use crate::keys::keyring::Keyring;
+use crate::live::named::NamedStream;
 use crate::live::stream::Stream;
 use crate::records::Data;
 use crate::settings::EngineSettings;
 use crate::state::catalog::Catalog;
-use crate::state::scope::Scope;
+use crate::state::scope::{Scope, StreamRef};
 use crate::stream_ledger::StreamLedger;
 use crate::streams::Control;
 use crate::token::Tokens;
@@ -106,12 +107,10 @@ impl Engine {
         self.ledger.stream(scope, name)
     }
 
-    /// The stream of this name, if it takes puts and gets.
-    ///
-    /// # Errors
-    /// When there is none, or it is still being created.
-    pub fn data_stream(&self, scope: &Scope, name: &str) -> Result<Arc<Stream>, StreamNotFound> {
-        self.ledger.data_stream(scope, name)
+    /// What there is under a name, to be handed on.
+    #[must_use]
+    pub fn named(&self, reference: StreamRef) -> NamedStream {
+        self.ledger.named(reference)
     }
 
     /// The store underneath: for health and for waiting on durable progress.

@@ -52,12 +52,13 @@ pub use engine::{Engine, RecoverySummary};
 pub use error::StartError;
 pub use keys::keyring::{DataKeyBytes, KeyProblem, KeyRefusal, KeyUse, Keyring, NoKeys};
 pub use live::meter::{ReadCount, ShardMeter, ShardTraffic};
+pub use live::named::NamedStream;
 pub use live::slot::ShardSlot;
 pub use live::stream::Stream;
 pub use lookup::find_consumer;
 pub use records::{
-    Data, GetReply, GetRequest, IteratorPosition, OpenRun, Payload, PreparedPut, PutEntry,
-    PutOutcome, PutReply, PutRequest, StartingPosition, SubscribeRequest, Subscription,
+    Data, GetReply, GetRequest, IteratorPosition, OpenIterator, OpenRun, Payload, PreparedPut,
+    PutEntry, PutOutcome, PutReply, PutRequest, StartingPosition, SubscribeRequest, Subscription,
     SubscriptionEvent,
 };
 pub use settings::{EngineSettings, ShardRates};
@@ -76,5 +77,5 @@ pub use state::stream::{RecordDistribution, StreamEntry, StreamMode, StreamStatu
 pub use state::usage::Usage;
 pub use streams::{
     ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange, NewStream,
-    ShardCountUpdate, ShardPage, ShardPageRequest, WarmThroughput,
+    OpenShardToken, ShardCountUpdate, ShardPage, ShardPageRequest, WarmThroughput,
 };

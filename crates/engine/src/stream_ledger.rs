@@ -3,13 +3,13 @@
 use crate::error::{ChangeFailure, StartError, StreamNotFound};
 use crate::ledger::{Ledger, Owner};
 use crate::live::host::ViewHost;
+use crate::live::named::NamedStream;
 use crate::live::owner::StreamOwner;
 use crate::live::stream::Stream;
 use crate::lookup::find;
 use crate::state::catalog::Catalog;
 use crate::state::command::{Command, InstallSecret};
-use crate::state::scope::Scope;
-use crate::state::stream::StreamStatus;
+use crate::state::scope::{Scope, StreamRef};
 use anabranch_env::Clock;
 use anabranch_storage::Opening;
 use parking_lot::RwLock;
@@ -45,18 +45,9 @@ impl StreamLedger {
         find(self.view().streams(), scope, name, self.now_ms()).cloned()
     }
 
-    /// The stream of this name, if it takes puts and gets.
-    pub(crate) fn data_stream(
-        &self,
-        scope: &Scope,
-        name: &str,
-    ) -> Result<Arc<Stream>, StreamNotFound> {
-        let stream = self.stream(scope, name)?;
-        match stream.status(self.now_ms()) {
-            Some(StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting) => {
-                Ok(stream)
-            }
-            Some(StreamStatus::Creating) | None => Err(StreamNotFound(stream.reference.clone())),
-        }
+    /// What there is under a name.
+    pub(crate) fn named(&self, reference: StreamRef) -> NamedStream {
+        let found = self.stream(&reference.scope, &reference.name).ok();
+        NamedStream { reference, found }
     }
 }

@@ -37,7 +37,6 @@ pub enum IteratorError {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum GetRecordsError {
-    Iterator(#[from] IteratorError),
     ShardNotFound(#[from] ShardNotFound),
     ReadRateExceeded(#[from] ReadRateExceeded),
     Read(#[from] ShardReadError),

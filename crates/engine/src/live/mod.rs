@@ -4,6 +4,7 @@
 
 pub(crate) mod host;
 pub(crate) mod meter;
+pub(crate) mod named;
 pub(crate) mod owner;
 pub(crate) mod slot;
 pub(crate) mod stream;

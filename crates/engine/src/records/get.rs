@@ -1,12 +1,10 @@
 //! GetRecords.
 
 use super::data::Data;
-use super::iterator::IteratorPosition;
+use super::iterator::{IteratorPosition, OpenIterator};
 use super::open::OpenRun;
 use super::shard_read::{ShardRead, Wanted, children, is_at_end, millis_behind};
-use crate::error::{
-    GetRecordsError, IteratorError, IteratorInvalid, ReadRateExceeded, ShardNotFound,
-};
+use crate::error::{GetRecordsError, ReadRateExceeded, ShardNotFound};
 use crate::live::slot::ShardSlot;
 use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
@@ -20,10 +18,8 @@ pub struct GetRequest<'a> {
     pub scope: &'a Scope,
     /// ARN of the caller.
     pub principal: &'a str,
-    /// The iterator as the client holds it.
-    pub iterator: &'a str,
-    /// The stream that the caller says the iterator is of.
-    pub stream: Option<&'a str>,
+    /// Where to read.
+    pub iterator: &'a OpenIterator,
     /// Records at most, 1..=10000.
     pub records_max: usize,
     /// Only check.
@@ -51,13 +47,10 @@ impl Data {
     /// Reads records at an iterator.
     ///
     /// # Errors
-    /// When the iterator is no good, its shard is gone, or the rate is exceeded.
+    /// When the iterator's shard is gone, or the rate is exceeded.
     pub async fn get_records(&self, request: GetRequest<'_>) -> Result<GetReply, GetRecordsError> {
-        let (position, name) = self.open_iterator(request.iterator)?;
-        let (stream, slot) = self.shard_at(request.scope, &position, &name)?;
-        if request.stream.is_some_and(|stream_name| stream_name != name) {
-            return Err(IteratorError::from(IteratorInvalid).into());
-        }
+        let position = request.iterator.position;
+        let (stream, slot) = self.shard_at(request.scope, request.iterator)?;
         if !slot.meter.read_call(&self.settings.rates, self.clock.monotonic_us()) {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
             return Err(ReadRateExceeded { stream, shard }.into());
@@ -83,25 +76,17 @@ impl Data {
     fn shard_at(
         &self,
         scope: &Scope,
-        position: &IteratorPosition,
-        name: &str,
+        iterator: &OpenIterator,
     ) -> Result<(Arc<Stream>, Arc<ShardSlot>), ShardNotFound> {
-        let id = position.shard.shard();
-        let now_ms = self.ledger.now_ms();
-        let stream = self.ledger.view().streams().of_number(position.shard.stream()).cloned();
-        // A power cut can take a stream whose creation was not synced, and its number goes to the
-        // next one: the name must be the iterator's, too.
-        let is_meant = |stream: &Arc<Stream>| {
-            let StreamRef { scope: of_stream, name: called } = &stream.reference;
-            of_stream == scope && **called == *name && stream.status(now_ms).is_some()
+        let shard = iterator.position.shard.shard();
+        let stream = iterator.stream(self.ledger.now_ms());
+        let Some(stream) = stream.filter(|stream| stream.reference.scope == *scope) else {
+            let stream = StreamRef { scope: scope.clone(), name: iterator.name.clone() };
+            return Err(ShardNotFound { stream, shard });
         };
-        let Some(stream) = stream.filter(is_meant) else {
-            let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
-            return Err(ShardNotFound { stream, shard: id });
-        };
-        match stream.slot(id).cloned() {
-            Some(slot) => Ok((stream, slot)),
-            None => Err(ShardNotFound { stream: stream.reference.clone(), shard: id }),
+        match stream.slot(shard) {
+            Some(slot) => Ok((stream.clone(), slot.clone())),
+            None => Err(ShardNotFound { stream: stream.reference.clone(), shard }),
         }
     }
 
@@ -141,11 +126,11 @@ mod tests {
         let shard = ShardKey::new(number, ShardId(0));
         let position = IteratorPosition { shard, from_index: 0, from_ms: 0, first_from_secs: 0 };
         for (name, is_good) in [("s", true), ("lost", false)] {
+            let iterator = engine.data.seal_iterator(&position, name);
             let request = GetRequest {
                 scope: &scope,
                 principal: "arn:aws:iam::123456789012:user/alice",
-                iterator: &engine.data.seal_iterator(&position, name),
-                stream: None,
+                iterator: &engine.data.open_iterator(&iterator).expect("an iterator"),
                 records_max: 1,
                 dry_run: false,
             };

@@ -7,6 +7,7 @@ use crate::error::{
     StartingNumberOfOldStream, StartingNumberOfShard, StartingNumberOfStream, StreamNotFound,
     TimestampInFuture,
 };
+use crate::live::named::NamedStream;
 use crate::live::slot::ShardSlot;
 use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
@@ -52,6 +53,36 @@ impl IteratorPosition {
     }
 }
 
+/// A shard iterator that was opened.
+#[derive(Clone, Debug)]
+pub struct OpenIterator {
+    pub(crate) position: IteratorPosition,
+    /// The name of the stream that it was made for.
+    pub(crate) name: Arc<str>,
+    /// The stream that has its number, in whatever state.
+    pub(crate) stream: Option<Arc<Stream>>,
+}
+
+impl OpenIterator {
+    /// The iterator's stream. One that is gone has only its name left; it counts as one of `scope`.
+    #[must_use]
+    pub fn reference(&self, scope: &Scope) -> StreamRef {
+        let gone = || StreamRef { scope: scope.clone(), name: self.name.clone() };
+        self.stream.as_ref().map_or_else(gone, |stream| stream.reference.clone())
+    }
+
+    /// The iterator's stream, if it is there.
+    #[must_use]
+    pub fn stream(&self, now_ms: u64) -> Option<&Arc<Stream>> {
+        // A power cut can take a stream whose creation was not synced, and its number goes to the
+        // next one: the name must be the iterator's, too.
+        let is_meant = |stream: &&Arc<Stream>| {
+            stream.reference.name == self.name && stream.status(now_ms).is_some()
+        };
+        self.stream.as_ref().filter(is_meant)
+    }
+}
+
 /// An iterator is five numbers of 8 bytes (shard, index, time, second, and when it was made) and
 /// the stream's name, for the error after the stream is gone.
 const NUMBERS_BYTES: usize = 40;
@@ -63,14 +94,13 @@ impl Data {
     /// When there is no such shard, the position is not one of it, or the rate is exceeded.
     pub fn shard_iterator(
         &self,
-        scope: &Scope,
-        name: &str,
+        stream: &NamedStream,
         shard: &str,
         position: &StartingPosition,
     ) -> Result<String, ShardIteratorError> {
-        let stream = self.stream_of_shard(scope, name, shard)?;
-        let slot = self.readable_shard(&stream, shard)?;
-        let position = self.resolve(&stream, slot, position)?;
+        let stream = self.stream_of_shard(stream, shard)?;
+        let slot = self.readable_shard(stream, shard)?;
+        let position = self.resolve(stream, slot, position)?;
         if !slot.meter.iterator_call(&self.settings.rates, self.clock.monotonic_us()) {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
             return Err(ReadRateExceeded { stream, shard }.into());
@@ -79,13 +109,12 @@ impl Data {
     }
 
     /// A missing stream shows as a missing shard here, as on the service.
-    fn stream_of_shard(
+    fn stream_of_shard<'a>(
         &self,
-        scope: &Scope,
-        name: &str,
+        stream: &'a NamedStream,
         shard: &str,
-    ) -> Result<Arc<Stream>, ShardNameError> {
-        self.ledger.data_stream(scope, name).map_err(|StreamNotFound(stream)| {
+    ) -> Result<&'a Arc<Stream>, ShardNameError> {
+        stream.data_stream(self.ledger.now_ms()).map_err(|StreamNotFound(stream)| {
             match ShardId::parse_lenient(shard) {
                 Some(shard) => ShardNotFound { stream, shard }.into(),
                 None => ShardIdInvalid { stream, shard: shard.to_owned() }.into(),
@@ -155,28 +184,11 @@ impl Data {
         self.tokens.seal(Purpose::ShardIterator, &payload)
     }
 
-    /// The stream of a shard iterator. One that is gone has only its name left; it counts as one
-    /// of `scope`.
+    /// Opens a shard iterator.
     ///
     /// # Errors
-    /// When the iterator is no good.
-    pub fn stream_of_iterator(
-        &self,
-        scope: &Scope,
-        iterator: &str,
-    ) -> Result<StreamRef, IteratorError> {
-        let (position, name) = self.open_iterator(iterator)?;
-        let view = self.ledger.view();
-        let stream = view.streams().of_number(position.shard.stream());
-        let gone = || StreamRef { scope: scope.clone(), name: Arc::from(name) };
-        Ok(stream.map_or_else(gone, |stream| stream.reference.clone()))
-    }
-
-    /// The position, and the name of its stream.
-    pub(crate) fn open_iterator(
-        &self,
-        iterator: &str,
-    ) -> Result<(IteratorPosition, String), IteratorError> {
+    /// When it is no good.
+    pub fn open_iterator(&self, iterator: &str) -> Result<OpenIterator, IteratorError> {
         // Some shells hand the quotes on; the service accepts that, too.
         let bare = iterator.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let payload = self.tokens.open(Purpose::ShardIterator, bare.unwrap_or(iterator));
@@ -196,7 +208,8 @@ impl Data {
             from_ms: number(2),
             first_from_secs: number(3),
         };
-        Ok((position, String::from_utf8_lossy(name).into_owned()))
+        let stream = self.ledger.view().streams().of_number(position.shard.stream()).cloned();
+        Ok(OpenIterator { position, name: Arc::from(String::from_utf8_lossy(name)), stream })
     }
 }
 

@@ -11,7 +11,7 @@ mod subscribe;
 
 pub use data::Data;
 pub use get::{GetReply, GetRequest};
-pub use iterator::{IteratorPosition, StartingPosition};
+pub use iterator::{IteratorPosition, OpenIterator, StartingPosition};
 pub use open::OpenRun;
 pub use put::{Payload, PreparedPut, PutEntry, PutOutcome, PutReply, PutRequest};
 pub use subscribe::{SubscribeRequest, Subscription, SubscriptionEvent};

@@ -158,7 +158,8 @@ mod tests {
             explicit_hash_key: None,
             data: b"data".as_slice(),
         };
-        let prepared = engine.data.prepare_put_record(&scope, "s", &principal, &entry, None);
+        let named = engine.named(before.reference.clone());
+        let prepared = engine.data.prepare_put_record(&named, &principal, &entry, None);
         engine.data.commit_put(prepared.expect("prepared")).await.expect("put");
 
         let slot = &before.shards[0];

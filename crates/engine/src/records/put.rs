@@ -7,8 +7,8 @@ use crate::error::{
 };
 use crate::keys::data_key::{DataKey, Sealer};
 use crate::keys::keyring::{KeyRefusal, KeyUse};
+use crate::live::named::NamedStream;
 use crate::live::stream::Stream;
-use crate::state::scope::Scope;
 use crate::state::stream::RecordDistribution;
 use anabranch_model::sequence_number::{Decimal, SequenceNumber};
 use anabranch_model::{HashKey, OlderNumber, ShardId, hash_key, limits};
@@ -112,8 +112,7 @@ pub enum PutOutcome {
 /// Where to put records, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct PutRequest<'a> {
-    pub scope: &'a Scope,
-    pub name: &'a str,
+    pub stream: &'a NamedStream,
     /// ARN of the caller.
     pub principal: &'a str,
     /// Only check.
@@ -178,9 +177,9 @@ impl Data {
         entry: &PutEntry<'_, P>,
         ordering: Option<&str>,
     ) -> Result<Option<PutReply>, PutError> {
-        let PutRequest { scope, name, principal, dry_run } = *request;
-        let prepare = || self.prepare_put_record(scope, name, principal, entry, ordering);
-        self.put(dry_run, prepare).await
+        let principal = request.principal;
+        self.put(request, |stream| self.prepare_put_record(stream, principal, entry, ordering))
+            .await
     }
 
     /// Puts records; each has its own outcome. `None`: they could have been put, but only that was
@@ -193,24 +192,28 @@ impl Data {
         request: &PutRequest<'_>,
         entries: &[PutEntry<'_, P>],
     ) -> Result<Option<PutReply>, PutError> {
-        let PutRequest { scope, name, principal, dry_run } = *request;
-        self.put(dry_run, || self.prepare_put_records(scope, name, principal, entries)).await
+        let principal = request.principal;
+        self.put(request, |stream| self.prepare_put_records(stream, principal, entries)).await
     }
 
     /// Prepares and commits, again when a shard was closed in between.
     async fn put(
         &self,
-        dry_run: bool,
-        prepare: impl Fn() -> Result<PreparedPut, PutError>,
+        request: &PutRequest<'_>,
+        prepare: impl Fn(&NamedStream) -> Result<PreparedPut, PutError>,
     ) -> Result<Option<PutReply>, PutError> {
+        let mut stream = Cow::Borrowed(request.stream);
         loop {
-            let prepared = prepare()?;
-            if dry_run {
+            let prepared = prepare(&stream)?;
+            if request.dry_run {
                 return Ok(None);
             }
             let is_encrypted = prepared.is_encrypted;
             let stored = match self.commit_put(prepared).await {
-                Ok(None) => continue,
+                Ok(None) => {
+                    stream = Cow::Owned(self.ledger.named(request.stream.reference.clone()));
+                    continue;
+                }
                 Ok(Some(outcomes)) => Ok(outcomes),
                 Err(error) => Err(error),
             };
@@ -225,15 +228,14 @@ impl Data {
     /// When the record cannot be taken.
     pub fn prepare_put_record<P: Payload>(
         &self,
-        scope: &Scope,
-        name: &str,
+        stream: &NamedStream,
         principal: &str,
         entry: &PutEntry<'_, P>,
         ordering: Option<&str>,
     ) -> Result<PreparedPut, PutError> {
         // For the rate, a single put is rounded up to whole kilobytes.
         let rounded = |bytes: u64| bytes.div_ceil(1024) * 1024;
-        let stream = self.ledger.data_stream(scope, name)?;
+        let stream = stream.data_stream(self.ledger.now_ms())?.clone();
         let entries = std::slice::from_ref(entry);
         check_entries(&stream, entries)?;
         self.check_ordering(&stream, ordering)?;
@@ -254,12 +256,11 @@ impl Data {
     /// When the request as a whole is refused.
     pub fn prepare_put_records<P: Payload>(
         &self,
-        scope: &Scope,
-        name: &str,
+        stream: &NamedStream,
         principal: &str,
         entries: &[PutEntry<'_, P>],
     ) -> Result<PreparedPut, PutError> {
-        let stream = self.ledger.data_stream(scope, name)?;
+        let stream = stream.data_stream(self.ledger.now_ms())?.clone();
         check_entries(&stream, entries)?;
         let data_key = self.sealing_key(&stream, principal)?;
         Ok(self.prepare(stream, data_key.as_deref(), entries, |bytes| bytes))

@@ -13,6 +13,7 @@ use crate::error::{
     AlreadySubscribed, ConsumerNotActive, ConsumerNotFound, ShardNotFound, StreamNotFound,
     SubscribeError, SubscribeRateExceeded, SubscriptionError,
 };
+use crate::live::named::NamedStream;
 use crate::live::slot::ShardSlot;
 use crate::live::stream::Stream;
 use crate::lookup::find_consumer;
@@ -43,6 +44,8 @@ const RECORD_WIRE_BYTES: usize = 192;
 /// What to subscribe to.
 #[derive(Clone, Debug)]
 pub struct SubscribeRequest<'a> {
+    /// The consumer's stream.
+    pub stream: &'a NamedStream,
     /// The consumer.
     pub consumer: &'a ConsumerName,
     /// The shard, as the client says it.
@@ -123,8 +126,7 @@ impl Data {
         request: &SubscribeRequest<'_>,
     ) -> Result<Option<Subscription>, SubscribeError> {
         let named = request.consumer;
-        let stream = self.ledger.stream(&named.stream.scope, &named.stream.name);
-        let stream = stream.map_err(|_| ConsumerNotFound::from(named))?;
+        let stream = request.stream.stream().map_err(|_| ConsumerNotFound::from(named))?.clone();
         if stream.status(self.ledger.now_ms()) == Some(StreamStatus::Deleting) {
             return Err(StreamNotFound(stream.reference.clone()).into());
         }

@@ -7,6 +7,7 @@ use crate::error::{
     DeregisterConsumerError, Interrupted, ListError, RegisterConsumerError, StreamNotFound,
     StreamUnavailable, TokenError, TokenExpired, TokenInvalid, TokenOfAnotherStream,
 };
+use crate::live::named::NamedStream;
 use crate::live::stream::Stream;
 use crate::lookup::{find, find_consumer, require_settled};
 use crate::settings::EngineSettings;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct ConsumerPageRequest<'a> {
     /// The stream.
-    pub stream: &'a StreamRef,
+    pub stream: &'a NamedStream,
     /// Creation time that the stream must have, epoch seconds.
     pub created_secs: Option<i64>,
     /// Go on where this token's page ended.
@@ -119,16 +120,15 @@ impl Control {
         &self,
         request: &ConsumerPageRequest<'_>,
     ) -> Result<ConsumerPage, ListError> {
-        let stream = self.ledger.stream(&request.stream.scope, &request.stream.name);
-        let stream = stream.map_err(StreamUnavailable::from)?;
+        let stream = request.stream.stream().map_err(StreamUnavailable::from)?;
         let created = (stream.created_ms / 1000).cast_signed();
         if request.created_secs.is_some_and(|wanted| wanted != created) {
             let refused = StreamNotFound(stream.reference.clone());
             return Err(StreamUnavailable::from(refused).into());
         }
         let now_ms = self.ledger.now_ms();
-        require_settled(&stream, now_ms)?;
-        let after = request.token.map(|token| self.open_consumer_token(&stream, token, now_ms));
+        require_settled(stream, now_ms)?;
+        let after = request.token.map(|token| self.open_consumer_token(stream, token, now_ms));
         let after = after.transpose()?;
         let limit = request.limit.unwrap_or(limits::LIST_CONSUMERS_PAGE);
         let limit = limit.min(limits::LIST_CONSUMERS_PAGE);
@@ -140,7 +140,7 @@ impl Control {
             present.take(limit).map(|(consumer, status)| (consumer.clone(), status)).collect();
         let last = consumers.last().filter(|_| present.next().is_some());
         let next_token =
-            last.map(|(consumer, _)| self.seal_consumer_token(&stream, &consumer.name, now_ms));
+            last.map(|(consumer, _)| self.seal_consumer_token(stream, &consumer.name, now_ms));
         Ok(ConsumerPage { consumers, next_token })
     }
 

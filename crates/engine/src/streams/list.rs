@@ -5,10 +5,11 @@ use crate::error::{
     ListError, StreamNotFound, StreamUnavailable, TokenError, TokenExpired, TokenInvalid,
     TokenOfAnotherStream,
 };
+use crate::live::named::NamedStream;
 use crate::live::slot::ShardSlot;
 use crate::live::stream::Stream;
 use crate::lookup::require_settled;
-use crate::state::scope::{Scope, StreamRef};
+use crate::state::scope::Scope;
 use crate::token::Purpose;
 use anabranch_model::shard_filter::ShardFilter;
 use anabranch_model::{ShardId, limits};
@@ -20,7 +21,7 @@ pub enum ShardPageRequest<'a> {
     /// From the start.
     First {
         /// The stream.
-        name: &'a str,
+        stream: &'a NamedStream,
         /// Start after this shard.
         after: Option<ShardId>,
         /// Which shards.
@@ -33,7 +34,7 @@ pub enum ShardPageRequest<'a> {
     /// Go on where this token's page ended.
     Next {
         /// The token.
-        token: &'a str,
+        token: &'a OpenShardToken,
         /// Name that the caller gave beside the token; it must be the token's stream.
         name: Option<&'a str>,
         /// Shards at most; capped at 1000.
@@ -108,8 +109,8 @@ impl Control {
     ) -> Result<ShardPage, ListError> {
         let now_ms = self.ledger.now_ms();
         let (stream, after, filter, limit) = match request {
-            ShardPageRequest::First { name, after, filter, limit, created_secs } => {
-                let stream = self.ledger.stream(scope, name).map_err(StreamUnavailable::from)?;
+            ShardPageRequest::First { stream, after, filter, limit, created_secs } => {
+                let stream = stream.stream().map_err(StreamUnavailable::from)?;
                 let created = (stream.created_ms / 1000) as i64;
                 if created_secs.is_some_and(|wanted| wanted != created) {
                     let refused = StreamNotFound(stream.reference.clone());
@@ -118,18 +119,17 @@ impl Control {
                 (stream, *after, *filter, *limit)
             }
             ShardPageRequest::Next { token, name, limit } => {
-                let page = self.open_shard_token(token, now_ms)?;
-                let stream = self.ledger.view().streams().of_number(page.stream).cloned();
-                let stream = stream
-                    .filter(|stream| stream.reference.scope == *scope)
-                    .ok_or(TokenError::Invalid(TokenInvalid))?;
+                let OpenShardToken { stream, page } = token;
+                if stream.reference.scope != *scope {
+                    return Err(TokenError::Invalid(TokenInvalid).into());
+                }
                 if name.is_some_and(|name| *stream.reference.name != *name) {
                     return Err(TokenOfAnotherStream.into());
                 }
                 (stream, Some(page.after), page.filter, *limit)
             }
         };
-        require_settled(&stream, now_ms)?;
+        require_settled(stream, now_ms)?;
         let limit = limit.unwrap_or(limits::LIST_SHARDS_PAGE).min(limits::LIST_SHARDS_PAGE);
         // Of a young stream, the horizon is its beginning.
         let horizon_ms = stream.retention.trim_horizon_ms(now_ms).max(stream.created_ms);
@@ -146,26 +146,28 @@ impl Control {
         Ok(ShardPage { shards, next_token })
     }
 
-    /// The stream of a token that [`Control::list_shards`] gave.
+    /// Opens a token that [`Control::list_shards`] gave.
     ///
     /// # Errors
     /// When the token is no good, or its stream is gone.
-    pub fn stream_of_shard_token(&self, token: &str) -> Result<StreamRef, TokenError> {
-        let page = self.open_shard_token(token, self.ledger.now_ms())?;
-        let view = self.ledger.view();
-        let stream = view.streams().of_number(page.stream).ok_or(TokenInvalid)?;
-        Ok(stream.reference.clone())
-    }
-
-    fn open_shard_token(&self, token: &str, now_ms: u64) -> Result<ShardToken, TokenError> {
+    pub fn open_shard_token(&self, token: &str) -> Result<OpenShardToken, TokenError> {
         let payload = self.tokens.open(Purpose::ListShards, token);
         let opened = payload.as_deref().and_then(ShardToken::decode);
         let (page, issued_ms) = opened.ok_or(TokenInvalid)?;
-        if now_ms.saturating_sub(issued_ms) > limits::NEXT_TOKEN_LIFE_MS {
+        if self.ledger.now_ms().saturating_sub(issued_ms) > limits::NEXT_TOKEN_LIFE_MS {
             return Err(TokenExpired.into());
         }
-        Ok(page)
+        let stream = self.ledger.view().streams().of_number(page.stream).cloned();
+        Ok(OpenShardToken { stream: stream.ok_or(TokenInvalid)?, page })
     }
+}
+
+/// A token of ListShards that was opened.
+#[derive(Clone, Debug)]
+pub struct OpenShardToken {
+    /// The stream that it lists shards of, in whatever state.
+    pub stream: Arc<Stream>,
+    page: ShardToken,
 }
 
 /// Where a ListShards page ended.

@@ -23,6 +23,6 @@ pub use consumers::{ConsumerPage, ConsumerPageRequest};
 pub use control::Control;
 pub use encryption::KeyRequest;
 pub use life::NewStream;
-pub use list::{ShardPage, ShardPageRequest};
+pub use list::{OpenShardToken, ShardPage, ShardPageRequest};
 pub use monitoring::MonitoringChange;
 pub use reshard::ShardCountUpdate;

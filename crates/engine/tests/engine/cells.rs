@@ -1,6 +1,6 @@
 //! An account over two cells: each stream lives in one of them, and nobody notices.
 
-use crate::world::{Setup, entry_at, get_request, scope, try_put};
+use crate::world::{Setup, entry_at, get_request, named, scope, try_put};
 use anabranch_engine::error::{CreateStreamError, ShardLimit};
 use anabranch_engine::{
     AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream, Records, Scope,
@@ -121,25 +121,27 @@ async fn an_iterator_and_a_token_find_the_cell_that_made_them() {
     for name in ["s0", "s1"] {
         let made = cells.of(&scope, name);
         let position = StartingPosition::TrimHorizon;
-        let iterator = made.data.shard_iterator(&scope, name, "0", &position).expect("made");
-        let found = cells.stream_of_iterator(&scope, &iterator).expect("found");
+        let iterator = made.data.shard_iterator(&named(made, name), "0", &position).expect("made");
+        let iterator = cells.open_iterator(&iterator).expect("found");
+        let found = iterator.reference(&scope);
         assert_eq!(&*found.name, name);
         let request = get_request(&scope, &iterator, 10);
         let reply = cells.of_stream(&found).data.get_records(request).await.expect("records");
         let record = Records::new(&reply.runs[0].body).next().expect("a record");
         assert_eq!(record.data, name.as_bytes());
 
+        let stream = named(made, name);
         let first = ShardPageRequest::First {
-            name,
+            stream: &stream,
             after: None,
             filter: ShardFilter::AtLatest,
             limit: Some(1),
             created_secs: None,
         };
         let token = made.control.list_shards(&scope, &first).expect("a page").next_token;
-        let found = cells.stream_of_shard_token(&token.expect("there is more"));
-        assert_eq!(&*found.expect("found").name, name);
+        let found = cells.open_shard_token(&token.expect("there is more"));
+        assert_eq!(&*found.expect("found").stream.reference.name, name);
     }
-    assert!(cells.stream_of_iterator(&scope, "AAAA").is_err());
-    assert!(cells.stream_of_shard_token("AAAA").is_err());
+    assert!(cells.open_iterator("AAAA").is_err());
+    assert!(cells.open_shard_token("AAAA").is_err());
 }

@@ -1,7 +1,7 @@
 //! Encryption through the engine's public API, on a fake disk and a keyring that the test moves.
 
 use crate::keys::KEY_ARN;
-use crate::world::{ALICE, STREAM, World, entry, get_request};
+use crate::world::{ALICE, STREAM, World, entry, get_request, named};
 use anabranch_engine::error::{
     EncryptionError, EncryptionLimit, GetRecordsError, PutError, ShardReadError, StreamUnavailable,
 };
@@ -34,8 +34,11 @@ impl World {
 
     async fn try_store(&self, principal: &str, data: &[u8]) -> Result<bool, PutError> {
         let entry = entry(KEY, data);
-        let prepared =
-            self.engine.data.prepare_put_records(&self.scope, STREAM, principal, &[entry])?;
+        let prepared = self.engine.data.prepare_put_records(
+            &named(&self.engine, STREAM),
+            principal,
+            &[entry],
+        )?;
         let is_encrypted = prepared.is_encrypted();
         self.engine.data.commit_put(prepared).await?.expect("no reshard");
         Ok(is_encrypted)
@@ -47,6 +50,7 @@ impl World {
 
     async fn get_as(&self, principal: &str) -> Result<GetReply, GetRecordsError> {
         let iterator = self.iterator(STREAM, 0, StartingPosition::TrimHorizon);
+        let iterator = self.engine.data.open_iterator(&iterator.expect("an iterator"));
         let iterator = iterator.expect("an iterator");
         let request = GetRequest { principal, ..get_request(&self.scope, &iterator, 1000) };
         self.engine.data.get_records(request).await

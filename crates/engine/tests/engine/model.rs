@@ -5,7 +5,7 @@
 //! A failure names its seed; `ANABRANCH_SEED=n` runs that one alone.
 
 use crate::ring::{assert_covers_ring, list};
-use crate::world::{Setup, entry, get_request, put_on, scope};
+use crate::world::{Setup, entry, get_request, named, put_on, scope};
 use anabranch_engine::error::{
     ChangeFailure, CreateStreamError, DeleteStreamError, NotReshardable, PutError, RescaleError,
     ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
@@ -383,7 +383,8 @@ impl Case {
         found: &mut BTreeMap<(ShardId, String), (u64, Record)>,
     ) {
         let (scope, text) = (scope(), shard.to_string());
-        let start = engine.data.shard_iterator(&scope, name, &text, &StartingPosition::TrimHorizon);
+        let start =
+            engine.data.shard_iterator(&named(engine, name), &text, &StartingPosition::TrimHorizon);
         let is_listed = || {
             let shards = list(engine, &scope, name, ShardFilter::FromTrimHorizon);
             shards.iter().any(|one| one.id == shard)
@@ -397,7 +398,9 @@ impl Case {
         };
         let mut last = (String::new(), 0);
         loop {
-            let request = get_request(&scope, &iterator, self.rng.random_range(1..40));
+            let opened = engine.data.open_iterator(&iterator);
+            let opened = opened.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
+            let request = get_request(&scope, &opened, self.rng.random_range(1..40));
             let reply = match engine.data.get_records(request).await {
                 Ok(reply) => reply,
                 Err(error) => panic!("seed {}: {error}", self.seed),

@@ -5,7 +5,7 @@
 //! its seed; `ANABRANCH_SEED` runs that one alone.
 
 use crate::ring::{assert_covers_ring, list};
-use crate::world::{STREAM, Setup, entry, get_request, put_on, scope};
+use crate::world::{STREAM, Setup, entry, get_request, named, put_on, scope};
 use anabranch_engine::error::{ChangeFailure, PutError, RescaleError, ReshardError};
 use anabranch_engine::{
     Engine, EngineSettings, NewStream, PutOutcome, Records, StartingPosition, StreamStatus,
@@ -241,11 +241,15 @@ impl Case {
         records: &mut Vec<(String, u64, String)>,
     ) -> Vec<Shard> {
         let (scope, text) = (scope(), shard.to_string());
-        let start =
-            engine.data.shard_iterator(&scope, STREAM, &text, &StartingPosition::TrimHorizon);
+        let start = engine.data.shard_iterator(
+            &named(engine, STREAM),
+            &text,
+            &StartingPosition::TrimHorizon,
+        );
         let mut iterator = start.expect("an iterator");
         loop {
-            let request = get_request(&scope, &iterator, 37);
+            let opened = engine.data.open_iterator(&iterator).expect("an iterator");
+            let request = get_request(&scope, &opened, 37);
             let reply = engine.data.get_records(request).await.expect("records");
             for run in &reply.runs {
                 for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {

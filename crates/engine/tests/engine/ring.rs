@@ -1,13 +1,19 @@
 //! Shards as the tests look at them.
 
-use anabranch_engine::{Engine, Scope, ShardPageRequest};
+use anabranch_engine::{Engine, Scope, ShardPageRequest, StreamRef};
 use anabranch_model::Shard;
 use anabranch_model::shard_filter::ShardFilter;
 
 /// All shards of a stream that pass a filter.
 pub(crate) fn list(engine: &Engine, scope: &Scope, name: &str, filter: ShardFilter) -> Vec<Shard> {
-    let first =
-        ShardPageRequest::First { name, after: None, filter, limit: None, created_secs: None };
+    let stream = engine.named(StreamRef { scope: scope.clone(), name: name.into() });
+    let first = ShardPageRequest::First {
+        stream: &stream,
+        after: None,
+        filter,
+        limit: None,
+        created_secs: None,
+    };
     let page = engine.control.list_shards(scope, &first).expect("a page");
     assert!(page.next_token.is_none(), "few shards");
     page.shards.iter().map(|slot| slot.shard.clone()).collect()

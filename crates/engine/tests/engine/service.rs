@@ -1,9 +1,9 @@
 //! The service through its public API, on a fake disk and a clock that the test moves.
 
-use crate::world::{ALICE, START_MS, World, contents, entry, get_request};
+use crate::world::{ALICE, START_MS, World, contents, entry, get_request, named};
 use anabranch_engine::error::{
-    CreateStreamError, GetRecordsError, IteratorError, ListError, PositionError,
-    ShardIteratorError, TokenError,
+    CreateStreamError, GetRecordsError, IteratorError, PositionError, ShardIteratorError,
+    TokenError,
 };
 use anabranch_engine::{
     AppendError, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest, ShardRates,
@@ -144,16 +144,17 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
     let quoted = format!("\"{iterator}\"");
     world.get(&quoted, 1).await.expect("quotes do not matter");
     let stranger = Scope { account: Arc::from("999999999999"), region: world.scope.region.clone() };
-    let request = get_request(&stranger, &iterator, 1);
+    let open = |text: &str| world.engine.data.open_iterator(text);
+    let opened = open(&iterator).expect("an iterator");
+    let request = get_request(&stranger, &opened, 1);
     let borrowed = world.engine.data.get_records(request).await;
     assert!(matches!(borrowed, Err(GetRecordsError::ShardNotFound(_))));
-    let forged = world.get(&iterator[..iterator.len() - 4], 1).await;
-    assert!(matches!(forged, Err(GetRecordsError::Iterator(IteratorError::Invalid(_)))));
+    let forged = open(&iterator[..iterator.len() - 4]);
+    assert!(matches!(forged, Err(IteratorError::Invalid(_))));
     world.clock.advance_ms(300_000);
     world.get(&iterator, 1).await.expect("five minutes are allowed");
     world.clock.advance_ms(1);
-    let late = world.get(&iterator, 1).await;
-    assert!(matches!(late, Err(GetRecordsError::Iterator(IteratorError::Expired(_)))));
+    assert!(matches!(open(&iterator), Err(IteratorError::Expired(_))));
 }
 
 #[tokio::test]
@@ -184,7 +185,7 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
         stream.status(world.engine.now_ms()).map(|status| status.to_string())
     };
     assert_eq!(status().as_deref(), Some("CREATING"));
-    assert!(world.engine.data_stream(&world.scope, "s").is_err());
+    assert!(named(&world.engine, "s").data_stream(world.engine.now_ms()).is_err());
     assert!(matches!(world.create("s", 1).await, Err(CreateStreamError::Exists(_))));
     world.clock.advance_ms(500);
     assert_eq!(status().as_deref(), Some("ACTIVE"));
@@ -221,8 +222,9 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
     }
     assert_eq!(names, (0..7).map(|i| format!("s{i}")).collect::<Vec<_>>());
 
+    let stream = named(&world.engine, "s6");
     let first = ShardPageRequest::First {
-        name: "s6",
+        stream: &stream,
         after: None,
         filter: ShardFilter::AtLatest,
         limit: Some(4),
@@ -230,12 +232,13 @@ async fn pages_of_streams_and_shards_have_no_gaps() {
     };
     let page = world.engine.control.list_shards(&world.scope, &first).expect("a page");
     let token = page.next_token.expect("more");
-    let next = ShardPageRequest::Next { token: &token, name: None, limit: None };
+    let opened = world.engine.control.open_shard_token(&token).expect("a token");
+    let next = ShardPageRequest::Next { token: &opened, name: None, limit: None };
     let rest = world.engine.control.list_shards(&world.scope, &next).expect("a page");
     assert_eq!((page.shards.len(), rest.shards.len()), (4, 3));
     world.clock.advance_ms(300_001);
-    let late = world.engine.control.list_shards(&world.scope, &next);
-    assert!(matches!(late, Err(ListError::Token(TokenError::Expired(_)))));
+    let late = world.engine.control.open_shard_token(&token);
+    assert!(matches!(late, Err(TokenError::Expired(_))));
 }
 
 #[tokio::test]
@@ -247,7 +250,8 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     let mut stored = 0;
     let error = loop {
         let entries = [entry("k", &[9; 1000])];
-        let prepared = world.engine.data.prepare_put_records(&world.scope, "s", ALICE, &entries);
+        let prepared =
+            world.engine.data.prepare_put_records(&named(&world.engine, "s"), ALICE, &entries);
         match world.engine.data.commit_put(prepared.expect("prepared")).await {
             Ok(_) => stored += 1,
             Err(error) => break error,

@@ -4,7 +4,7 @@
 //! clock, which then jumps to the next timer whenever nothing else is to be done; nothing is put
 //! meanwhile, for the runtime does not see the writer thread at work.
 
-use crate::world::{ALICE, START_MS, STREAM, Setup, World, contents, stream_ref};
+use crate::world::{ALICE, START_MS, STREAM, Setup, World, contents, named, stream_ref};
 use anabranch_engine::error::{
     ListError, PositionError, SubscribeError, SubscriptionError, TokenError,
 };
@@ -44,8 +44,15 @@ impl World {
         consumer: &ConsumerName,
         position: &StartingPosition,
     ) -> Result<Subscription, SubscribeError> {
-        let request =
-            SubscribeRequest { consumer, shard: "0", position, principal: ALICE, dry_run: false };
+        let stream = &named(&self.engine, STREAM);
+        let request = SubscribeRequest {
+            stream,
+            consumer,
+            shard: "0",
+            position,
+            principal: ALICE,
+            dry_run: false,
+        };
         Ok(self.engine.data.subscribe(&request)?.expect("not a dry run"))
     }
 
@@ -374,6 +381,7 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
     world.put_to(0, b"x").await;
     assert_eq!(take(&mut second, 1).await, [b"x"]);
     let request = SubscribeRequest {
+        stream: &named(&world.engine, STREAM),
         principal: ALICE,
         consumer: &consumer("c"),
         shard: "1",
@@ -423,6 +431,7 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     let merge = world.engine.control.merge_shards(&world.scope, STREAM, "2", "3");
     merge.await.expect("merged");
     let request = SubscribeRequest {
+        stream: &named(&world.engine, STREAM),
         principal: ALICE,
         consumer: &other,
         shard: "3",
@@ -443,7 +452,7 @@ async fn pages_of_consumers_go_on_for_five_minutes() {
         world.register(name).await;
     }
     let page = |token: Option<&str>| {
-        let stream = &stream_ref();
+        let stream = &named(&world.engine, STREAM);
         let request = ConsumerPageRequest { stream, created_secs: None, token, limit: Some(2) };
         let page = world.engine.control.list_consumers(&request)?;
         let names = page.consumers.iter().map(|(consumer, _)| consumer.name.to_string());

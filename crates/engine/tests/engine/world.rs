@@ -7,9 +7,9 @@ use anabranch_engine::error::{
     CreateStreamError, GetRecordsError, PutError, ReshardError, ShardIteratorError, StartError,
 };
 use anabranch_engine::{
-    Components, Engine, EngineSettings, GetReply, GetRequest, NewStream, OpenRun, PutEntry,
-    PutOutcome, Records, Scope, ShardRates, StartingPosition, StoreOptions, Stream, StreamRef,
-    StreamStatus,
+    Components, Engine, EngineSettings, GetReply, GetRequest, NamedStream, NewStream, OpenIterator,
+    OpenRun, PutEntry, PutOutcome, Records, Scope, ShardRates, StartingPosition, StoreOptions,
+    Stream, StreamRef, StreamStatus,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::ShardId;
@@ -180,7 +180,7 @@ impl World {
         position: StartingPosition,
     ) -> Result<String, ShardIteratorError> {
         let shard = ShardId(shard).to_string();
-        self.engine.data.shard_iterator(&self.scope, name, &shard, &position)
+        self.engine.data.shard_iterator(&named(&self.engine, name), &shard, &position)
     }
 
     pub(crate) async fn get(
@@ -188,7 +188,8 @@ impl World {
         iterator: &str,
         max: usize,
     ) -> Result<GetReply, GetRecordsError> {
-        self.engine.data.get_records(get_request(&self.scope, iterator, max)).await
+        let iterator = self.engine.data.open_iterator(iterator).expect("an iterator");
+        self.engine.data.get_records(get_request(&self.scope, &iterator, max)).await
     }
 
     /// Data of all records of a shard from a position on.
@@ -221,6 +222,11 @@ impl World {
     }
 }
 
+/// What there is under a name.
+pub(crate) fn named(engine: &Engine, name: &str) -> NamedStream {
+    engine.named(StreamRef { scope: scope(), name: name.into() })
+}
+
 /// A record with a key.
 pub(crate) fn entry<'a>(key: &'a str, data: &'a [u8]) -> PutEntry<'a, &'a [u8]> {
     PutEntry { partition_key: Some(Cow::Borrowed(key)), explicit_hash_key: None, data }
@@ -237,7 +243,7 @@ pub(crate) async fn try_put(
     name: &str,
     entries: &[PutEntry<'_, &[u8]>],
 ) -> Result<Option<Vec<PutOutcome>>, PutError> {
-    let prepared = engine.data.prepare_put_records(&scope(), name, ALICE, entries)?;
+    let prepared = engine.data.prepare_put_records(&named(engine, name), ALICE, entries)?;
     Ok(engine.data.commit_put(prepared).await?)
 }
 
@@ -257,10 +263,10 @@ pub(crate) async fn put_on(
 /// To get records at an iterator, so many at most.
 pub(crate) fn get_request<'a>(
     scope: &'a Scope,
-    iterator: &'a str,
+    iterator: &'a OpenIterator,
     records_max: usize,
 ) -> GetRequest<'a> {
-    GetRequest { scope, principal: ALICE, iterator, stream: None, records_max, dry_run: false }
+    GetRequest { scope, principal: ALICE, iterator, records_max, dry_run: false }
 }
 
 /// Data of all records.

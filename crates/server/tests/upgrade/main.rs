@@ -2,7 +2,7 @@
 
 mod world;
 
-use anabranch_engine::{Engine, PutEntry, inspect};
+use anabranch_engine::{Engine, PutEntry, StreamRef, inspect};
 use anabranch_env::{ManualClock, RealDisk};
 use std::borrow::Cow;
 use std::fs;
@@ -78,7 +78,8 @@ async fn put(engine: &Engine, round: usize) {
             explicit_hash_key: None,
             data: text.as_bytes(),
         };
-        let prepared = engine.data.prepare_put_records(&scopes()[0], name, CALLER, &[entry]);
+        let named = engine.named(StreamRef { scope: scopes()[0].clone(), name: name.into() });
+        let prepared = engine.data.prepare_put_records(&named, CALLER, &[entry]);
         let stored = engine.data.commit_put(prepared.expect("prepared")).await;
         stored.expect("stored").expect("no reshard");
     }

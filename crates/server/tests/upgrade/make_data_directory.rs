@@ -223,7 +223,9 @@ impl Maker {
                     data: &data[..],
                 })
                 .collect();
-            let prepared = self.engine.data.prepare_put_records(scope, name, CALLER, &entries);
+            let named = StreamRef { scope: scope.clone(), name: name.into() };
+            let named = self.engine.named(named);
+            let prepared = self.engine.data.prepare_put_records(&named, CALLER, &entries);
             let stored = self.engine.data.commit_put(prepared.expect("prepared")).await;
             stored.expect("stored").expect("no reshard");
         }

@@ -2,7 +2,7 @@
 
 use anabranch_engine::{
     Consumer, Engine, EngineSettings, GetRequest, Keyring, OneCell, Records, Scope, ShardRates,
-    StartingPosition, StoreOptions, Stream, StreamPageRequest,
+    StartingPosition, StoreOptions, Stream, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{ManualClock, RealDisk};
 use anabranch_model::Shard;
@@ -146,13 +146,13 @@ async fn describe_records(
 ) {
     let id = format!("shardId-{:012}", shard.id.0);
     let start = StartingPosition::TrimHorizon;
-    let mut iterator = engine.data.shard_iterator(scope, stream, &id, &start).ok();
+    let named = engine.named(StreamRef { scope: scope.clone(), name: stream.into() });
+    let mut iterator = engine.data.shard_iterator(&named, &id, &start).ok();
     while let Some(at) = iterator {
         let request = GetRequest {
             scope,
             principal: CALLER,
-            iterator: &at,
-            stream: None,
+            iterator: &engine.data.open_iterator(&at).expect("an iterator"),
             records_max: 10_000,
             dry_run: false,
         };

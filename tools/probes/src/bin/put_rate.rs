@@ -8,7 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use anabranch_engine::{
-    Engine, EngineSettings, NewStream, NoKeys, PutEntry, Scope, ShardRates, StoreOptions,
+    Engine, EngineSettings, NewStream, NoKeys, PutEntry, Scope, ShardRates, StoreOptions, StreamRef,
 };
 use anabranch_env::{RealDisk, SystemClock};
 use probes::{Arguments, Caller, measure};
@@ -66,7 +66,9 @@ impl Caller for Producer {
             data: self.data.as_slice(),
         };
         let data = &self.engine.data;
-        let prepared = data.prepare_put_record(&self.scope, STREAM, PRINCIPAL, &entry, None);
+        let stream = StreamRef { scope: self.scope.clone(), name: STREAM.into() };
+        let stream = self.engine.named(stream);
+        let prepared = data.prepare_put_record(&stream, PRINCIPAL, &entry, None);
         let prepared = prepared.expect("the engine takes records");
         let outcome = data.commit_put(prepared).await.expect("the disk takes records");
         assert!(outcome.is_some(), "no shard is closed here");

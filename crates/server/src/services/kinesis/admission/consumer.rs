@@ -10,7 +10,7 @@ use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_engine::error::ConsumerNotFound;
 use anabranch_engine::{
-    Consumer, ConsumerName, ConsumerRef, ConsumerStatus, Engine, Stream, find_consumer,
+    Consumer, ConsumerName, ConsumerRef, ConsumerStatus, Engine, NamedStream, find_consumer,
 };
 use anabranch_policy::RequestTags;
 use anabranch_protocol::WireError;
@@ -21,18 +21,18 @@ use std::sync::Arc;
 /// The consumer that a request is about, which its caller may use so.
 pub(crate) struct AdmittedConsumer<'a> {
     pub(crate) name: ConsumerName,
+    /// Its stream.
+    pub(crate) stream: NamedStream,
     /// The cell that its stream lives in, or would.
     pub(crate) cell: &'a Arc<Engine>,
-    stream: Option<Arc<Stream>>,
     now_ms: u64,
 }
 
 impl<'a> AdmittedConsumer<'a> {
     /// Looks for a consumer. Nobody has been asked yet.
     fn find(context: &'a Context<'_, Kinesis>, name: ConsumerName) -> Self {
-        let stream = AdmittedStream::find(context, name.stream.clone());
-        let (cell, found) = (stream.cell, stream.found().cloned());
-        Self { name, cell, stream: found, now_ms: cell.now_ms() }
+        let AdmittedStream { named, cell } = AdmittedStream::find(context, name.stream.clone());
+        Self { name, stream: named, cell, now_ms: cell.now_ms() }
     }
 
     /// The consumer, in whatever state.
@@ -40,7 +40,7 @@ impl<'a> AdmittedConsumer<'a> {
     /// # Errors
     /// When there is none.
     pub(crate) fn consumer(&self) -> Result<(&Consumer, ConsumerStatus), ConsumerNotFound> {
-        match &self.stream {
+        match &self.stream.found {
             Some(stream) => find_consumer(stream, &self.name, self.now_ms),
             None => Err(ConsumerNotFound::from(&self.name)),
         }

@@ -43,8 +43,8 @@ pub(crate) fn resource_tagging<'a, O: Operation>(
 ) -> Result<AdmittedResource<'a>, WireError> {
     if let Some(arn) = StreamArn::parse(text) {
         let stream = AdmittedStream::find(context, stream_ref(&arn)).admit::<O>(context, tags)?;
-        let AdmittedStream { reference, cell, .. } = stream;
-        return Ok(AdmittedResource { name: ResourceName::Stream(reference), cell });
+        let AdmittedStream { named, cell } = stream;
+        return Ok(AdmittedResource { name: ResourceName::Stream(named.reference), cell });
     }
     if let Some(reference) = parse_consumer_arn(text) {
         let AdmittedConsumer { cell, .. } = of_reference::<O>(context, reference.clone(), tags)?;

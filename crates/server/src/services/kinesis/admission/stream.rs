@@ -9,39 +9,34 @@ use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_engine::error::{IteratorInvalid, StreamNotFound};
-use anabranch_engine::{Engine, Stream, StreamRef};
+use anabranch_engine::{Engine, NamedStream, OpenIterator, OpenShardToken, StreamRef};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::WireError;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// The stream that a request is about, which its caller may use so.
+/// The stream that a request is about, which its caller may use so: what there was under its name
+/// when its policy was asked.
 pub(crate) struct AdmittedStream<'a> {
-    pub(crate) reference: StreamRef,
+    pub(crate) named: NamedStream,
     /// The cell that it lives in, or would.
     pub(crate) cell: &'a Arc<Engine>,
-    found: Option<Arc<Stream>>,
+}
+
+impl Deref for AdmittedStream<'_> {
+    type Target = NamedStream;
+
+    fn deref(&self) -> &NamedStream {
+        &self.named
+    }
 }
 
 impl<'a> AdmittedStream<'a> {
     /// Looks for a stream. Nobody has been asked yet.
     pub(super) fn find(context: &'a Context<'_, Kinesis>, reference: StreamRef) -> Self {
         let cell = context.cells().of_stream(&reference);
-        let found = cell.stream(&reference.scope, &reference.name).ok();
-        Self { reference, cell, found }
-    }
-
-    /// The stream, if it is there.
-    pub(super) fn found(&self) -> Option<&Arc<Stream>> {
-        self.found.as_ref()
-    }
-
-    /// The stream, in whatever state.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(crate) fn stream(&self) -> Result<&Arc<Stream>, WireError> {
-        self.found().ok_or_else(|| to_wire(StreamNotFound(self.reference.clone())))
+        Self { named: cell.named(reference), cell }
     }
 
     /// Asks about the stream, and takes a call of the operation's rate.
@@ -53,7 +48,7 @@ impl<'a> AdmittedStream<'a> {
         self.authorize(context, O::NAME, tags)?;
         let StreamRef { scope, name } = &self.reference;
         if scope.region != context.scope.region {
-            return Err(to_wire(StreamNotFound(self.reference)));
+            return Err(to_wire(StreamNotFound(self.named.reference)));
         }
         take_call::<O>(context, scope, Some(name))?;
         Ok(self)
@@ -65,12 +60,13 @@ impl<'a> AdmittedStream<'a> {
         operation: &str,
         request_tags: RequestTags<'_>,
     ) -> Result<(), WireError> {
-        let policy = self.found().and_then(|stream| stream.policy.as_ref());
+        let found = self.found.as_ref();
+        let policy = found.and_then(|stream| stream.policy.as_ref());
         let resource = Resource {
             arn: &self.reference.as_arn(),
             account: &self.reference.scope.account,
             policy: policy.map(|policy| policy.policy()),
-            tags: self.found().map(|stream| &stream.tags),
+            tags: found.map(|stream| &stream.tags),
             request_tags,
         };
         context.authorize(operation, &resource)
@@ -126,8 +122,8 @@ pub(crate) fn of_arn<'a, O: Operation>(
     stream.admit::<O>(context, RequestTags::None)
 }
 
-/// The stream of a shard iterator, and of the ARN beside it. A stream that is gone counts as one of
-/// the ARN's account, or else of the caller's.
+/// A shard iterator, opened, and its stream, which must be that of the ARN beside it. A stream that
+/// is gone counts as one of the ARN's account, or else of the caller's.
 ///
 /// # Errors
 /// When the iterator is no good or another stream's than the ARN, or the caller is not allowed.
@@ -135,27 +131,36 @@ pub(crate) fn of_iterator<'a, O: Operation>(
     context: &'a Context<'_, Kinesis>,
     iterator: &str,
     arn: Option<&str>,
-) -> Result<AdmittedStream<'a>, WireError> {
+) -> Result<(AdmittedStream<'a>, OpenIterator), WireError> {
     let named = arn.map(parse_stream_arn).transpose()?;
     let scope = named.as_ref().map_or(&context.scope, |named| &named.scope);
-    let stream = context.cells().stream_of_iterator(scope, iterator).map_err(to_wire)?;
-    let stream = AdmittedStream::find(context, stream).admit::<O>(context, RequestTags::None)?;
+    let iterator = context.cells().open_iterator(iterator).map_err(to_wire)?;
+    let reference = iterator.reference(scope);
+    let cell = context.cells().of_stream(&reference);
+    let stream = match iterator.stream(context.now_ms).cloned() {
+        Some(found) => {
+            AdmittedStream { named: NamedStream { reference, found: Some(found) }, cell }
+        }
+        // The policy of one that has its name now says who is told that the iterator's is gone.
+        None => AdmittedStream::find(context, reference),
+    };
+    let stream = stream.admit::<O>(context, RequestTags::None)?;
     match named {
         Some(named) if named != stream.reference => Err(to_wire(IteratorInvalid)),
-        _ => Ok(stream),
+        _ => Ok((stream, iterator)),
     }
 }
 
-/// The stream of a token of ListShards.
+/// A token of ListShards, opened, and its stream.
 ///
 /// # Errors
 /// When the token is no good, or the caller is not allowed.
 pub(crate) fn of_shard_token<'a, O: Operation>(
     context: &'a Context<'_, Kinesis>,
-    token: &str,
+    token: &OpenShardToken,
 ) -> Result<AdmittedStream<'a>, WireError> {
-    let stream = context.cells().stream_of_shard_token(token).map_err(to_wire)?;
-    AdmittedStream::find(context, stream).admit::<O>(context, RequestTags::None)
+    let stream = AdmittedStream::find(context, token.stream.reference.clone());
+    stream.admit::<O>(context, RequestTags::None)
 }
 
 /// A stream to create: with tags, the caller must be allowed to do `T` with it, too.

@@ -43,7 +43,7 @@ facts_of! {
     PutError { StreamNotFound, PartitionKeyMissing, RecordTooLarge, RecordsTooLarge, OrderingInvalid, WriteRateExceeded, Key, Append, }
     ShardReadError { Storage, Key, RecordNotAuthentic, Interrupted, }
     IteratorError { Invalid, Expired, }
-    GetRecordsError { Iterator, ShardNotFound, ReadRateExceeded, Read, }
+    GetRecordsError { ShardNotFound, ReadRateExceeded, Read, }
     PositionError { TimestampInFuture, NumberInvalid, NumberOfShard, NumberOfStream, NumberOfOldStream, }
     ShardNameError { NotFound, Invalid, }
     ShardIteratorError { Shard, Position, ReadRateExceeded, }

@@ -51,7 +51,7 @@ impl Operation for AddTagsToStream {
             Doing::Adding,
         )?;
         tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
-        let stream = ResourceName::Stream(admitted.reference);
+        let stream = ResourceName::Stream(admitted.named.reference);
         admitted.cell.control.tag_resource(stream, input.tags).await.map_err(to_wire)
     }
 }

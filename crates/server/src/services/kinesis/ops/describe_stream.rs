@@ -70,7 +70,7 @@ impl Operation for DescribeStream {
     ) -> Result<DescribeStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
-        let stream = admitted.stream()?;
+        let stream = admitted.stream().map_err(to_wire)?;
         let after = input.exclusive_start_shard_id.as_deref();
         let after = after.map(|id| start_shard(stream, id)).transpose()?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);

@@ -7,6 +7,7 @@ use super::shapes::{
 use super::{Context, Operation};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_engine::{Engine, Stream, StreamMode};
@@ -75,7 +76,7 @@ impl Operation for DescribeStreamSummary {
     ) -> Result<DescribeStreamSummaryOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
-        let stream = admitted.stream()?;
+        let stream = admitted.stream().map_err(to_wire)?;
         let stream_description_summary = summarise(admitted.cell, stream);
         Ok(DescribeStreamSummaryOutput { stream_description_summary })
     }

@@ -139,7 +139,7 @@ impl Operation for GetRecords {
         context: &'a Context<'a>,
         input: Self::Input<'a>,
     ) -> Result<GetRecordsOutput, WireError> {
-        let stream = admission::of_iterator::<Self>(
+        let (stream, iterator) = admission::of_iterator::<Self>(
             context,
             &input.shard_iterator,
             input.stream_arn.as_deref(),
@@ -148,8 +148,7 @@ impl Operation for GetRecords {
         let request = GetRequest {
             scope: &stream.reference.scope,
             principal: &context.caller.principal_arn,
-            iterator: &input.shard_iterator,
-            stream: Some(&stream.reference.name),
+            iterator: &iterator,
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };

@@ -60,12 +60,7 @@ impl Operation for GetShardIterator {
         let iterator = admitted
             .cell
             .data
-            .shard_iterator(
-                &admitted.reference.scope,
-                &admitted.reference.name,
-                &input.shard_id,
-                &position,
-            )
+            .shard_iterator(&admitted, &input.shard_id, &position)
             .map_err(to_wire)?;
         if input.dry_run == Some(true) {
             return Err(dry_run_succeeded());

@@ -8,7 +8,7 @@ use crate::services::kinesis::error::{to_wire, token_and};
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_engine::error::ListError;
-use anabranch_engine::{ShardPageRequest, StreamRef};
+use anabranch_engine::{NamedStream, ShardPageRequest};
 use anabranch_model::ShardId;
 use anabranch_model::shard_filter::ShardFilter as ModelShardFilter;
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -58,23 +58,33 @@ impl Operation for ListShards {
         input: Self::Input<'a>,
     ) -> Result<ListShardsOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
-        let token = input.next_token.as_deref();
-        let admitted = match (name, arn, token) {
+        let open = |token: &str| context.cells().open_shard_token(token).map_err(to_wire);
+        let text = input.next_token.as_deref();
+        let (admitted, opened) = match (name, arn, text) {
             (None, None, None) => {
                 admission::account::<Self>(context)?;
-                None
+                let text = "Either NextToken or StreamName should be provided.";
+                return Err(KinesisError::InvalidArgument.because(text));
             }
-            (None, None, Some(token)) => Some(admission::of_shard_token::<Self>(context, token)?),
-            _ => Some(admission::stream::<Self>(context, name, arn)?),
+            (None, None, Some(text)) => {
+                let token = open(text)?;
+                (admission::of_shard_token::<Self>(context, &token)?, Some(token))
+            }
+            _ => (admission::stream::<Self>(context, name, arn)?, None),
         };
-        let reference = admitted.as_ref().map(|admitted| &admitted.reference);
-        let request = match token {
-            Some(token) => next_page(&input, token, reference)?,
-            None => first_page(&input, reference)?,
+        if text.is_some() {
+            refuse_beside_token(&input)?;
+        }
+        let token = opened.map_or_else(|| text.map(open).transpose(), |token| Ok(Some(token)))?;
+        let request = match &token {
+            Some(token) => {
+                let (name, limit) = (Some(&*admitted.reference.name), page_limit(&input));
+                ShardPageRequest::Next { token, name, limit }
+            }
+            None => first_page(&input, &admitted)?,
         };
-        let scope = reference.map_or(&context.scope, |reference| &reference.scope);
-        let cell = admitted.as_ref().map_or_else(|| context.home(), |admitted| admitted.cell);
-        let page = cell.control.list_shards(scope, &request).map_err(|error| match error {
+        let (scope, control) = (&admitted.reference.scope, &admitted.cell.control);
+        let page = control.list_shards(scope, &request).map_err(|error| match error {
             ListError::TokenOfAnotherStream(_) if name.is_none() => token_and("StreamARN"),
             error => to_wire(error),
         })?;
@@ -87,11 +97,8 @@ impl Operation for ListShards {
 
 fn first_page<'a>(
     input: &'a ListShardsInput,
-    admitted: Option<&'a StreamRef>,
+    stream: &'a NamedStream,
 ) -> Result<ShardPageRequest<'a>, WireError> {
-    let admitted = admitted.ok_or_else(|| {
-        KinesisError::InvalidArgument.because("Either NextToken or StreamName should be provided.")
-    })?;
     let after = input.exclusive_start_shard_id.as_deref().map(|id| {
         ShardId::parse_lenient(id).ok_or_else(|| {
             KinesisError::InvalidArgument.because("ExclusiveStartShardId is invalid.")
@@ -99,30 +106,28 @@ fn first_page<'a>(
     });
     let filter = input.shard_filter.as_ref().map(ShardFilter::to_model).transpose()?;
     Ok(ShardPageRequest::First {
-        name: &admitted.name,
+        stream,
         after: after.transpose()?,
         filter: filter.unwrap_or(ModelShardFilter::FromTrimHorizon),
-        limit: input.max_results.map(|limit| limit as usize),
+        limit: page_limit(input),
         created_secs: input.stream_creation_timestamp.map(|time| time.0.div_euclid(1000)),
     })
 }
 
+fn page_limit(input: &ListShardsInput) -> Option<usize> {
+    input.max_results.map(|limit| limit as usize)
+}
+
 /// A token names its stream. Beside it the service refuses a name; boto3's paginator sends one
 /// all the same, so that a name (or ARN) of the token's own stream is let through.
-fn next_page<'a>(
-    input: &'a ListShardsInput,
-    token: &'a str,
-    admitted: Option<&'a StreamRef>,
-) -> Result<ShardPageRequest<'a>, WireError> {
+fn refuse_beside_token(input: &ListShardsInput) -> Result<(), WireError> {
     let excluded = [
         ("ExclusiveStartShardId", input.exclusive_start_shard_id.is_some()),
         ("ShardFilter", input.shard_filter.is_some()),
         ("StreamCreationTimestamp", input.stream_creation_timestamp.is_some()),
     ];
-    if let Some((member, _)) = excluded.iter().find(|(_, given)| *given) {
-        return Err(token_and(member));
+    match excluded.iter().find(|(_, given)| *given) {
+        Some((member, _)) => Err(token_and(member)),
+        None => Ok(()),
     }
-    let name = admitted.map(|admitted| &*admitted.name);
-    let limit = input.max_results.map(|limit| limit as usize);
-    Ok(ShardPageRequest::Next { token, name, limit })
 }

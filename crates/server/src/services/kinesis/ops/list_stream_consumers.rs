@@ -57,7 +57,7 @@ impl Operation for ListStreamConsumers {
             return Err(token_and("StreamCreationTimestamp"));
         }
         let request = ConsumerPageRequest {
-            stream: &stream.reference,
+            stream: &stream,
             created_secs: created.map(|time| time.0.div_euclid(1000)),
             token: input.next_token.as_deref(),
             limit: input.max_results.map(|limit| limit as usize),

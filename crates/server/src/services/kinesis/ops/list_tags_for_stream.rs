@@ -4,6 +4,7 @@ use super::shapes::Tag;
 use super::{Context, Operation};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
+use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_model::limits;
@@ -51,7 +52,7 @@ impl Operation for ListTagsForStream {
     ) -> Result<ListTagsForStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
-        let stream = admitted.stream()?;
+        let stream = admitted.stream().map_err(to_wire)?;
         let after = input.exclusive_start_tag_key.as_deref().map_or(Unbounded, Excluded);
         let page = input.limit.map_or(limits::LIST_TAGS_PAGE, |limit| limit as usize);
         let mut rest = stream.tags.range::<str, _>((after, Unbounded));

@@ -72,8 +72,7 @@ impl Operation for PutRecord {
             data: BlobPayload::new(input.data),
         };
         let request = PutRequest {
-            scope: &admitted.reference.scope,
-            name: &admitted.reference.name,
+            stream: &admitted,
             principal: &context.caller.principal_arn,
             dry_run: input.dry_run == Some(true),
         };

@@ -152,8 +152,7 @@ impl Operation for PutRecords {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
         let request = PutRequest {
-            scope: &admitted.reference.scope,
-            name: &admitted.reference.name,
+            stream: &admitted,
             principal: &context.caller.principal_arn,
             dry_run: input.dry_run == Some(true),
         };

@@ -65,7 +65,7 @@ impl Operation for RegisterStreamConsumer {
         tag_text::check_reserved(tags.keys().map(String::as_str))?;
         if tags.len() > limits::TAGS_MAX {
             let limit = limits::TAGS_MAX;
-            return Err(to_wire(TagLimit { stream: stream.reference, limit }));
+            return Err(to_wire(TagLimit { stream: stream.named.reference, limit }));
         }
         let registering =
             stream.cell.control.register_consumer(&stream.reference, &input.consumer_name, tags);

@@ -49,7 +49,7 @@ impl Operation for RemoveTagsFromStream {
             &admitted.reference.scope.account,
             Doing::Removing,
         )?;
-        let stream = ResourceName::Stream(admitted.reference);
+        let stream = ResourceName::Stream(admitted.named.reference);
         admitted.cell.control.untag_resource(stream, input.tag_keys).await.map_err(to_wire)
     }
 }

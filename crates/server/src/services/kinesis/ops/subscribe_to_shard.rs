@@ -168,6 +168,7 @@ impl Operation for SubscribeToShard {
             input.starting_position;
         let position = starting_position(position_type, sequence_number, timestamp)?;
         let request = SubscribeRequest {
+            stream: &consumer.stream,
             consumer: &consumer.name,
             shard: &input.shard_id,
             position: &position,
