@@ -57,7 +57,7 @@ impl FrontDoor {
         reply
     }
 
-    async fn answer_body(
+    pub(crate) async fn answer_body(
         &self,
         service: &dyn Service,
         parts: &Parts,

@@ -23,7 +23,7 @@ pub(crate) type DecodeFn = fn(&str, Codec, &[u8]) -> Option<Result<(), RequestEr
 /// A service's table of operations: `SplitShard => split_shard` is `SplitShard` in `ops/split_shard.rs`.
 macro_rules! operations {
     (
-        of $service:ty;
+        of $service:ty, modelled in $model:literal;
         supported { $($name:ident => $module:ident,)+ }
         unsupported { $($missing:literal,)* }
     ) => {
@@ -31,8 +31,14 @@ macro_rules! operations {
         #[derive(Clone, Copy)]
         enum Place { $($name,)+ }
 
-        /// The operations that are there, in the order of the table.
-        pub(super) const NAMES: &[&str] = &[$(stringify!($name),)+];
+        /// The table as documents and tools see it.
+        pub(crate) const DESCRIBED: $crate::operation_table::Described =
+            $crate::operation_table::Described {
+                model: $model,
+                operations: &[$(stringify!($name),)+],
+                schemas,
+                decode,
+            };
 
         /// What is behind a name.
         pub(super) fn find(name: &str) -> $crate::service::Found {
@@ -64,7 +70,7 @@ macro_rules! operations {
 
         /// Decodes a body as the operation's request and forgets it. `None`: there is no such
         /// operation here.
-        pub(super) fn decode(
+        fn decode(
             operation: &str,
             codec: anabranch_protocol::Codec,
             body: &[u8],
@@ -80,7 +86,7 @@ macro_rules! operations {
         }
 
         /// Every operation of the service, for comparison with the service model.
-        pub(super) fn schemas() -> Vec<$crate::operation_schema::OperationSchema> {
+        fn schemas() -> Vec<$crate::operation_schema::OperationSchema> {
             use $crate::operation_schema::OperationSchema;
             let mut all = vec![$(OperationSchema::of::<ops::$module::$name>(),)+];
             all.extend([$(OperationSchema::unsupported($missing),)*]);

@@ -97,21 +97,6 @@ impl Control {
             .await
     }
 
-    /// The consumer of this name, in whatever state.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn consumer(
-        &self,
-        consumer: &ConsumerName,
-    ) -> Result<(Consumer, ConsumerStatus), ConsumerNotFound> {
-        let StreamRef { scope, name } = &consumer.stream;
-        let stream =
-            self.ledger.stream(scope, name).map_err(|_| ConsumerNotFound::from(consumer))?;
-        let (found, status) = find_consumer(&stream, consumer, self.ledger.now_ms())?;
-        Ok((found.clone(), status))
-    }
-
     /// Lists a stream's consumers in name order.
     ///
     /// # Errors

@@ -29,3 +29,6 @@ impl Services {
         &**addressed.unwrap_or(&self.0[0])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,10 +15,10 @@ mod ops;
 mod refusals;
 mod state;
 
+pub(crate) use operations::DESCRIBED;
 pub(crate) use state::Kinesis;
 
 use crate::operation::ErrorTable;
-use crate::operation_table::Described;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{BoxedCall, Call, Found, Service, Wire};
@@ -31,14 +31,6 @@ const WIRE: Wire = Wire {
     action_prefix: "kinesis",
     codecs: &[Codec::Json11, Codec::Cbor],
     common_errors: "",
-};
-
-/// Kinesis as documents and tools see it.
-pub(crate) const DESCRIBED: Described = Described {
-    model: "kinesis/2013-12-02",
-    operations: operations::NAMES,
-    schemas: operations::schemas,
-    decode: operations::decode,
 };
 
 impl ErrorTable for Kinesis {

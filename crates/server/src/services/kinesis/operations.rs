@@ -7,7 +7,7 @@ use super::state::Kinesis;
 use crate::operation_table::operations;
 
 operations! {
-    of Kinesis;
+    of Kinesis, modelled in "kinesis/2013-12-02";
     supported {
     AddTagsToStream => add_tags_to_stream,
     CreateStream => create_stream,
@@ -78,9 +78,9 @@ mod tests {
 
     #[test]
     fn every_operation_of_the_service_is_in_the_table() {
-        let schemas = schemas();
+        let schemas = (DESCRIBED.schemas)();
         assert_eq!(schemas.len(), 57);
-        for (place, name) in NAMES.iter().enumerate() {
+        for (place, name) in DESCRIBED.operations.iter().enumerate() {
             assert_eq!(find(name), Found::Supported(place));
             assert_eq!(schemas[place].name(), *name);
         }

@@ -1,0 +1,4 @@
+//! Its operations.
+
+pub(super) mod forget;
+pub(super) mod repeat;
