@@ -1,10 +1,11 @@
 //! What storage needs of a file system.
 
 use crate::disk_file::DiskFile;
+use crate::files::{beside, directory_of};
 use crate::sequential::{Appending, SequentialFile};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A directory tree. Paths are absolute or relative to the process.
@@ -74,19 +75,18 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
 
-    /// Writes a whole small file so that after a crash it is either the old or the new one.
+    /// Writes a whole small file so that after a crash it is either the old or the new one: what
+    /// [`replace_durably`](crate::files::replace_durably) is without a `Disk`.
     ///
     /// # Errors
     /// As the operating system has them.
     fn write_atomically(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
+        let temporary = beside(path, ".tmp");
         let file = self.create(&temporary)?;
         let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
         file.write_all_at(&mut slices, 0)?;
         file.sync_data()?;
         self.rename(&temporary, path)?;
-        self.sync_dir(path.parent().unwrap_or(Path::new(".")))
+        self.sync_dir(directory_of(path))
     }
 }

@@ -13,6 +13,7 @@ mod direct_file;
 mod disk;
 mod disk_file;
 mod fake_disk;
+pub mod files;
 mod real_disk;
 mod sequential;
 mod short_slices;

@@ -4,9 +4,9 @@ use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
 use crate::disk::Disk;
 use crate::disk_file::{DiskFile, write_all};
+use crate::files::{FileLock, PRIVATE_FILE, create_private_directory, sync_directory};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice};
@@ -16,8 +16,6 @@ use std::sync::Arc;
 
 /// Slices in one `pwritev` call; the kernel's IOV_MAX.
 const SLICES_MAX: usize = 1024;
-/// Data is its owner's business alone.
-const FILE_MODE: u32 = 0o600;
 
 /// The machine's file system.
 #[derive(Debug, Default)]
@@ -25,13 +23,12 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        create_private_directory(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE);
+        options.read(true).write(true).create(true).truncate(true).mode(PRIVATE_FILE);
         Ok(Arc::new(RealFile(options.open(path)?)))
     }
 
@@ -40,7 +37,7 @@ impl Disk for RealDisk {
         path: &Path,
         bytes_min: u64,
     ) -> io::Result<Box<dyn SequentialFile>> {
-        Ok(Box::new(DirectFile::create(path, FILE_MODE, bytes_min)?))
+        Ok(Box::new(DirectFile::create(path, PRIVATE_FILE, bytes_min)?))
     }
 
     fn open(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
@@ -62,14 +59,11 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        sync_directory(path)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        Ok(Box::new(FileLock::try_take(path)?))
     }
 }
 

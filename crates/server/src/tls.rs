@@ -1,12 +1,10 @@
 //! TLS: certificates and what is negotiated.
 
 use crate::settings::TlsSettings;
+use anabranch_env::files::{PRIVATE_FILE, create_private_directory, replace_durably};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -118,30 +116,15 @@ fn make_own(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsE
     let made = rcgen::generate_simple_self_signed(names)
         .map_err(|error| TlsError::Certificate(error.to_string()))?;
     // The data directory is made here if the store has not made it yet, and as private.
-    let made_directory = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made_directory.map_err(|e| file_error(directory, e))?;
-    let key_pem = made.signing_key.serialize_pem();
-    write_whole(key, 0o600, &key_pem).map_err(|e| file_error(key, e))?;
-    write_whole(certificate, 0o644, &made.cert.pem()).map_err(|e| file_error(certificate, e))
-}
-
-/// Puts a file in place whole and lasting, or not at all.
-fn write_whole(path: &Path, mode: u32, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("pem.tmp");
-    // A leftover would keep its own mode.
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    create_private_directory(directory).map_err(|e| file_error(directory, e))?;
+    let texts = [
+        (key, PRIVATE_FILE, made.signing_key.serialize_pem()),
+        (certificate, 0o644, made.cert.pem()),
+    ];
+    for (path, mode, text) in texts {
+        replace_durably(path, ".tmp", mode, text.as_bytes()).map_err(|e| file_error(path, e))?;
     }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(mode).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -29,12 +29,11 @@
 //!   processes that change the file at once. Comments are not kept.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anabranch_env::files::{self, NewFile, PRIVATE_FILE, PrivateFileError};
 use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::timestamp;
 use aws_lc_rs::rand::SecureRandom;
@@ -49,6 +48,8 @@ use super::secret::{self, Secret};
 
 /// No sane file comes near; a wrong path (a device, a log) is noticed before it fills the memory.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Of the name of the file's next content.
+const NEW_SUFFIX: &str = ".new";
 const HEADER: &str = "# Access keys of this Anabranch server. Keep it secret (mode 0600).\n\
                       # Comments are lost when a command changes this file.\n";
 
@@ -215,7 +216,7 @@ impl CredentialsFile {
                 secret::random_secret(rng).map_err(fresh)?,
             ),
         };
-        let pending = PendingFile::create(&self.path)?;
+        let new_file = self.begin_change()?;
         let mut content = self.load_or_empty()?;
         let policies = new.policies.as_deref().map(|names| {
             AttachedPolicies::find(names.iter().map(String::as_str), &content.policies)
@@ -240,20 +241,20 @@ impl CredentialsFile {
             )));
         }
         content.credentials.push(credential.clone());
-        pending.replace_with(&content)?;
+        self.end_change(new_file, &content)?;
         Ok(credential)
     }
 
     /// Removes an access key; says whether there was one.
     pub fn remove(&self, access_key_id: &str) -> Result<bool, CredentialsError> {
-        let pending = PendingFile::create(&self.path)?;
+        let new_file = self.begin_change()?;
         let mut content = self.load_all()?;
         let count_before = content.credentials.len();
         content.credentials.retain(|credential| *credential.access_key_id != *access_key_id);
         if content.credentials.len() == count_before {
             return Ok(false);
         }
-        pending.replace_with(&content)?;
+        self.end_change(new_file, &content)?;
         Ok(true)
     }
 
@@ -264,7 +265,7 @@ impl CredentialsFile {
         let policy = Policy::parse_identity(document).map_err(|e| invalid(e.to_string()))?;
         let new =
             NamedPolicy { name: name.into(), document: document.into(), policy: Arc::new(policy) };
-        let pending = PendingFile::create(&self.path)?;
+        let new_file = self.begin_change()?;
         let mut content = self.load_or_empty()?;
         let old = content.policies.iter_mut().find(|policy| *policy.name == *name);
         let is_replaced = old.is_some();
@@ -272,13 +273,13 @@ impl CredentialsFile {
             Some(old) => *old = new,
             None => content.policies.push(new),
         }
-        pending.replace_with(&content)?;
+        self.end_change(new_file, &content)?;
         Ok(is_replaced)
     }
 
     /// Removes a policy that no key has; says whether there was one.
     pub fn remove_policy(&self, name: &str) -> Result<bool, CredentialsError> {
-        let pending = PendingFile::create(&self.path)?;
+        let new_file = self.begin_change()?;
         let mut content = self.load_all()?;
         let has_it = |credential: &&Credential| {
             let attached = credential.policies.as_ref();
@@ -294,7 +295,7 @@ impl CredentialsFile {
         if content.policies.len() == count_before {
             return Ok(false);
         }
-        pending.replace_with(&content)?;
+        self.end_change(new_file, &content)?;
         Ok(true)
     }
 
@@ -306,7 +307,7 @@ impl CredentialsFile {
         change: impl FnOnce(Option<Vec<String>>) -> Result<Option<Vec<String>>, String>,
     ) -> Result<Credential, CredentialsError> {
         let invalid = CredentialsError::InvalidNew;
-        let pending = PendingFile::create(&self.path)?;
+        let new_file = self.begin_change()?;
         let mut content = self.load_all()?;
         let known = &content.policies;
         let credential =
@@ -321,7 +322,7 @@ impl CredentialsFile {
             names.map(|names| AttachedPolicies::find(names.iter().map(String::as_str), known));
         credential.policies = attached.transpose().map_err(invalid)?;
         let changed = credential.clone();
-        pending.replace_with(&content)?;
+        self.end_change(new_file, &content)?;
         Ok(changed)
     }
 
@@ -337,70 +338,32 @@ impl CredentialsFile {
     }
 
     fn read(&self) -> Result<String, CredentialsError> {
-        let failed = |source| CredentialsError::Read { path: self.path.clone(), source };
-        let file = File::open(&self.path).map_err(failed)?;
-        // Asked of the open file, so that it cannot be exchanged between check and use.
-        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(CredentialsError::OpenToOthers { path: self.path.clone(), mode });
-        }
+        let path = self.path.clone();
         let mut text = String::new();
-        let len = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        if len as u64 > FILE_BYTES_MAX {
-            return Err(failed(io::Error::other("larger than 16 MiB")));
-        }
-        Ok(text)
-    }
-}
-
-/// The next content of the file, under its temporary name: present exactly while a change is
-/// under way.
-struct PendingFile<'a> {
-    target: &'a Path,
-    path: PathBuf,
-    file: File,
-    is_renamed: bool,
-}
-
-impl<'a> PendingFile<'a> {
-    fn create(target: &'a Path) -> Result<Self, CredentialsError> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(".new");
-        let path = PathBuf::from(path);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => Ok(Self { target, path, file, is_renamed: false }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(CredentialsError::Busy { lock: path })
+        match files::read_private(&path, FILE_BYTES_MAX, &mut text) {
+            Ok(()) => Ok(text),
+            Err(PrivateFileError::OpenToOthers { mode }) => {
+                Err(CredentialsError::OpenToOthers { path, mode })
             }
-            Err(source) => Err(CredentialsError::Write { path: target.to_owned(), source }),
+            Err(PrivateFileError::Io(source)) => Err(CredentialsError::Read { path, source }),
         }
     }
 
-    fn replace_with(self, content: &Content) -> Result<(), CredentialsError> {
-        let target = self.target;
-        self.write_and_rename(&render(content))
-            .map_err(|source| CredentialsError::Write { path: target.to_owned(), source })
+    /// Makes the file's next content, empty: it is there exactly while a change is under way.
+    fn begin_change(&self) -> Result<NewFile, CredentialsError> {
+        NewFile::create(&self.path, NEW_SUFFIX, PRIVATE_FILE).map_err(|source| {
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    CredentialsError::Busy { lock: files::beside(&self.path, NEW_SUFFIX) }
+                }
+                _ => CredentialsError::Write { path: self.path.clone(), source },
+            }
+        })
     }
 
-    fn write_and_rename(mut self, text: &str) -> io::Result<()> {
-        self.file.write_all(text.as_bytes())?;
-        self.file.sync_all()?;
-        fs::rename(&self.path, self.target)?;
-        self.is_renamed = true;
-        let parent = match self.target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        File::open(parent)?.sync_all()
-    }
-}
-
-impl Drop for PendingFile<'_> {
-    fn drop(&mut self) {
-        // Once renamed, the name may already belong to another process.
-        if !self.is_renamed {
-            let _ = fs::remove_file(&self.path);
-        }
+    fn end_change(&self, new_file: NewFile, content: &Content) -> Result<(), CredentialsError> {
+        let written = new_file.put_in_place(render(content).as_bytes());
+        written.map_err(|source| CredentialsError::Write { path: self.path.clone(), source })
     }
 }
 

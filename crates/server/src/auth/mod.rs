@@ -27,7 +27,7 @@ pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredenti
 pub use policies::{AttachedPolicies, NamedPolicy};
 pub use secret::Secret;
 pub use store::CredentialStore;
-pub(crate) use store::{FileVersion, may_pass};
+pub(crate) use store::may_pass;
 
 use intern::Interner;
 

@@ -1,13 +1,11 @@
 //! The credentials that a running server believes, kept in step with their file.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use anabranch_env::files::FileVersion;
 use parking_lot::{Mutex, RwLock};
 
 use super::credentials::{Credential, CredentialsError, CredentialsFile};
@@ -28,30 +26,6 @@ pub struct CredentialStore {
     /// by whoever is reading the file.
     seen: Mutex<Option<FileVersion>>,
     credentials: RwLock<Credentials>,
-}
-
-/// What changes when a file changes. The time of the last status change is part of it, because
-/// `chmod` can turn a refused file into a good one and touches nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileVersion {
-    device: u64,
-    inode: u64,
-    len: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl FileVersion {
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            len: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
 }
 
 impl CredentialStore {

@@ -23,13 +23,14 @@
 //! - Material is added and never taken away, except that a key goes as a whole when its waiting
 //!   time is over and the file is changed for whatever reason.
 
+use anabranch_env::files::{
+    self, FileLock, PRIVATE_FILE, PrivateFileError, create_private_directory, replace_durably,
+};
 use anabranch_model::Partition;
 use base64_simd::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -254,64 +255,30 @@ impl KeyringFile {
         let failed = |source| KeyringError::Write { path: self.path.clone(), source };
         // The first key may be made before the server has made its data directory.
         if let Some(directory) = self.path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+            create_private_directory(directory).map_err(failed)?;
         }
-        let lock = self.beside(".lock");
-        let mut options = OpenOptions::new();
-        let lock = options.write(true).create(true).truncate(false).mode(0o600).open(lock);
-        let lock = lock.map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        let _lock = FileLock::wait(&files::beside(&self.path, ".lock")).map_err(failed)?;
         let mut keys = self.load()?;
         keys.retain(|key| !key.is_gone(now_unix_secs));
         let outcome = change(&mut keys)?;
         let path = self.path.clone();
         check_names(&keys).map_err(|problem| KeyringError::Invalid { path, problem })?;
-        self.replace(&render(&keys)).map_err(failed)?;
+        let text = render(&keys);
+        replace_durably(&self.path, ".new", PRIVATE_FILE, text.as_bytes()).map_err(failed)?;
         Ok(outcome)
     }
 
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let new = self.beside(".new");
-        // Left over from a crash; whoever writes holds the lock.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        let parent = match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        File::open(parent)?.sync_all()
-    }
-
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push(suffix);
-        PathBuf::from(path)
-    }
-
     fn read(&self) -> Result<Option<Zeroizing<String>>, KeyringError> {
-        let failed = |source| KeyringError::Read { path: self.path.clone(), source };
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        // Asked of the open file, so that it cannot be exchanged between check and use.
-        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyringError::OpenToOthers { path: self.path.clone(), mode });
-        }
+        let path = self.path.clone();
         let mut text = Zeroizing::new(String::new());
-        let len = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        if len as u64 > FILE_BYTES_MAX {
-            return Err(failed(io::Error::other("larger than 16 MiB")));
+        match files::read_private(&path, FILE_BYTES_MAX, &mut text) {
+            Ok(()) => Ok(Some(text)),
+            Err(PrivateFileError::OpenToOthers { mode }) => {
+                Err(KeyringError::OpenToOthers { path, mode })
+            }
+            Err(PrivateFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(PrivateFileError::Io(source)) => Err(KeyringError::Read { path, source }),
         }
-        Ok(Some(text))
     }
 }
 

@@ -14,9 +14,9 @@
 //! nonces are safe here: one is used for each StartStreamEncryption.
 
 use super::file::{CustomerKey, KeyState, KeyringError, KeyringFile};
-use crate::auth::FileVersion;
 use anabranch_engine::{DataKeyBytes, KeyProblem, Keyring, Scope};
 use anabranch_env::Clock;
+use anabranch_env::files::FileVersion;
 use anabranch_model::Partition;
 use anabranch_model::token_bucket::TokenBucket;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

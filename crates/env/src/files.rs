@@ -1,0 +1,288 @@
+//! Small files of the machine that are read, replaced and locked as a whole: settings and secrets,
+//! which other processes change as well.
+//!
+//! A file is replaced durably or not at all: its content is synced under a name of its own, which
+//! then takes the old one's place, and the directory is synced.
+
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Mode of a file that is its owner's business alone.
+pub const PRIVATE_FILE: u32 = 0o600;
+
+/// The path with something behind its last name.
+#[must_use]
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    PathBuf::from(beside)
+}
+
+/// The directory that a path's last name is in.
+#[must_use]
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a directory and its parents, if they are not there, for their owner alone.
+///
+/// # Errors
+/// As the operating system has them.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// As the operating system has them. Not to be retried.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Replaces a file, or makes it, so that after a crash it is the old or the new one. Whoever calls
+/// this is alone: what is under the temporary name, which is the path and `suffix`, was left over
+/// from a crash.
+///
+/// # Errors
+/// As the operating system has them.
+pub fn replace_durably(path: &Path, suffix: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+    // A leftover would keep its own mode.
+    match std::fs::remove_file(beside(path, suffix)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => NewFile::create(path, suffix, mode)?.put_in_place(content),
+    }
+}
+
+/// The next content of a file, under its temporary name until it takes the file's place. It is
+/// removed when it does not come to that.
+#[derive(Debug)]
+pub struct NewFile {
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+    is_in_place: bool,
+}
+
+impl NewFile {
+    /// Makes an empty one under the path of `target` and `suffix`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when another process is replacing the file, or died while it did; and as the
+    /// operating system has them.
+    pub fn create(target: &Path, suffix: &str, mode: u32) -> io::Result<Self> {
+        let path = beside(target, suffix);
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+        Ok(Self { target: target.to_owned(), path, file, is_in_place: false })
+    }
+
+    /// Gives it its content and the file's place, durably.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    pub fn put_in_place(mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content)?;
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, &self.target)?;
+        self.is_in_place = true;
+        sync_directory(directory_of(&self.target))
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // Once it is in place, the name may already belong to another process.
+        if !self.is_in_place {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A lock between processes, until it is dropped: the `flock` of an empty file, which stays.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Waits until no other process has the lock.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    pub fn wait(path: &Path) -> io::Result<Self> {
+        Self::take(path, FlockOperation::LockExclusive)
+    }
+
+    /// Takes the lock now.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it is taken; and as the operating system has them.
+    pub fn try_take(path: &Path) -> io::Result<Self> {
+        Self::take(path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn take(path: &Path, operation: FlockOperation) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(PRIVATE_FILE);
+        let file = options.open(path)?;
+        flock(&file, operation)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Why a private file was not read.
+#[derive(Debug)]
+pub enum PrivateFileError {
+    /// Others than its owner have access.
+    OpenToOthers {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// What the operating system said, or that it is too large or no text.
+    Io(io::Error),
+}
+
+impl From<io::Error> for PrivateFileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Reads a text that nobody but its owner may have access to, behind what is in `text`.
+///
+/// # Errors
+/// When others have access, it is larger than `bytes_max`, or cannot be read.
+pub fn read_private(
+    path: &Path,
+    bytes_max: u64,
+    text: &mut String,
+) -> Result<(), PrivateFileError> {
+    let file = File::open(path)?;
+    // Asked of the open file, so that it cannot be exchanged between check and use.
+    let mode = file.metadata()?.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(PrivateFileError::OpenToOthers { mode });
+    }
+    let len = file.take(bytes_max + 1).read_to_string(text)?;
+    if len as u64 > bytes_max {
+        let message = format!("larger than {} MiB", bytes_max >> 20);
+        return Err(io::Error::other(message).into());
+    }
+    Ok(())
+}
+
+/// What changes when a file changes. The time of the last status change is part of it, because
+/// `chmod` can turn a refused file into a good one and touches nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileVersion {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileVersion {
+    /// The file's version now.
+    ///
+    /// # Errors
+    /// `NotFound` and as the operating system has them.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("read");
+        entries.map(|e| e.expect("read").file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_replaced_file_has_the_new_mode_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f.pem");
+        fs::write(beside(&path, ".new"), "of a crash, readable by all").expect("written");
+        for (mode, content) in [(0o600, "secret"), (0o400, "other"), (PRIVATE_FILE, "")] {
+            replace_durably(&path, ".new", mode, content.as_bytes()).expect("replaced");
+            assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, mode);
+            assert_eq!(fs::read_to_string(&path).expect("read"), content);
+            assert_eq!(names(directory.path()), ["f.pem"]);
+        }
+    }
+
+    #[test]
+    fn a_new_file_is_alone_and_goes_when_it_is_not_put_in_place() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        let first = NewFile::create(&path, ".new", 0o600).expect("made");
+        let second = NewFile::create(&path, ".new", 0o600).expect_err("there is one");
+        assert_eq!(second.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(names(directory.path()), ["f.new"]);
+        drop(first);
+        assert!(names(directory.path()).is_empty());
+        // Nothing can take the place of a directory.
+        fs::create_dir(&path).expect("made");
+        let third = NewFile::create(&path, ".new", 0o600).expect("made");
+        third.put_in_place(b"text").expect_err("a directory is in its place");
+        assert_eq!(names(directory.path()), ["f"]);
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_or_would_block() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("LOCK");
+        let first = FileLock::wait(&path).expect("free");
+        let second = FileLock::try_take(&path).expect_err("taken");
+        assert_eq!(second.kind(), ErrorKind::WouldBlock);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| FileLock::wait(&path).map(drop));
+            drop(first);
+            waiting.join().expect("no panic").expect("free again");
+        });
+        FileLock::try_take(&path).expect("free again");
+        assert_eq!(fs::metadata(&path).expect("stays").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_private_file_is_read_only_if_it_is_private_and_not_too_large() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        replace_durably(&path, ".new", 0o600, b"0123").expect("made");
+        let mut text = String::new();
+        read_private(&path, 4, &mut text).expect("read");
+        assert_eq!(text, "0123");
+        let too_large = read_private(&path, 3, &mut text).expect_err("too large");
+        assert!(matches!(too_large, PrivateFileError::Io(_)));
+        for open in [0o640, 0o604, 0o601] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(open)).expect("set");
+            let refused = read_private(&path, 4, &mut text).expect_err("open to others");
+            assert!(matches!(refused, PrivateFileError::OpenToOthers { mode } if mode == open));
+        }
+    }
+
+    #[test]
+    fn the_directory_of_a_bare_name_is_the_current_one() {
+        assert_eq!(directory_of(Path::new("f")), Path::new("."));
+        assert_eq!(directory_of(Path::new("/d/f")), Path::new("/d"));
+        assert_eq!(beside(Path::new("/d/f.toml"), ".new"), Path::new("/d/f.toml.new"));
+    }
+}
