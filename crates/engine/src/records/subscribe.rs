@@ -38,8 +38,6 @@ const UNCOUNTED_BYTES: usize = 64 << 10;
 /// When memory is short, events are no larger than can go uncounted.
 const SMALL_EVENT_BYTES: usize = 32 << 10;
 const SMALL_EVENT_RECORDS: usize = 64;
-/// Bytes of a record on the wire beside its data and key.
-const RECORD_WIRE_BYTES: usize = 192;
 
 /// What to subscribe to.
 #[derive(Clone, Debug)]
@@ -54,6 +52,8 @@ pub struct SubscribeRequest<'a> {
     pub position: &'a StartingPosition,
     /// ARN of the caller.
     pub principal: &'a str,
+    /// About how many bytes so many records, which have so many bytes here, take on the wire.
+    pub wire_bytes: fn(records: usize, bytes: usize) -> usize,
     /// Only check.
     pub dry_run: bool,
 }
@@ -86,6 +86,7 @@ pub struct Subscription {
     data: Arc<Data>,
     /// ARN of the caller, who must be allowed to use the keys of encrypted records.
     principal: Arc<str>,
+    wire_bytes: fn(records: usize, bytes: usize) -> usize,
     consumer: ConsumerRef,
     stream: Arc<Stream>,
     slot: Arc<ShardSlot>,
@@ -150,6 +151,7 @@ impl Data {
         Ok(Some(Subscription {
             data: self.clone(),
             principal: Arc::from(request.principal),
+            wire_bytes: request.wire_bytes,
             consumer,
             position,
             tip: self.ledger.store().watch_tip(slot.key),
@@ -285,7 +287,8 @@ impl Subscription {
             self.position = self.position.advanced(reply.next_index);
             return Ok(if reply.at_tip { Look::Tip(reply) } else { Look::Further(reply) });
         }
-        let bytes = wire_bytes(&reply);
+        let run_bytes = |run: &OpenRun| (self.wire_bytes)(run.count as usize, run.body.len());
+        let bytes: usize = reply.runs.iter().map(run_bytes).sum();
         if bytes <= UNCOUNTED_BYTES {
             room = None;
         } else if let Some(room) = &mut room {
@@ -302,8 +305,8 @@ impl Subscription {
     /// Bytes of the largest event on the wire.
     fn largest_event_bytes(&self) -> u64 {
         let record_bytes = self.stream.max_record_kib as usize * 1024;
-        let bytes = record_bytes.max(limits::EVENT_BYTES_MAX) * 4 / 3;
-        (bytes + limits::EVENT_RECORDS_MAX * RECORD_WIRE_BYTES) as u64
+        let bytes = record_bytes.max(limits::EVENT_BYTES_MAX);
+        (self.wire_bytes)(limits::EVENT_RECORDS_MAX, bytes) as u64
     }
 
     /// Turns what was read into an event and goes on behind it.
@@ -336,9 +339,4 @@ impl Subscription {
 fn continuation(shard: &Shard, position: &IteratorPosition) -> SequenceNumber {
     let time_secs = position.first_from_secs.saturating_sub(1);
     shard.sequence_number(position.from_index, time_secs * 1000)
-}
-
-fn wire_bytes(reply: &ShardRead) -> usize {
-    let run = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_WIRE_BYTES;
-    reply.runs.iter().map(run).sum()
 }

@@ -51,6 +51,7 @@ impl World {
             shard: "0",
             position,
             principal: ALICE,
+            wire_bytes,
             dry_run: false,
         };
         Ok(self.engine.data.subscribe(&request)?.expect("not a dry run"))
@@ -59,6 +60,11 @@ impl World {
     fn subscribe(&self, position: &StartingPosition) -> Subscription {
         self.try_subscribe(&consumer("c"), position).expect("subscribed")
     }
+}
+
+/// As in JSON.
+fn wire_bytes(records: usize, bytes: usize) -> usize {
+    bytes * 4 / 3 + records * 192
 }
 
 fn consumer(name: &str) -> ConsumerName {
@@ -383,6 +389,7 @@ async fn calls_are_limited_and_a_subscription_is_taken_over_after_five_seconds()
     let request = SubscribeRequest {
         stream: &named(&world.engine, STREAM),
         principal: ALICE,
+        wire_bytes,
         consumer: &consumer("c"),
         shard: "1",
         position: &StartingPosition::Latest,
@@ -433,6 +440,7 @@ async fn at_the_end_of_a_closed_shard_its_children_are_told_and_it_is_over() {
     let request = SubscribeRequest {
         stream: &named(&world.engine, STREAM),
         principal: ALICE,
+        wire_bytes,
         consumer: &other,
         shard: "3",
         position: &StartingPosition::Latest,

@@ -58,7 +58,7 @@ const RECORD_BYTES: usize = 192;
 impl Encode for GetRecordsOutput {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let reply = &self.0;
-        writer.reserve(512 + wire_bytes(&reply.runs));
+        writer.reserve(512 + wire_bytes_of(&reply.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -82,10 +82,15 @@ impl Encode for GetRecordsOutput {
     }
 }
 
-/// About how many bytes the records take on the wire.
-pub(super) fn wire_bytes(runs: &[OpenRun]) -> usize {
-    let bytes = |run: &OpenRun| run.body.len() * 4 / 3 + run.count as usize * RECORD_BYTES;
-    runs.iter().map(bytes).sum()
+/// About how many bytes so many records, which have so many bytes in the engine, take on the wire:
+/// as JSON, where data is base64.
+pub(super) fn wire_bytes(records: usize, bytes: usize) -> usize {
+    bytes * 4 / 3 + records * RECORD_BYTES
+}
+
+/// The same of these.
+pub(super) fn wire_bytes_of(runs: &[OpenRun]) -> usize {
+    runs.iter().map(|run| wire_bytes(run.count as usize, run.body.len())).sum()
 }
 
 /// Writes a run's records as items of the list that is begun.

@@ -1,6 +1,6 @@
 //! SubscribeToShard.
 
-use super::get_records::{RecordShape, encode_run, wire_bytes};
+use super::get_records::{RecordShape, encode_run, wire_bytes, wire_bytes_of};
 use super::get_shard_iterator::starting_position;
 use super::shapes::{ChildShard, ShardIteratorType, long};
 use super::{Context, Operation, dry_run_succeeded};
@@ -120,7 +120,7 @@ pub(crate) struct Event(SubscriptionEvent);
 impl Encode for Event {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let event = &self.0;
-        writer.reserve(512 + wire_bytes(&event.runs));
+        writer.reserve(512 + wire_bytes_of(&event.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -173,6 +173,7 @@ impl Operation for SubscribeToShard {
             shard: &input.shard_id,
             position: &position,
             principal: &context.caller.principal_arn,
+            wire_bytes,
             dry_run: input.dry_run == Some(true),
         };
         match consumer.cell.data.subscribe(&request).map_err(to_wire)? {
