@@ -7,6 +7,11 @@
 //! standard error; a reader that closes the pipe early is not an error; the exit status is 0 for
 //! success, 1 for a failure that is explained on standard error, 2 for wrong usage.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command is a program of its own: its clock, files and tasks are the machine's"
+)]
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -17,6 +17,7 @@
 
 use crate::error::{ChangeFailure, Interrupted};
 use crate::state::machine::{Machine, Place};
+use crate::supervisor::detach;
 use anabranch_storage::{AppendError, Confirmation, Gate, Store, Succession};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::collections::VecDeque;
@@ -162,7 +163,7 @@ impl<O: Owner> Ledger<O> {
         E: From<ChangeFailure> + Send + 'static,
     {
         let ledger = self.clone();
-        let task = tokio::spawn(async move {
+        let task = detach(async move {
             let decided = ledger.decide(decide).await.map_err(ChangeFailure::from)?;
             match decided {
                 Decided::Refused(refusal, settling) => {

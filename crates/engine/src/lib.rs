@@ -20,6 +20,8 @@
 //!
 //! Invariant: nothing here knows HTTP, JSON or CBOR.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own world"))]
+
 mod cells;
 mod components;
 mod elsewhere;

@@ -1,7 +1,10 @@
 //! Tasks that go on beside the calls, as long as what they work on is there.
 
+#![expect(clippy::disallowed_methods, reason = "here is where tasks begin")]
+
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// What a task does after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +13,13 @@ pub(crate) enum Next {
     After(Duration),
     /// Nothing more.
     Done,
+}
+
+/// Does the work in a task of its own, to its end, whether the caller waits for it or goes away.
+pub(crate) fn detach<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::spawn(work)
 }
 
 /// Makes one step after the other in a task of its own, the first after `delay`. The task ends when

@@ -84,6 +84,10 @@ pub(crate) async fn serve(
         // A reply is written at once or not at all: waiting for more only adds latency.
         let _ = socket.set_nodelay(true);
         let (shared, watcher) = (shared.clone(), graceful.watcher());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "ends with its connection, which is bounded"
+        )]
         tokio::spawn(async move {
             shared.serve_socket(socket, address.ip(), watcher).await;
             drop(place);

@@ -5,6 +5,8 @@
 //! is calling, and the operation) and a folder of [`services`]. What belongs to the server and to none
 //! of its services is [`admin`].
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own world"))]
+
 mod access;
 mod admin;
 mod answer;

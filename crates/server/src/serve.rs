@@ -109,13 +109,9 @@ pub async fn start(
         stopping: stopped.clone(),
     });
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
-    Ok(RunningServer {
-        address,
-        is_tls: settings.tls != TlsSettings::Off,
-        cells,
-        stop,
-        serving: tokio::spawn(serving),
-    })
+    #[expect(clippy::disallowed_methods, reason = "whoever stops the server waits for it")]
+    let serving = tokio::spawn(serving);
+    Ok(RunningServer { address, is_tls: settings.tls != TlsSettings::Off, cells, stop, serving })
 }
 
 /// Connections that may wait to be accepted; the system may allow fewer.

@@ -23,6 +23,8 @@
 //! its chapter by binary search and needs no index per shard. Positions of the cell:
 //! `trimmed ≤ readable = durable ≤ written ≤ assigned`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own world"))]
+
 mod cell;
 mod error;
 mod format;

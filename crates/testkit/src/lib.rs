@@ -1,6 +1,8 @@
 //! A real server for tests and tools: the executable itself, on a port of its own choosing, over a
 //! directory of its own, ended with the value that stands for it.
 
+#![expect(clippy::disallowed_methods, reason = "a server is driven from outside")]
+
 pub mod process;
 
 use std::ffi::OsStr;

@@ -12,7 +12,7 @@ use crate::state::catalog::Catalog;
 use crate::state::command::{Command, CreateStream, DeleteStream, PurgeStream};
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::{RecordDistribution, StreamMode, StreamStatus};
-use crate::supervisor::{Next, supervise};
+use crate::supervisor::{Next, detach, supervise};
 use anabranch_model::limits;
 use anabranch_storage::AppendError;
 use std::collections::BTreeMap;
@@ -109,7 +109,7 @@ impl Control {
         let (control, scope, name) = (self.clone(), scope.clone(), name.to_owned());
         let transition_ms = self.settings.transition_ms;
         // A caller that goes away must not leave a stream that is never purged.
-        let task = tokio::spawn(async move {
+        let task = detach(async move {
             let number = control
                 .ledger
                 .change::<_, DeleteStreamError>(move |catalog, now_ms| {

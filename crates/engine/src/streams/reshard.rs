@@ -18,7 +18,7 @@ use crate::state::command::{
 };
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::{StreamEntry, StreamMode};
-use crate::supervisor::{Next, supervise};
+use crate::supervisor::{Next, detach, supervise};
 use anabranch_model::reshard::{self, Move};
 use anabranch_model::{HashKeyRange, Shard, ShardId, hash_key, limits};
 use anabranch_storage::AppendError;
@@ -176,7 +176,7 @@ impl Control {
     ) -> Result<ShardCountUpdate, RescaleError> {
         let (control, quota) = (self.clone(), self.quota(&stream.scope));
         // A caller that goes away must not leave a stream that is UPDATING until a restart.
-        let task = tokio::spawn(async move {
+        let task = detach(async move {
             let begun = control
                 .ledger
                 .change::<_, RescaleError>(move |catalog, now_ms| {

@@ -6,6 +6,8 @@
 //! * what was answered with a refusal was true: what it was decided on is there after a restart;
 //! * nothing was ever seen that a restart takes away.
 
+#![expect(clippy::disallowed_methods, reason = "each caller is a task")]
+
 use crate::world::{Setup, scope};
 use anabranch_engine::error::{ChangeFailure, CreateStreamError, ResourceError};
 use anabranch_engine::{

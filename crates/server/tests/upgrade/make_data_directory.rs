@@ -7,6 +7,8 @@
 //! Run once for each version of the format that is released, with that version's code; what it
 //! made is never made again (see the README in it).
 
+#![expect(clippy::disallowed_methods, reason = "a program beside the server")]
+
 mod world;
 
 use anabranch_engine::{

@@ -38,6 +38,8 @@ impl Eviction {
             let _ = thread.join();
         }
         // Without a thread they are freed here.
-        self.freeing = Builder::new().name("eviction".into()).spawn(move || drop(evicted)).ok();
+        #[expect(clippy::disallowed_methods, reason = "it ends by itself, and is waited for")]
+        let freeing = Builder::new().name("eviction".into()).spawn(move || drop(evicted));
+        self.freeing = freeing.ok();
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 /// Starts a thread that callers wait for.
+#[expect(clippy::disallowed_methods, reason = "here is where threads begin")]
 pub(crate) fn spawn(
     name: &'static str,
     work: impl FnOnce() + Send + 'static,

@@ -12,7 +12,7 @@ use crate::cell::shared::Shared;
 use crate::error::AppendError;
 use crate::format::run::MemRun;
 use crate::format::runs::{RunHead, Runs};
-use crate::medium::journal::{Journal, JournalError, Room};
+use crate::medium::journal::{Journal, JournalError, Room, deadline_now};
 use anabranch_model::ShardKey;
 use std::collections::VecDeque;
 use std::io;
@@ -55,7 +55,7 @@ impl Writer {
     /// Writes until the store is stopped and everything queued is done.
     pub(crate) fn run(mut self) {
         loop {
-            match self.turn(Instant::now()) {
+            match self.turn(deadline_now()) {
                 Next::Again => {}
                 Next::Wait(deadline) => self.shared.queue.wait(deadline),
                 Next::Stop => return,
@@ -69,7 +69,7 @@ impl Writer {
         self.take_queued();
         if self.begin_batches() {
             // What is due does not wait for the queue to be empty.
-            self.meet_deadline(Instant::now());
+            self.meet_deadline(deadline_now());
             return Next::Again;
         }
         if self.taken.is_empty() && self.under_way.is_empty() {

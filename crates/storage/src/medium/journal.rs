@@ -5,6 +5,12 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Instant;
 
+/// Now, on the clock of deadlines: they wake a thread, and say nothing of what is stored.
+#[expect(clippy::disallowed_methods, reason = "a thread waits in real time")]
+pub(crate) fn deadline_now() -> Instant {
+    Instant::now()
+}
+
 /// The end of a cell's log that is written to, chapter after chapter, batch after batch.
 ///
 /// A batch is begun, and confirmed when it is as durable as the setting asks; several may be under

@@ -6,7 +6,7 @@ use crate::medium::disk::directory::Directory;
 use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::spare;
 use crate::medium::frames::Frames;
-use crate::medium::journal::{Journal, JournalError, Room};
+use crate::medium::journal::{Journal, JournalError, Room, deadline_now};
 use crate::options::Durability;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Journal for DiskJournal {
         if self.directory.options.durability == Durability::Sync {
             self.file.sync()?;
         } else {
-            self.unsynced_since.get_or_insert_with(Instant::now);
+            self.unsynced_since.get_or_insert_with(deadline_now);
         }
         self.written += 1;
         Ok(())
