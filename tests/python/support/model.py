@@ -14,7 +14,8 @@ ALL_OPERATIONS = list(SERVICE.operation_names)
 
 def _supported():
     schema = json.loads(subprocess.check_output([binary(), "schema"]))
-    return sorted(o["name"] for o in schema["operations"] if o.get("supported", True))
+    return sorted(o["name"] for o in schema["services"]["kinesis/2013-12-02"]["operations"]
+                  if o.get("supported", True))
 
 
 OPERATIONS = _supported()

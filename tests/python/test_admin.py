@@ -1,0 +1,104 @@
+"""The paths under /_anabranch/: who may ask for which, and what they tell."""
+
+import re
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+
+from support import credentials, raw, streams
+from support.server import ACCOUNT, REGION, Server, run_cli
+
+STATUS = ('{"Version": "2012-10-17", "Statement": '
+          '{"Effect": "Allow", "Action": "anabranch:GetStatus", "Resource": "*"}}')
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A server with a key for everything, one for its status, and one for streams alone."""
+    directory = tmp_path_factory.mktemp("admin")
+    file = directory / "credentials.toml"
+    policies = {"status": STATUS, "streams": STATUS.replace("anabranch:GetStatus", "kinesis:*")}
+    for name, text in policies.items():
+        put = run_cli("credentials", "policy", "put", name, "-", "--file", file,
+                      stdin=text.encode())
+        assert put.returncode == 0, put.stderr
+    keys = {"admin": credentials.add(file, "admin")}
+    for name in policies:
+        keys[name] = credentials.add(file, name, ACCOUNT, "--policy", name)
+    server = Server(directory / "data", "--credentials", file, "--transition-ms", "0")
+    server.start()
+    yield server, keys
+    server.stop()
+
+
+def get(server, path, key=None, service="anabranch", method="GET", secret=None):
+    """A request; with a key, a signed one."""
+    request = botocore.awsrequest.AWSRequest(method, f"{server.endpoint}/_anabranch/{path}")
+    if key is not None:
+        signer = botocore.credentials.Credentials(key.access_key, secret or key.secret)
+        botocore.auth.SigV4Auth(signer, service, REGION).add_auth(request)
+    headers = {name: value.decode() if isinstance(value, bytes) else value
+               for name, value in request.prepare().headers.items()}
+    connection = raw.connect(server)
+    try:
+        return raw.exchange(connection, method, f"/_anabranch/{path}", None, headers)
+    finally:
+        connection.close()
+
+
+def test_everybody_may_ask_whether_it_is_healthy_and_ready(locked):
+    server, _ = locked
+    assert get(server, "health").json["status"] == "ok"
+    ready = get(server, "ready")
+    assert (ready.status, ready.json) == (200, {"status": "ok"})
+
+
+def test_status_is_for_those_whose_policies_allow_it(locked):
+    server, keys = locked
+    for name in ["admin", "status"]:
+        found = get(server, "status", keys[name]).json
+        assert found["status"] == "ok" and found["durability"] == "sync" and found["cells"] == 1
+        assert found["recovery"]["tornBytes"] == 0 and found["nowMs"] > 1_700_000_000_000
+    refused = get(server, "status", keys["streams"])
+    assert (refused.status, refused.error[0]) == (403, "AccessDeniedException")
+    assert "is not authorized to perform: anabranch:GetStatus on resource: *" in refused.error[1]
+    # And the key for the status is none for streams.
+    with streams.refused("AccessDeniedException"):
+        server.client(keys["status"].access_key, keys["status"].secret).list_streams()
+
+
+def test_strangers_learn_nothing_of_the_status(locked):
+    server, keys = locked
+    cases = [
+        ({}, "MissingAuthenticationTokenException"),
+        ({"key": keys["admin"], "secret": "wrong"}, "InvalidSignatureException"),
+        ({"key": keys["admin"], "service": "kinesis"}, "InvalidSignatureException"),
+    ]
+    for options, name in cases:
+        reply = get(server, "status", **options)
+        assert (reply.status, reply.error[0]) == (403, name)
+        assert b"durability" not in reply.body
+
+
+def test_replies_have_request_ids_and_other_paths_and_methods_are_refused(locked):
+    server, keys = locked
+    for reply in [get(server, "health"), get(server, "status"), get(server, "nothing")]:
+        assert re.fullmatch(r"[0-9a-f-]{36}", reply.headers["x-amzn-requestid"])
+    assert get(server, "nothing", keys["admin"]).status == 404
+    assert get(server, "status", keys["admin"], method="DELETE").status == 405
+    head = get(server, "health", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+
+
+def test_a_request_for_a_service_is_none_for_the_server(locked):
+    server, keys = locked
+    key = keys["admin"]
+    reply = raw.send_signed(server, "DescribeLimits", {}, key.access_key, key.secret,
+                            path="/_anabranch/status")
+    assert reply.status == 200 and "ShardLimit" in reply.json
+
+
+def test_an_open_server_keeps_nothing_from_anybody(server):
+    assert get(server, "status").json["status"] == "ok"
