@@ -102,29 +102,6 @@ impl Store {
         Ok(appended)
     }
 
-    /// Appends a command and returns when it is durable.
-    ///
-    /// `closing` gates are closed at the command's place in the journal: the returned index is
-    /// above that of every record behind them. When the append fails they are open again.
-    ///
-    /// # Errors
-    /// See [`AppendError`].
-    pub async fn append_command(
-        &self,
-        payload: Bytes,
-        closing: &[Arc<Gate>],
-    ) -> Result<Appended, AppendError> {
-        let (appended, confirmation) =
-            self.queue_command(payload, closing, self.succession()).await?;
-        match confirmation.wait().await {
-            Ok(()) => Ok(appended),
-            Err(error) => {
-                closing.iter().for_each(|gate| gate.reopen());
-                Err(error)
-            }
-        }
-    }
-
     /// Queues a command, and returns when its place in the journal is known: before it is durable.
     /// `closing` gates are closed there. Whoever learns that it is not confirmed opens them again.
     ///

@@ -6,13 +6,11 @@ use crate::format::mark::FORMAT_TEXT;
 use crate::format::record::Records;
 use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::spare;
+use crate::tests::support::{TestHost, append_command};
 use crate::tools::backup::{BackupError, BackupReport, backup};
-use crate::{
-    Gate, Host, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
-};
+use crate::{Gate, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
 use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
-use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::io::{self, IoSlice};
@@ -116,28 +114,6 @@ impl Disk for HookedDisk {
     }
 }
 
-/// Commands that were applied, one behind the other.
-#[derive(Default)]
-struct TestHost(Mutex<(u64, Vec<u8>)>);
-
-impl Host for TestHost {
-    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        Some(if shard.0 == 0 { RetentionClass::Day } else { RetentionClass::Year })
-    }
-
-    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
-        Some(0)
-    }
-
-    fn dropped_shards(&self) -> u64 {
-        0
-    }
-
-    fn snapshot(&self) -> (u64, Vec<u8>) {
-        self.0.lock().clone()
-    }
-}
-
 fn open(disk: &HookedDisk, directory: &str) -> (Opening, Recovered) {
     let options = StoreOptions {
         journal_file_bytes: 8 << 10,
@@ -180,8 +156,8 @@ impl Source {
             self.store.append(runs.finish(), [&Gate::default()]).await.expect("stored");
             if number.is_multiple_of(10) {
                 let payload = Bytes::from(number.to_le_bytes().to_vec());
-                let appended = self.store.append_command(payload.clone(), &[]).await;
-                let mut applied = self.host.0.lock();
+                let appended = append_command(&self.store, payload.clone(), &[]).await;
+                let mut applied = self.host.applied.lock();
                 applied.0 = appended.expect("stored").command;
                 applied.1.extend(payload);
             }

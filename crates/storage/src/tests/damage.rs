@@ -16,15 +16,13 @@ use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::recovery::LOST_INDICES_MAX;
 use crate::medium::disk::spare;
 use crate::salvage::{self, Lost, Salvage};
+use crate::tests::support::{TestHost, append_command};
 use crate::{
-    Durability, Gate, Host, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions,
-    inspect,
+    Durability, Gate, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect,
 };
 use anabranch_env::{Disk, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
-use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,28 +30,6 @@ use std::time::Duration;
 
 const SHARDS: u64 = 3;
 const HOME: &str = "/data";
-
-/// The catalog of these tests: every command's payload, and when it is taken no command follows.
-#[derive(Default)]
-struct TestHost(Mutex<(u64, Vec<u8>)>);
-
-impl Host for TestHost {
-    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        Some(if shard.0 == 0 { RetentionClass::Day } else { RetentionClass::Year })
-    }
-
-    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
-        Some(0)
-    }
-
-    fn dropped_shards(&self) -> u64 {
-        0
-    }
-
-    fn snapshot(&self) -> (u64, Vec<u8>) {
-        self.0.lock().clone()
-    }
-}
 
 fn options(directory: &str) -> StoreOptions {
     StoreOptions {
@@ -148,9 +124,9 @@ impl Sample {
         }
         if number.is_multiple_of(5) {
             let payload = Bytes::from(format!("<{number}>").into_bytes());
-            let appended = store.append_command(payload.clone(), &[]).await.expect("stored");
+            let appended = append_command(store, payload.clone(), &[]).await.expect("stored");
             self.acknowledged.commands.extend(&payload);
-            *host.0.lock() = (appended.command, self.acknowledged.commands.clone());
+            *host.applied.lock() = (appended.command, self.acknowledged.commands.clone());
         }
     }
 }

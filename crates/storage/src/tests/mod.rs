@@ -5,3 +5,4 @@ mod damage;
 mod late;
 mod model;
 mod suite;
+mod support;

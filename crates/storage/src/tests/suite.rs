@@ -6,20 +6,19 @@ use crate::medium::disk::medium::DiskMedium;
 use crate::medium::memory::MemoryMedium;
 use crate::medium::opened::Medium;
 use crate::tests::late::Late;
+use crate::tests::support::{TestHost, append_command};
 use crate::{
-    AppendError, Appended, Gate, Host, Opening, ReadRequest, Recovered, Runs, RunsBuilder, Store,
+    AppendError, Appended, Gate, Opening, ReadRequest, Recovered, Runs, RunsBuilder, Store,
     StoreOptions,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
-use anabranch_model::retention::{HOUR_MS, RetentionClass};
-use bytes::Bytes;
-use parking_lot::Mutex;
+use anabranch_model::retention::HOUR_MS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Instant;
@@ -54,31 +53,6 @@ fn disk() -> Place {
 fn late() -> Place {
     let medium = |options: &StoreOptions| Box::new(Late::new(options)) as Box<dyn Medium>;
     Place { medium: Box::new(medium), persists: false, tail_cache_bytes: 1 << 20 }
-}
-
-/// The catalog of these tests: every command's payload.
-#[derive(Debug, Default)]
-struct TestHost {
-    applied: Mutex<(u64, Vec<u8>)>,
-    horizon_ms: AtomicU64,
-}
-
-impl Host for TestHost {
-    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        Some(if shard.0.is_multiple_of(2) { RetentionClass::Day } else { RetentionClass::Year })
-    }
-
-    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
-        Some(self.horizon_ms.load(Ordering::Acquire))
-    }
-
-    fn dropped_shards(&self) -> u64 {
-        0
-    }
-
-    fn snapshot(&self) -> (u64, Vec<u8>) {
-        self.applied.lock().clone()
-    }
 }
 
 impl Place {
@@ -262,7 +236,7 @@ async fn a_closed_gate_lets_nothing_behind_the_command(place: Place) {
     let gate = Arc::new(Gate::default());
     let before = store.append(record(b"before"), [&*gate]).await.expect("open");
     let closing = std::slice::from_ref(&gate);
-    let closed = store.append_command(Bytes::from_static(b"close"), closing).await.expect("closed");
+    let closed = append_command(&store, "close", closing).await.expect("closed");
     assert!(closed.first_indices[0] > before.first_indices[0]);
     let refused = store.append(record(b"behind"), [&*gate]).await;
     assert_eq!(refused, Err(AppendError::Closed(ShardKey(1))));
@@ -273,7 +247,7 @@ async fn commands_have_numbers_and_a_place_among_records(place: Place) {
     let (store, ..) = place.start();
     for number in 1..5 {
         let before = append_record(&store, b"record").await.expect("stored");
-        let command = store.append_command(Bytes::from_static(b"command"), &[]).await;
+        let command = append_command(&store, "command", &[]).await;
         let command = command.expect("stored");
         assert_eq!(command.command, number);
         assert_eq!(command.first_indices, [before.first_indices[0] + 1]);
@@ -300,10 +274,10 @@ async fn a_full_queue_holds_callers_back_and_then_refuses_them(place: Place) {
 
 async fn a_restart_finds_all_that_was_stored_or_nothing(place: Place) {
     let (store, host, clock) = place.start();
-    let command = store.append_command(Bytes::from_static(b"first"), &[]).await.expect("stored");
+    let command = append_command(&store, "first", &[]).await.expect("stored");
     *host.applied.lock() = (command.command, b"first".to_vec());
     let model = fill(&store, &clock).await;
-    let last = store.append_command(Bytes::from_static(b"last"), &[]).await.expect("stored");
+    let last = append_command(&store, "last", &[]).await.expect("stored");
     let end = store.durable_index();
     drop(store);
     let (opening, recovered, _) = place.open(place.options());

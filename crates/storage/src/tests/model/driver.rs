@@ -4,6 +4,7 @@ use crate::cell::maintenance::Maintenance;
 use crate::cell::shared::Shared;
 use crate::cell::upkeep::Turn;
 use crate::cell::writer::{Next, Writer};
+use crate::tests::support::append_command;
 use crate::{AppendError, Appended, Gate, Host, OpenError, Recovered, Runs, Store, StoreOptions};
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use bytes::Bytes;
@@ -103,7 +104,7 @@ impl Driver {
 async fn call(store: &Store, request: Request) -> Result<Appended, AppendError> {
     match request {
         Request::Runs { runs, gates } => store.append(runs, gates.iter().map(|gate| &**gate)).await,
-        Request::Command { payload, closing } => store.append_command(payload, &closing).await,
+        Request::Command { payload, closing } => append_command(store, payload, &closing).await,
     }
 }
 

@@ -4,58 +4,24 @@
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::record::Records;
 use crate::medium::disk::medium::DiskMedium;
+use crate::tests::support::{TestHost, append_command};
 use crate::{
-    AppendError, Appended, Durability, Gate, Host, ReadRequest, Runs, RunsBuilder, Store,
-    StoreOptions,
+    AppendError, Appended, Durability, Gate, ReadRequest, Runs, RunsBuilder, Store, StoreOptions,
 };
 use anabranch_env::{Disk, FakeDisk, Fault, ManualClock};
 use anabranch_model::ShardKey;
-use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::task::JoinHandle;
 
 const CASES: u64 = 100;
 const SHARDS: u64 = 5;
-
-#[derive(Default)]
-struct TestHost {
-    applied: Mutex<(u64, Vec<u8>)>,
-    horizon_ms: Mutex<u64>,
-    /// Maintenance gets no snapshot, and so retires nothing.
-    is_busy: AtomicBool,
-    /// It waits for one.
-    is_asking: AtomicBool,
-}
-
-impl Host for TestHost {
-    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        Some(if shard.0.is_multiple_of(2) { RetentionClass::Day } else { RetentionClass::Week })
-    }
-
-    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
-        Some(*self.horizon_ms.lock())
-    }
-
-    fn dropped_shards(&self) -> u64 {
-        0
-    }
-
-    fn snapshot(&self) -> (u64, Vec<u8>) {
-        while self.is_busy.load(Ordering::Acquire) {
-            self.is_asking.store(true, Ordering::Release);
-            std::thread::yield_now();
-        }
-        self.applied.lock().clone()
-    }
-}
 
 /// A record that was sent: its data is unique.
 type Sent = Vec<u8>;
@@ -168,7 +134,7 @@ impl Case {
         if self.model.uncertain_command.is_some() {
             return;
         }
-        match store.append_command(Bytes::from(payload.clone()), &[]).await {
+        match append_command(store, payload.clone(), &[]).await {
             Ok(appended) => {
                 self.model.commands.push(payload);
                 *self.host.applied.lock() = (appended.command, self.model.commands.join(&0));
@@ -327,7 +293,7 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
     };
     assert_eq!(error, AppendError::StorageFull);
     assert!((10..=40).contains(&stored), "{stored} records of 1000 bytes in 24 KiB");
-    *host.horizon_ms.lock() = 5_000;
+    host.horizon_ms.store(5_000, Ordering::Release);
     clock.advance_ms(10_000);
     while append(&store, run_of(1000)).await.is_err() {
         store.nudge_maintenance();
@@ -355,7 +321,7 @@ async fn a_full_volume_takes_commands_serves_reads_and_goes_on_when_there_is_roo
         assert_eq!(error, AppendError::StorageFull);
     }
     for _ in 0..3 {
-        let command = store.append_command(Bytes::from_static(&[b'm'; 80]), &[]).await;
+        let command = append_command(&store, vec![b'm'; 80], &[]).await;
         *host.applied.lock() = (command.expect("there is room for it").command, Vec::new());
         assert_eq!(append(&store, run_of(1)).await, Err(AppendError::StorageFull));
     }
@@ -440,7 +406,7 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
     while segments().len() < 2 {
         tokio::task::yield_now().await;
     }
-    *host.horizon_ms.lock() = 500;
+    host.horizon_ms.store(500, Ordering::Release);
     drop(store);
     for missing in segments() {
         let file = disk.open(&missing, false).expect("there");
@@ -473,7 +439,7 @@ async fn a_missing_segment_is_noticed_at_the_start_and_an_expired_one_is_not_mis
         assert_eq!(store.read(&request).expect("there again").runs.len(), 3);
     }
     let store = open().expect("opened");
-    *host.horizon_ms.lock() = 5_000;
+    host.horizon_ms.store(5_000, Ordering::Release);
     let store = store.start(host).expect("threads");
     while !segments().is_empty() {
         tokio::task::yield_now().await;
@@ -681,14 +647,14 @@ async fn nothing_comes_before_commands_that_only_a_snapshot_remembers() {
         Store::open(options.clone(), Arc::new(disk.clone()), clock.clone()).expect("opened");
     let host = Arc::<TestHost>::default();
     let store = store.start(host.clone()).expect("threads");
-    store.append_command(Bytes::from_static(b"first"), &[]).await.expect("written");
+    append_command(&store, "first", &[]).await.expect("written");
     // The first file is full now, and the second is not synced within the hour. Maintenance
     // waits for the host to have applied the first command.
     for _ in 0..3 {
         append(&store, run_of(3_500)).await.expect("written");
     }
     clock.advance_ms(5_000);
-    let last = store.append_command(Bytes::from_static(b"last"), &[]).await.expect("written");
+    let last = append_command(&store, "last", &[]).await.expect("written");
     *host.applied.lock() = (last.command, b"both".to_vec());
     let is_snapshot = |path: &PathBuf| path.extension().is_some_and(|name| name == "snapshot");
     while !disk.paths().iter().any(is_snapshot) {

@@ -56,7 +56,7 @@ pub(super) struct Plan {
 
 /// The catalog, as the store asks for it.
 #[derive(Debug)]
-struct TestHost {
+struct ModelHost {
     clock: Arc<ManualClock>,
     state: Mutex<HostState>,
 }
@@ -75,7 +75,7 @@ fn group_of(shard: u64) -> usize {
     (shard % 2) as usize
 }
 
-impl Host for TestHost {
+impl Host for ModelHost {
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
         let state = self.state.lock();
         let hours = state.retention_ms[group_of(shard.0)].div_ceil(HOUR_MS);
@@ -105,7 +105,7 @@ pub(super) struct World {
     name: String,
     pub(super) disk: FakeDisk,
     pub(super) clock: Arc<ManualClock>,
-    host: Arc<TestHost>,
+    host: Arc<ModelHost>,
     pub(super) model: Model,
     gates: Vec<Arc<Gate>>,
     driver: Option<Driver>,
@@ -142,7 +142,7 @@ impl World {
         let clock = Arc::new(ManualClock::at_ms(START_MS));
         let retention_ms = [DAY_MS, 7 * DAY_MS];
         let state = HostState { retention_ms, ..HostState::default() };
-        let host = TestHost { clock: clock.clone(), state: Mutex::new(state) };
+        let host = ModelHost { clock: clock.clone(), state: Mutex::new(state) };
         let mut world = Self {
             name,
             disk: FakeDisk::default(),
@@ -174,7 +174,7 @@ impl World {
             name,
             disk: end.leaves(&self.disk),
             clock: clock.clone(),
-            host: Arc::new(TestHost { clock, state }),
+            host: Arc::new(ModelHost { clock, state }),
             model: self.model.clone(),
             gates: Vec::new(),
             driver: None,

@@ -1,0 +1,61 @@
+//! What the tests share.
+
+use crate::{AppendError, Appended, Gate, Host, Store};
+use anabranch_model::ShardKey;
+use anabranch_model::retention::RetentionClass;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The catalog of a test that keeps it itself.
+#[derive(Debug, Default)]
+pub(super) struct TestHost {
+    /// The number of the last command, and what the commands came to.
+    pub(super) applied: Mutex<(u64, Vec<u8>)>,
+    pub(super) horizon_ms: AtomicU64,
+    /// Maintenance gets no snapshot, and so retires nothing.
+    pub(super) is_busy: AtomicBool,
+    /// It waits for one.
+    pub(super) is_asking: AtomicBool,
+}
+
+impl Host for TestHost {
+    fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
+        Some(if shard.0.is_multiple_of(2) { RetentionClass::Day } else { RetentionClass::Year })
+    }
+
+    fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
+        Some(self.horizon_ms.load(Ordering::Acquire))
+    }
+
+    fn dropped_shards(&self) -> u64 {
+        0
+    }
+
+    fn snapshot(&self) -> (u64, Vec<u8>) {
+        while self.is_busy.load(Ordering::Acquire) {
+            self.is_asking.store(true, Ordering::Release);
+            std::thread::yield_now();
+        }
+        self.applied.lock().clone()
+    }
+}
+
+/// Appends a command and returns when it is durable. `closing` gates are closed at its place; when
+/// it fails they are open again.
+pub(super) async fn append_command(
+    store: &Store,
+    payload: impl Into<Bytes>,
+    closing: &[Arc<Gate>],
+) -> Result<Appended, AppendError> {
+    let queued = store.queue_command(payload.into(), closing, store.succession()).await;
+    let (appended, confirmation) = queued?;
+    match confirmation.wait().await {
+        Ok(()) => Ok(appended),
+        Err(error) => {
+            closing.iter().for_each(|gate| gate.reopen());
+            Err(error)
+        }
+    }
+}
