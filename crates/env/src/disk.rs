@@ -75,6 +75,12 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
 
+    /// A number that no other file has: what was left in a file that is used again is told from what
+    /// is written to it now.
+    fn new_file_id(&self) -> u64 {
+        rand::random()
+    }
+
     /// Writes a whole small file so that after a crash it is either the old or the new one: what
     /// [`replace_durably`](crate::files::replace_durably) is without a `Disk`.
     ///

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,6 +84,8 @@ struct State {
     dead: bool,
     writes_in_parts: bool,
     locked: bool,
+    /// How many files were given a number, also before the last end of a process.
+    file_ids: u64,
     /// Bytes that files may still grow by.
     space: Option<u64>,
     /// What was done, if somebody wants to know.
@@ -158,7 +161,7 @@ impl FakeDisk {
         self.0.lock().dead
     }
 
-    /// Begins to note the changing operations.
+    /// Begins to note the changing operations, and what is written.
     pub fn record(&self) {
         self.0.lock().trace = Some(Vec::new());
     }
@@ -221,6 +224,7 @@ impl FakeDisk {
             directories,
             space: state.space,
             writes_in_parts: state.writes_in_parts,
+            file_ids: state.file_ids,
             ..State::default()
         })))
     }
@@ -247,6 +251,7 @@ impl FakeDisk {
             durable_directories: state.durable_directories.clone(),
             space: state.space,
             writes_in_parts: state.writes_in_parts,
+            file_ids: state.file_ids,
             ..State::default()
         })))
     }
@@ -375,6 +380,13 @@ fn survive(inode: &Inode, cut: PowerCut, rng: &mut StdRng) -> Inode {
     Inode { durable: bytes.clone(), current: bytes, unsynced: Vec::new() }
 }
 
+/// The same for the same bytes, in every process.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
 fn put(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
     let end = offset + data.len();
     if bytes.len() < end {
@@ -448,6 +460,12 @@ impl Disk for FakeDisk {
         Ok(())
     }
 
+    fn new_file_id(&self) -> u64 {
+        let mut state = self.0.lock();
+        state.file_ids += 1;
+        hash(&state.file_ids.to_le_bytes())
+    }
+
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let mut state = self.0.lock();
         if state.locked {
@@ -488,6 +506,9 @@ impl FakeFile {
             return Err(ErrorKind::StorageFull.into());
         }
         let written = data.len();
+        if let Some(line) = self.disk.0.lock().trace.iter_mut().flatten().last() {
+            line.push_str(&format!(" at={offset} bytes={written} hash={:x}", hash(&data)));
+        }
         let mut inode = self.inode.lock();
         put(&mut inode.current, offset, &data);
         inode.unsynced.push((offset, data));

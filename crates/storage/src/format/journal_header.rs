@@ -14,6 +14,7 @@
 //! | 60 | 4 | CRC-32 of the 60 bytes before |
 
 use crate::format::header::{FILE_HEADER_BYTES, JOURNAL_MAGIC, u32_at, u64_at};
+use anabranch_env::Disk;
 use anabranch_model::sequence_number::INDEX_CLOSED;
 
 /// What a journal file starts with.
@@ -30,11 +31,9 @@ pub(crate) struct JournalHeader {
 }
 
 impl JournalHeader {
-    /// The header of a file that is about to be used.
-    pub(crate) fn new(number: u64, next_index: u64, last_ms: u64) -> Self {
-        let mut file_id = [0; 8];
-        anabranch_env::fill_random(&mut file_id);
-        let file_id = u64::from_le_bytes(file_id);
+    /// The header of a file that is about to be used on this disk.
+    pub(crate) fn new(disk: &dyn Disk, number: u64, next_index: u64, last_ms: u64) -> Self {
+        let file_id = disk.new_file_id();
         Self { number, next_index, last_ms, file_id, file_bytes: 0, acknowledges_early: false }
     }
 

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn is_put_back_into_its_file_alone_and_only_when_whole() {
         let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new("/data")));
-        let header = JournalHeader { file_id: 77, ..JournalHeader::new(3, 1, 2) };
+        let header = JournalHeader { file_id: 77, ..JournalHeader::new(&disk, 3, 1, 2) };
         let overlaid = |header: &JournalHeader| {
             let mut bytes = *b"0123456789";
             overlay(&disk, &layout, header, &mut bytes).expect("read");

@@ -360,7 +360,7 @@ fn a_journal_file_that_is_lost_is_not_taken_for_a_retired_one() {
     disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()]).expect("written");
     for number in [1, 2, 3] {
         let spare = spare::prepare(&disk, &layout, 8 << 10).expect("made");
-        let header = JournalHeader::new(number, 1, 0);
+        let header = JournalHeader::new(&disk, number, 1, 0);
         let journal = JournalFile::begin(&disk, &layout, &header, spare);
         journal.expect("begun").seal(1).expect("sealed");
     }

@@ -554,7 +554,7 @@ fn a_last_journal_file_whose_name_is_damaged_is_not_overlooked() {
     disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()]).expect("written");
     for number in [1, 2] {
         let spare = spare::prepare(&disk, &layout, 2 << 10).expect("made");
-        let header = JournalHeader::new(number, 1, 0);
+        let header = JournalHeader::new(&disk, number, 1, 0);
         let journal = JournalFile::begin(&disk, &layout, &header, spare);
         journal.expect("begun").seal(1).expect("sealed");
     }
@@ -569,7 +569,7 @@ fn a_command_number_that_none_can_follow_ends_the_journal() {
     let (disk, layout) = (FakeDisk::default(), Layout::new(Path::new(HOME)));
     disk.write_atomically(&layout.format(), &[FORMAT_TEXT.as_bytes()]).expect("written");
     let spare = spare::prepare(&disk, &layout, 2 << 10).expect("made");
-    let header = JournalHeader::new(1, 1, 0);
+    let header = JournalHeader::new(&disk, 1, 1, 0);
     drop(JournalFile::begin(&disk, &layout, &header, spare).expect("begun"));
     let forged = FrameHeader {
         kind: FrameKind::Command,

@@ -63,7 +63,7 @@ impl Journal for DiskJournal {
         self.file.seal(first.start_index)?;
         let header = JournalHeader {
             acknowledges_early: options.durability.acknowledges_early(),
-            ..JournalHeader::new(self.file.number + 1, first.start_index, first.arrival_ms)
+            ..JournalHeader::new(&**disk, self.file.number + 1, first.start_index, first.arrival_ms)
         };
         self.file = JournalFile::begin(&**disk, layout, &header, spare)?;
         Ok(())

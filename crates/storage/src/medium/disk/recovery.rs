@@ -189,7 +189,7 @@ impl<'a> Recovery<'a> {
         let first_index = self.found.next_index;
         let header = JournalHeader {
             acknowledges_early: self.options.durability.acknowledges_early(),
-            ..JournalHeader::new(number, first_index, self.found.last_ms)
+            ..JournalHeader::new(disk, number, first_index, self.found.last_ms)
         };
         let bytes = self.options.journal_file_bytes.min(FIRST_FILE_BYTES);
         let begun = spare::prepare(disk, layout, bytes)

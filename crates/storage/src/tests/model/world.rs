@@ -360,6 +360,7 @@ impl World {
     pub(super) fn open(&mut self) -> Result<(), OpenError> {
         let opened =
             Driver::open(options(self.durability), &self.disk, &self.clock, self.host.clone());
+        self.note(|| format!("{:?}", opened.as_ref().map(|(_, recovered)| recovered)));
         let (driver, recovered) = opened.inspect_err(|error| self.check_open_error(error))?;
         self.driver = Some(driver);
         self.gates = self.model.shards.iter().map(|shard| gate(shard.end.is_some())).collect();

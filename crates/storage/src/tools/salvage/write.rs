@@ -92,7 +92,7 @@ impl Salvage {
         let newest = newest.max_by_key(|name| name.chapter);
         if self.journals.is_empty() {
             let number = newest.map_or(1, |name| name.chapter + 1);
-            let header = JournalHeader::new(number, self.next_index, self.last_ms);
+            let header = JournalHeader::new(disk, number, self.next_index, self.last_ms);
             write_journal(disk, to, &header, &[], self.next_index)
                 .map_err(|e| BackupError::io(&to.journal(number), e))?;
             return Ok(1);
@@ -111,7 +111,7 @@ impl Salvage {
                 Some(_) => next.unwrap_or(end).max(end),
                 None => end.max(self.next_index),
             };
-            let header = JournalHeader::new(*number, first_index, last_ms);
+            let header = JournalHeader::new(disk, *number, first_index, last_ms);
             write_journal(disk, to, &header, &part.frames, end)
                 .map_err(|e| BackupError::io(&to.journal(*number), e))?;
             last_ms = part.last_ms().max(last_ms);
