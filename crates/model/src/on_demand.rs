@@ -183,7 +183,7 @@ impl WritePeaks {
     }
 
     /// Writes a rate down, and drops what counts no more.
-    pub fn keep(&mut self, new: DailyPeak) {
+    pub fn note(&mut self, new: DailyPeak) {
         self.0.retain(|peak| peak.day.saturating_add(PEAK_DAYS) > new.day);
         let is_full = self.0.len() >= PEAK_DAYS as usize;
         match self.0.iter_mut().find(|peak| peak.day == new.day) {
@@ -330,13 +330,13 @@ mod tests {
         let peak = |day, mib| DailyPeak { day, bytes_per_s: mib * MIB };
         assert!(!peaks.is_worth_keeping(peak(100, 2)), "four shards are enough for that");
         assert!(peaks.is_worth_keeping(peak(100, 10)));
-        peaks.keep(peak(100, 10));
+        peaks.note(peak(100, 10));
         assert!(!peaks.is_worth_keeping(peak(100, 11)));
         assert!(peaks.is_worth_keeping(peak(100, 12)));
         assert!(peaks.is_worth_keeping(peak(101, 3)), "the day before counts a day less");
-        peaks.keep(peak(101, 3));
+        peaks.note(peak(101, 3));
         assert_eq!((peaks.highest(129), peaks.highest(130)), (10 * MIB, 3 * MIB));
-        peaks.keep(peak(130, 4));
+        peaks.note(peak(130, 4));
         assert_eq!(peaks.days(), [peak(101, 3), peak(130, 4)]);
         assert_eq!(peaks.highest(500), 0);
     }
@@ -383,7 +383,7 @@ mod tests {
                 let new = DailyPeak { day, bytes_per_s: mib * MIB };
                 all.push(new);
                 if peaks.is_worth_keeping(new) {
-                    peaks.keep(new);
+                    peaks.note(new);
                 }
                 prop_assert!(peaks.days().len() <= PEAK_DAYS as usize);
                 let recent = all.iter().filter(|peak| peak.day + PEAK_DAYS > day);

@@ -68,7 +68,7 @@ impl Data {
             }
         };
         let read = reply.count();
-        let reply = self.finish(stream, slot, position, reply, now_ms);
+        let reply = self.reply(stream, slot, position, reply, now_ms);
         reply.slot.meter.read_done(&self.settings.rates, read, reply.millis_behind_latest);
         Ok(reply)
     }
@@ -90,7 +90,7 @@ impl Data {
         }
     }
 
-    fn finish(
+    fn reply(
         &self,
         stream: Arc<Stream>,
         slot: Arc<ShardSlot>,

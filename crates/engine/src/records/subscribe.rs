@@ -109,9 +109,9 @@ pub struct Subscription {
 enum Look {
     Event(SubscriptionEvent),
     /// Nothing here, but there is more to look at.
-    Further(ShardRead),
+    MoreAhead(ShardRead),
     /// Nothing more for now.
-    Tip(ShardRead),
+    AtTip(ShardRead),
     /// There are records, and no room for them.
     NoRoom(ShardRead),
 }
@@ -204,13 +204,13 @@ impl Subscription {
                 0 => match self.look().await? {
                     Look::Event(event) => return Ok(Some(event)),
                     // Whatever it waits for: clients take a longer silence for a broken stream.
-                    Look::Tip(read) | Look::Further(read) | Look::NoRoom(read)
+                    Look::AtTip(read) | Look::MoreAhead(read) | Look::NoRoom(read)
                         if Instant::now() >= self.silent_until =>
                     {
                         return Ok(Some(self.make_event(read, None)));
                     }
-                    Look::Further(_) => continue,
-                    Look::Tip(_) => {
+                    Look::MoreAhead(_) => continue,
+                    Look::AtTip(_) => {
                         at_tip = true;
                         self.silent_until
                     }
@@ -285,7 +285,7 @@ impl Subscription {
         if reply.runs.is_empty() && !is_at_end(&reply, slot) {
             // The next look need not go over the same chapters again.
             self.position = self.position.advanced(reply.next_index);
-            return Ok(if reply.at_tip { Look::Tip(reply) } else { Look::Further(reply) });
+            return Ok(if reply.at_tip { Look::AtTip(reply) } else { Look::MoreAhead(reply) });
         }
         let run_bytes = |run: &OpenRun| (self.wire_bytes)(run.count as usize, run.body.len());
         let bytes: usize = reply.runs.iter().map(run_bytes).sum();

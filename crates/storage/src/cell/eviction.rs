@@ -15,7 +15,7 @@ pub(crate) struct Eviction {
 
 impl Eviction {
     /// Drops memtables, old ones first, until the tail cache is within its limit.
-    pub(crate) fn run(&mut self, shared: &Shared) {
+    pub(crate) fn evict(&mut self, shared: &Shared) {
         let mut evicted = Vec::new();
         let limit = shared.options.tail_cache_bytes;
         let mut excess = shared.chapters.memory_bytes().saturating_sub(limit);

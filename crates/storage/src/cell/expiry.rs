@@ -21,9 +21,9 @@ pub(crate) struct Expiry {
     dropped_shards: u64,
 }
 
-/// What is asked about segments.
+/// What segments are judged by.
 #[derive(Clone, Copy)]
-struct Look<'a> {
+struct Basis<'a> {
     shared: &'a Shared,
     host: &'a dyn Host,
     now_ms: u64,
@@ -31,8 +31,13 @@ struct Look<'a> {
 
 impl Expiry {
     /// Deletes segments, and in memory whole chapters, of which nothing can be read any more.
-    pub(crate) fn run(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
-        let look = Look { shared, host, now_ms };
+    pub(crate) fn expire(
+        &mut self,
+        shared: &Shared,
+        host: &dyn Host,
+        now_ms: u64,
+    ) -> io::Result<()> {
+        let basis = Basis { shared, host, now_ms };
         let dropped_shards = host.dropped_shards();
         if dropped_shards != self.dropped_shards {
             self.look_again_ms.clear();
@@ -46,7 +51,7 @@ impl Expiry {
             match state.segments.clone() {
                 Some(segments) => {
                     drop(state);
-                    outcome = outcome.and(self.expire_segments(look, &chapter, segments));
+                    outcome = outcome.and(self.expire_segments(basis, &chapter, segments));
                 }
                 // It gets its segments first.
                 None if state.has_journal => {}
@@ -68,13 +73,13 @@ impl Expiry {
     /// left.
     fn expire_segments(
         &mut self,
-        look: Look<'_>,
+        basis: Basis<'_>,
         chapter: &Chapter,
         mut segments: Vec<SegmentName>,
     ) -> io::Result<()> {
         let (before, mut outcome) = (segments.len(), Ok(()));
         segments.retain(|name| {
-            self.is_kept(look, name).unwrap_or_else(|error| {
+            self.is_kept(basis, name).unwrap_or_else(|error| {
                 outcome = Err(error);
                 true
             })
@@ -85,23 +90,23 @@ impl Expiry {
         let is_empty = segments.is_empty();
         chapter.state.write().segments = Some(segments);
         if is_empty && !chapter.state.read().has_journal {
-            look.shared.chapters.remove(chapter.number);
+            basis.shared.chapters.remove(chapter.number);
         }
         outcome
     }
 
     /// Whether a segment can still be read, or it is not yet time to look.
-    fn is_kept(&mut self, look: Look<'_>, name: &SegmentName) -> io::Result<bool> {
-        if self.look_again_ms.get(name).is_some_and(|again_ms| look.now_ms < *again_ms) {
+    fn is_kept(&mut self, basis: Basis<'_>, name: &SegmentName) -> io::Result<bool> {
+        if self.look_again_ms.get(name).is_some_and(|again_ms| basis.now_ms < *again_ms) {
             return Ok(true);
         }
-        let is_readable = is_readable(look, name);
+        let is_readable = is_readable(basis, name);
         if let Ok(false) = is_readable {
             self.look_again_ms.remove(name);
             self.expired.push(*name);
         } else {
             // After an error as well: whoever reads it will be told, and it stays for `inspect`.
-            self.look_again_ms.insert(*name, look.now_ms + LOOK_AGAIN_MS);
+            self.look_again_ms.insert(*name, basis.now_ms + LOOK_AGAIN_MS);
         }
         is_readable
     }
@@ -134,8 +139,8 @@ fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
     })
 }
 
-fn is_readable(look: Look<'_>, name: &SegmentName) -> io::Result<bool> {
-    let Look { shared, host, .. } = look;
+fn is_readable(basis: Basis<'_>, name: &SegmentName) -> io::Result<bool> {
+    let Basis { shared, host, .. } = basis;
     let segment = shared
         .segment_cache
         .get(&*shared.shelf, name)

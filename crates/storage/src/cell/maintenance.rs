@@ -16,8 +16,7 @@ use anabranch_model::retention::RetentionClass;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-/// Works until the store is stopped.
-pub(crate) fn run(
+pub(crate) fn maintain_until_stopped(
     mut maintenance: Maintenance,
     shared: &Shared,
     host: &dyn Host,
@@ -56,17 +55,17 @@ impl Maintenance {
     /// Does all that is due.
     pub(crate) fn turn(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
         // What cannot be deleted must not keep what is new from being stored.
-        if let Err(error) = self.expiry.run(shared, host, now_ms) {
+        if let Err(error) = self.expiry.expire(shared, host, now_ms) {
             tracing::error!(%error, "expired records could not be deleted; it will be tried again");
         }
         for chapter in shared.chapters.all() {
             if chapter.is_due() && !shared.upkeep.is_stopped() {
                 self.retire(shared, host, &chapter)?;
                 shared.upkeep.progressed();
-                self.eviction.run(shared);
+                self.eviction.evict(shared);
             }
         }
-        self.eviction.run(shared);
+        self.eviction.evict(shared);
         // A chapter that became due meanwhile comes first.
         if !shared.chapters.is_any_due() {
             shared.shelf.idle();

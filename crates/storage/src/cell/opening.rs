@@ -101,9 +101,10 @@ impl Opening {
     /// When a thread cannot be started.
     pub fn start(self, host: Arc<dyn Host>) -> io::Result<Store> {
         let Self { store, writer, maintenance } = self;
-        store.add_thread(spawn("journal", move || writer.run())?);
+        store.add_thread(spawn("journal", move || writer.write_until_stopped())?);
         let (shared, clock) = (store.shared().clone(), store.clock().clone());
-        let maintain = move || maintenance::run(maintenance, &shared, &*host, &*clock);
+        let maintain =
+            move || maintenance::maintain_until_stopped(maintenance, &shared, &*host, &*clock);
         store.add_thread(spawn("maintenance", maintain)?);
         Ok(store)
     }

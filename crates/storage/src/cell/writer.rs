@@ -52,8 +52,8 @@ impl Writer {
         Self { shared, journal, chapter, taken: VecDeque::new(), under_way: VecDeque::new() }
     }
 
-    /// Writes until the store is stopped and everything queued is done.
-    pub(crate) fn run(mut self) {
+    /// Everything that is queued by then is done before it returns.
+    pub(crate) fn write_until_stopped(mut self) {
         loop {
             match self.turn(deadline_now()) {
                 Next::Again => {}
@@ -214,7 +214,7 @@ impl Writer {
             match submission.content {
                 Content::Runs(runs) => {
                     let memtable = state.memtable.as_mut().expect("the active one has it");
-                    keep(memtable, runs, submission.start_index, submission.arrival_ms);
+                    push_runs(memtable, runs, submission.start_index, submission.arrival_ms);
                 }
                 Content::Command { number, .. } => state.last_command = number,
             }
@@ -288,7 +288,7 @@ impl Writer {
 }
 
 /// Puts runs into the memtable, their indices one after the other from `first_index` on.
-fn keep(memtable: &mut Memtable, runs: Runs, mut first_index: u64, arrival_ms: u64) {
+fn push_runs(memtable: &mut Memtable, runs: Runs, mut first_index: u64, arrival_ms: u64) {
     let runs = runs.into_bodies().map(|(head, body)| {
         let RunHead { shard, count, body_crc, .. } = head;
         let run = MemRun { first_index, arrival_ms, count, body_crc, body };

@@ -148,7 +148,7 @@ impl Catalog {
             }),
             Command::SetCommitment(set) => self.set_commitment(set),
             Command::RecordWritePeak(peak) => self.change(peak.stream, |stream| {
-                stream.write_peaks.keep(peak.into());
+                stream.write_peaks.note(peak.into());
             }),
             Command::StartEncryption(start) => self.start_encryption(start, place),
             Command::StopEncryption(stop) => self.stop_encryption(stop, place),

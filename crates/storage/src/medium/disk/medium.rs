@@ -55,7 +55,7 @@ impl Medium for DiskMedium {
         for directory in layout.root.ancestors() {
             sync_ancestor(&layout, disk, directory)?;
         }
-        let (found, file) = Recovery::new(options, &layout, disk).run()?;
+        let (found, file) = Recovery::new(options, &layout, disk).recover_or_initialise()?;
         let directory = Arc::new(Directory {
             options: options.clone(),
             layout,

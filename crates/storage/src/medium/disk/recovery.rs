@@ -57,7 +57,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// What was found, and the journal file to go on with.
-    pub(crate) fn run(self) -> Result<(Found, JournalFile), OpenError> {
+    pub(crate) fn recover_or_initialise(self) -> Result<(Found, JournalFile), OpenError> {
         match mark::read(self.disk, self.layout)? {
             true => self.recover(),
             false => self.initialise(),
