@@ -92,7 +92,7 @@ async fn answer_call(service: &dyn Service, call: Call<'_>) -> Result<Answered, 
     let operation = service.operation(call.parts);
     let found = operation.map_or(Found::Unknown, |operation| service.find(operation));
     if let Found::Supported(place) = found {
-        return service.call(place, call).await;
+        return service.answer(place, call).await;
     }
     if !call.codec.is_well_formed(call.body) {
         return Err(CommonError::Serialization.bare());

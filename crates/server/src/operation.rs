@@ -39,7 +39,7 @@ pub(crate) trait Operation {
 ///
 /// The order of checks is AWS's: a body that does not parse, then the caller, then types and
 /// constraints, then the operation.
-pub(crate) async fn run<O: Operation>(
+pub(crate) async fn answer<O: Operation>(
     service: &O::Service,
     call: Call<'_>,
 ) -> Result<Answered, WireError> {

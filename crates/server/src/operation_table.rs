@@ -52,20 +52,20 @@ macro_rules! operations {
         /// Runs the operation of this place in the table.
         ///
         /// Boxed: the compiler cannot see through a future of so many generic ones.
-        pub(super) fn call<'a>(
+        pub(super) fn answer<'a>(
             service: &'a $service,
             place: usize,
             call: $crate::service::Call<'a>,
-        ) -> $crate::service::BoxedCall<'a> {
-            const RUN: &[for<'a> fn(
+        ) -> $crate::service::BoxedAnswer<'a> {
+            const TABLE: &[for<'a> fn(
                 &'a $service,
                 $crate::service::Call<'a>,
-            ) -> $crate::service::BoxedCall<'a>] = &[
+            ) -> $crate::service::BoxedAnswer<'a>] = &[
                 $(|service, call| {
-                    Box::pin($crate::operation::run::<ops::$module::$name>(service, call))
+                    Box::pin($crate::operation::answer::<ops::$module::$name>(service, call))
                 },)+
             ];
-            RUN[place](service, call)
+            TABLE[place](service, call)
         }
 
         /// Decodes a body as the operation's request and forgets it. `None`: there is no such

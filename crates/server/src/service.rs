@@ -1,7 +1,7 @@
 //! What a service is: a wire that it speaks, and the operations behind it.
 //!
 //! The way of a request is the same for every service: [`crate::front_door`] finds the service that
-//! it is for, and [`crate::operation::run`] decodes it, asks who is calling and lets the operation do
+//! it is for, and [`crate::operation::answer`] decodes it, asks who is calling and lets the operation do
 //! it. What differs (names, body formats, errors, refusals before an operation is known) is the
 //! service's own.
 
@@ -72,7 +72,7 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn find(&self, operation: &str) -> Found;
 
     /// Runs an operation that [`Service::find`] has found, by its place in the table.
-    fn call<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedCall<'a>;
+    fn answer<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedAnswer<'a>;
 
     /// The reply to what is no request of an operation.
     fn refuse(&self, refusal: Refusal<'_>) -> Reply;
@@ -90,7 +90,7 @@ pub(crate) enum Found {
 }
 
 /// An operation under way.
-pub(crate) type BoxedCall<'a> =
+pub(crate) type BoxedAnswer<'a> =
     Pin<Box<dyn Future<Output = Result<Answered, WireError>> + Send + 'a>>;
 
 /// A request whose operation is known.

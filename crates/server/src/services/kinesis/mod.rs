@@ -21,7 +21,7 @@ pub(crate) use state::Kinesis;
 use crate::operation::ErrorTable;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::service::{BoxedCall, Call, Found, Service, Wire};
+use crate::service::{BoxedAnswer, Call, Found, Service, Wire};
 use anabranch_protocol::Codec;
 use errors::KinesisError;
 
@@ -46,8 +46,8 @@ impl Service for Kinesis {
         operations::find(operation)
     }
 
-    fn call<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedCall<'a> {
-        operations::call(self, place, call)
+    fn answer<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedAnswer<'a> {
+        operations::answer(self, place, call)
     }
 
     fn refuse(&self, refusal: Refusal<'_>) -> Reply {

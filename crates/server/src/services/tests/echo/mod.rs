@@ -8,7 +8,7 @@ pub(super) use operations::DESCRIBED;
 use crate::operation::ErrorTable;
 use crate::refusal::Refusal;
 use crate::reply::{self, Reply};
-use crate::service::{BoxedCall, Call, Found, Service, Wire};
+use crate::service::{BoxedAnswer, Call, Found, Service, Wire};
 use anabranch_protocol::{Codec, CommonError, error_table};
 use http::request::Parts;
 
@@ -48,8 +48,8 @@ impl Service for Echo {
         operations::find(operation)
     }
 
-    fn call<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedCall<'a> {
-        operations::call(self, place, call)
+    fn answer<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedAnswer<'a> {
+        operations::answer(self, place, call)
     }
 
     fn refuse(&self, _: Refusal<'_>) -> Reply {
