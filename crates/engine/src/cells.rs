@@ -80,7 +80,6 @@ pub struct AccountLimits {
     pub shard_limit: u64,
     /// Open shards of provisioned streams.
     pub open_shards: u64,
-    /// On-demand streams.
     pub on_demand_streams: usize,
     /// On-demand streams allowed.
     pub on_demand_limit: usize,

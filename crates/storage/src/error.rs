@@ -29,7 +29,6 @@ pub enum OpenError {
         path.display()
     )]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// Where in the file.
         offset: u64,

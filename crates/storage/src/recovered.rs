@@ -5,7 +5,6 @@ use bytes::Bytes;
 /// A command as it was journaled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveredCommand {
-    /// Its number.
     pub number: u64,
     /// The cell's next index at its place.
     pub index: u64,

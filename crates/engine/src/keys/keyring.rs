@@ -94,7 +94,6 @@ pub struct KeyRefusal {
     pub usage: KeyUse,
     /// Who wanted to.
     pub principal: Arc<str>,
-    /// The stream.
     pub stream: StreamRef,
 }
 

@@ -56,7 +56,6 @@ pub struct ShardTraffic {
 /// What one GetRecords call or event gave to its reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadCount {
-    /// Records.
     pub records: u64,
     /// Bytes of data and partition keys.
     pub bytes: u64,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 /// A shard with what belongs to it in this process.
 #[derive(Debug)]
 pub struct ShardSlot {
-    /// The shard.
     pub shard: Shard,
     /// Its identity in the journal.
     pub key: ShardKey,

@@ -33,7 +33,6 @@ pub struct GetReply {
     pub stream: Arc<Stream>,
     /// The shard that was read.
     pub slot: Arc<ShardSlot>,
-    /// The records.
     pub runs: Vec<OpenRun>,
     /// Where to go on. `None`: the shard is closed and read to its end.
     pub next_iterator: Option<String>,

@@ -33,7 +33,6 @@ pub enum StartingPosition {
 /// A position in a shard. It stays right whatever is added or expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IteratorPosition {
-    /// The shard.
     pub shard: ShardKey,
     /// First index wanted.
     pub from_index: u64,

@@ -39,11 +39,9 @@ impl Payload for &[u8] {
 /// A record to put.
 #[derive(Clone, Debug)]
 pub struct PutEntry<'a, P> {
-    /// The partition key.
     pub partition_key: Option<Cow<'a, str>>,
     /// Goes before the partition key's hash.
     pub explicit_hash_key: Option<HashKey>,
-    /// The data.
     pub data: P,
 }
 
@@ -99,7 +97,6 @@ pub enum PutOutcome {
     Stored {
         /// Where.
         shard: ShardId,
-        /// Its sequence number.
         sequence_number: Decimal,
     },
     /// The shard's rate is used up.

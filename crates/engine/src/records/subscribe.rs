@@ -44,7 +44,6 @@ const SMALL_EVENT_RECORDS: usize = 64;
 pub struct SubscribeRequest<'a> {
     /// The consumer's stream.
     pub stream: &'a NamedStream,
-    /// The consumer.
     pub consumer: &'a ConsumerName,
     /// The shard, as the client says it.
     pub shard: &'a str,
@@ -61,9 +60,7 @@ pub struct SubscribeRequest<'a> {
 /// What a subscription sends.
 #[derive(Debug)]
 pub struct SubscriptionEvent {
-    /// The stream.
     pub stream: Arc<Stream>,
-    /// The shard.
     pub slot: Arc<ShardSlot>,
     /// The records; none if there were none for a while.
     pub runs: Vec<OpenRun>,

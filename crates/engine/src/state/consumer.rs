@@ -58,7 +58,6 @@ impl Consumer {
 pub struct ConsumerName {
     /// The stream it reads.
     pub stream: StreamRef,
-    /// Its name.
     pub name: Arc<str>,
     /// Its creation time in epoch seconds, if the caller said it.
     pub created_secs: Option<u64>,

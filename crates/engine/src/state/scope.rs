@@ -18,7 +18,6 @@ pub struct Scope {
 pub struct StreamRef {
     /// Whose it is.
     pub scope: Scope,
-    /// Its name.
     pub name: Arc<str>,
 }
 
@@ -42,7 +41,6 @@ impl StreamRef {
 pub struct ConsumerRef {
     /// The stream it reads.
     pub stream: StreamRef,
-    /// Its name.
     pub name: Arc<str>,
     /// When it was registered, epoch seconds.
     pub created_secs: u64,
@@ -80,7 +78,6 @@ impl fmt::Display for StreamRef {
 /// A resource that can have a policy and tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceName {
-    /// A stream.
     Stream(StreamRef),
     /// A fan-out consumer of a stream.
     Consumer(ConsumerRef),

@@ -24,7 +24,6 @@ use std::sync::Arc;
 /// Which consumers to list.
 #[derive(Clone, Debug)]
 pub struct ConsumerPageRequest<'a> {
-    /// The stream.
     pub stream: &'a NamedStream,
     /// Creation time that the stream must have, epoch seconds.
     pub created_secs: Option<i64>,

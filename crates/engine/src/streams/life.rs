@@ -25,13 +25,11 @@ const PURGE_PAUSE: Duration = Duration::from_secs(5);
 /// A stream to create.
 #[derive(Clone, Debug)]
 pub struct NewStream {
-    /// Its name.
     pub name: String,
     /// Shards, if the caller said so.
     pub shard_count: Option<u32>,
     /// Capacity mode, if the caller said so.
     pub mode: Option<StreamMode>,
-    /// Tags.
     pub tags: BTreeMap<String, String>,
     /// Ceiling of one record in KiB.
     pub max_record_kib: u32,

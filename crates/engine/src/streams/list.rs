@@ -20,7 +20,6 @@ use std::sync::Arc;
 pub enum ShardPageRequest<'a> {
     /// From the start.
     First {
-        /// The stream.
         stream: &'a NamedStream,
         /// Start after this shard.
         after: Option<ShardId>,
@@ -33,7 +32,6 @@ pub enum ShardPageRequest<'a> {
     },
     /// Go on where this token's page ended.
     Next {
-        /// The token.
         token: &'a OpenShardToken,
         /// Name that the caller gave beside the token; it must be the token's stream.
         name: Option<&'a str>,

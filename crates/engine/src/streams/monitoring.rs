@@ -10,7 +10,6 @@ use crate::state::shard_metrics::ShardMetrics;
 /// The metrics of a stream before and after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringChange {
-    /// The stream.
     pub stream: StreamRef,
     /// What was on.
     pub before: ShardMetrics,

@@ -103,7 +103,6 @@ pub enum CredentialsError {
     /// Reading failed.
     #[error("cannot read credentials file path={}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -114,7 +113,6 @@ pub enum CredentialsError {
         path.display()
     )]
     OpenToOthers {
-        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -122,7 +120,6 @@ pub enum CredentialsError {
     /// Its content is wrong.
     #[error("{}:{line}: {problem}", path.display())]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// Line, counted from 1.
         line: usize,
@@ -144,7 +141,6 @@ pub enum CredentialsError {
     /// Writing failed; the file is as before.
     #[error("cannot write credentials file path={}", path.display())]
     Write {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -165,7 +165,6 @@ pub enum KeyringError {
     /// Reading failed.
     #[error("cannot read keyring path={}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -176,7 +175,6 @@ pub enum KeyringError {
         path.display()
     )]
     OpenToOthers {
-        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -184,7 +182,6 @@ pub enum KeyringError {
     /// Its content is wrong.
     #[error("{}: {problem}", path.display())]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// What is wrong.
         problem: String,
@@ -192,7 +189,6 @@ pub enum KeyringError {
     /// Writing failed; the file is as before.
     #[error("cannot write keyring path={}", path.display())]
     Write {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

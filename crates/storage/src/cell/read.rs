@@ -23,7 +23,6 @@ const COLD_BYTES_START: usize = 64 << 10;
 /// What to read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadRequest {
-    /// The shard.
     pub shard: ShardKey,
     /// First index wanted.
     pub from_index: u64,

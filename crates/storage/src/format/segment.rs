@@ -309,7 +309,6 @@ pub enum SegmentError {
     /// The operating system refused.
     #[error("cannot read segment path={} error={error}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -317,7 +316,6 @@ pub enum SegmentError {
     /// A checksum or a structure does not hold.
     #[error("segment is damaged path={} offset={offset}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// Where in the file.
         offset: u64,

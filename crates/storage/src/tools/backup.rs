@@ -70,7 +70,6 @@ impl BackupError {
 pub struct BackupReport {
     /// Journal files.
     pub journals: u64,
-    /// Segments.
     pub segments: u64,
     /// Files beside them.
     pub others: u64,

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 /// A journal file.
 #[derive(Clone, Debug)]
 pub struct JournalReport {
-    /// The file.
     pub path: PathBuf,
     /// Valid frames.
     pub frames: u64,
@@ -33,7 +32,6 @@ pub struct JournalReport {
 /// A segment.
 #[derive(Clone, Debug)]
 pub struct SegmentReport {
-    /// The file.
     pub path: PathBuf,
     /// Shards in it.
     pub shards: usize,

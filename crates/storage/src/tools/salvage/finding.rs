@@ -7,7 +7,6 @@ use std::path::PathBuf;
 /// A place that was found damaged.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The file.
     pub path: PathBuf,
     /// Where it begins.
     pub offset: u64,
@@ -32,10 +31,7 @@ pub enum Lost {
         records_max: u64,
     },
     /// A change of the catalog.
-    Command {
-        /// Its number.
-        number: u64,
-    },
+    Command { number: u64 },
     /// The end of the last journal file: a request that was never acknowledged, or one that was.
     Tail {
         /// What it held has this index or a higher one.
