@@ -1,10 +1,12 @@
 """Draws docs/benchmarks.svg from the table of goals in docs/benchmarks.md.
 
-    python3 docs/plot_benchmarks.py
+    python3 docs/plot_benchmarks.py            # writes it
+    python3 docs/plot_benchmarks.py --check    # fails if it is not what would be written
 """
 
 import math
 import re
+import sys
 from html import escape
 from pathlib import Path
 
@@ -79,4 +81,8 @@ def draw(rows: list[tuple[str, float, float, float]]) -> str:
 if __name__ == "__main__":
     docs = Path(__file__).parent
     page = (docs / "benchmarks.md").read_text(encoding="utf-8")
-    (docs / "benchmarks.svg").write_text(draw(ratios(page)), encoding="utf-8")
+    drawn, plot = draw(ratios(page)), docs / "benchmarks.svg"
+    if sys.argv[1:] != ["--check"]:
+        plot.write_text(drawn, encoding="utf-8")
+    elif plot.read_text(encoding="utf-8") != drawn:
+        raise SystemExit("docs/benchmarks.svg is not that of docs/benchmarks.md")

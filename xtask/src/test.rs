@@ -125,7 +125,7 @@ fn chosen_steps(only: &[Step], has_binary: bool) -> Vec<Step> {
 }
 
 fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     command.current_dir(&project.root).env("ANABRANCH_BIN", project.server_binary());
     match step {
         Step::Fmt => run_command(command.args(["fmt", "--all", "--check"])),

@@ -10,8 +10,9 @@ mod source;
 mod tests;
 
 use std::fs;
+use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::tools::Project;
@@ -50,5 +51,15 @@ fn all_findings(project: &Project) -> Result<Vec<String>> {
     }
     findings.extend(documents::check(project)?);
     findings.extend(code_spans::check(project, &files));
+    findings.extend(check_plot(project)?);
     Ok(findings)
+}
+
+/// Whether the plot of the benchmarks is that of the page.
+fn check_plot(project: &Project) -> Result<Option<String>> {
+    let mut plot = Command::new("python3");
+    plot.arg(project.root.join("docs/plot_benchmarks.py")).arg("--check");
+    let checked = plot.output().context("cannot run python3")?;
+    let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
+    Ok((!checked.status.success()).then_some(said))
 }

@@ -26,7 +26,7 @@ impl Project {
     pub(crate) fn locate() -> Result<Self> {
         let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = manifest_dir.parent().context("xtask lies inside the workspace")?.to_path_buf();
-        let output = Command::new(cargo())
+        let output = cargo()
             .args(["metadata", "--no-deps", "--format-version", "1"])
             .current_dir(&root)
             .output()
@@ -144,8 +144,18 @@ impl Project {
 }
 
 /// The cargo that runs us, so that its toolchain is also the one we use.
-pub(crate) fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What it says of our own package would make it build again what others have built: some build
+    // scripts (ring's) ask to run again when these change.
+    for (name, _) in std::env::vars_os() {
+        let is_ours =
+            |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.starts_with(p));
+        if name.to_str().is_some_and(is_ours) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end with our own input and output; any exit code but 0 is an error.

@@ -35,7 +35,7 @@ pub(crate) fn build_server(project: &Project) -> Result<()> {
     if std::env::var_os("ANABRANCH_BIN").is_some() {
         return Ok(());
     }
-    let mut build = Command::new(cargo());
+    let mut build = cargo();
     build.args(["build", "--quiet", "--release", "--package", "anabranch"]);
     run_command(build.current_dir(&project.root))
 }
@@ -43,7 +43,7 @@ pub(crate) fn build_server(project: &Project) -> Result<()> {
 /// A program of `tools/`, built, with its data below the target directory unless it is told
 /// otherwise.
 pub(crate) fn harness(project: &Project, name: &str, arguments: &[String]) -> Result<Command> {
-    let mut build = Command::new(cargo());
+    let mut build = cargo();
     build.args(["build", "--quiet", "--workspace", "--bin", name]);
     run_command(build.current_dir(&project.root))?;
     let mut harness = Command::new(project.target.join("debug").join(name));

@@ -112,7 +112,7 @@ impl Programs {
         }
         eprintln!("installing {}", kind.name());
         match kind {
-            Kind::Ferrokinesis | Kind::FerrokinesisDurable => run(Command::new(cargo())
+            Kind::Ferrokinesis | Kind::FerrokinesisDurable => run(cargo()
                 .args(["install", "ferrokinesis", "--quiet", "--locked"])
                 .args(["--version", FERROKINESIS_VERSION, "--root"])
                 .arg(&self.peers)),
@@ -187,7 +187,7 @@ fn first_line(text: &[u8]) -> String {
 }
 
 fn build(project: &Project, what: &[&str]) -> Result<()> {
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     run(command.args(["build", "--quiet", "--release"]).args(what).current_dir(&project.root))
 }
 
