@@ -3,17 +3,19 @@
 use crate::components::Components;
 use crate::error::{StartError, StreamNotFound};
 use crate::keys::keyring::Keyring;
+use crate::ledger::Rebuilt;
 use crate::live::named::NamedStream;
+use crate::live::owner::StreamOwner;
 use crate::live::stream::Stream;
+use crate::opening::CellOpening;
 use crate::records::Data;
 use crate::settings::EngineSettings;
-use crate::state::catalog::Catalog;
 use crate::state::scope::{Scope, StreamRef};
 use crate::stream_ledger::StreamLedger;
 use crate::streams::Control;
 use crate::token::Tokens;
 use anabranch_env::{Clock, Disk};
-use anabranch_storage::{Recovered, Store, StoreOptions};
+use anabranch_storage::{Recovered, StoreOptions};
 use std::iter::Sum;
 use std::sync::Arc;
 
@@ -41,6 +43,14 @@ pub struct RecoverySummary {
     pub journal_bytes: u64,
     /// Bytes of a torn tail that were cut.
     pub torn_bytes: u64,
+}
+
+impl RecoverySummary {
+    fn of(recovered: &Recovered, streams: &Rebuilt<StreamOwner>) -> Self {
+        let &Recovered { records, journal_bytes, torn_bytes, .. } = recovered;
+        let streams = streams.view.read().streams().all().count();
+        Self { streams, records, journal_bytes, torn_bytes }
+    }
 }
 
 impl Sum for RecoverySummary {
@@ -78,25 +88,31 @@ impl Engine {
         settings: EngineSettings,
         components: Components,
     ) -> Result<Arc<Self>, StartError> {
-        let (disk, clock) = (components.disk.clone(), components.clock.clone());
-        let opening = clock.clone();
-        // Reading gigabytes of journal is no work for an async thread.
-        let opened = tokio::task::spawn_blocking(move || Store::open(options, disk, opening));
-        let (store, recovered) = opened.await.map_err(std::io::Error::other)??;
-        let Recovered { snapshot, commands, records, journal_bytes, torn_bytes } = recovered;
-        let catalog = Catalog::rebuild(snapshot.as_deref(), &commands)?;
-        let streams = catalog.streams().all().count();
-        let recovery = RecoverySummary { streams, records, journal_bytes, torn_bytes };
-        let ledger = StreamLedger::start(store, catalog, clock.clone()).await?;
+        let (mut opening, recovered) = CellOpening::open(options, &components).await?;
+        let streams = opening.rebuild::<StreamOwner>()?;
+        let recovery = RecoverySummary::of(&recovered, &streams);
+        let cell = opening.start(&streams)?;
+        let ledger = StreamLedger::start(cell, streams).await?;
+        Ok(Self::over(ledger, recovery, settings, &components))
+    }
+
+    /// Control and data over a ledger.
+    fn over(
+        ledger: Arc<StreamLedger>,
+        recovery: RecoverySummary,
+        settings: EngineSettings,
+        components: &Components,
+    ) -> Arc<Self> {
+        let clock = components.clock.clone();
         let tokens = Arc::new(Tokens::new(ledger.view().secret()));
-        let control = Control::new(ledger.clone(), settings.clone(), tokens.clone(), &components);
+        let control = Control::new(ledger.clone(), settings.clone(), tokens.clone(), components);
         let control = Arc::new(control);
-        let data = Arc::new(Data::new(ledger.clone(), settings, tokens, &components));
+        let data = Arc::new(Data::new(ledger.clone(), settings, tokens, components));
         control.resume_deletions();
         control.resume_rescalings();
         control.forget_shards_later();
         control.scale_later();
-        Ok(Arc::new(Self { control, data, recovery, ledger, clock }))
+        Arc::new(Self { control, data, recovery, ledger, clock })
     }
 
     /// The stream of this name, in whatever state.
@@ -131,3 +147,6 @@ impl Engine {
         self.clock.monotonic_us()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! ```text
 //! cells              where streams live · what is asked of an account
 //! engine             a cell, started and wired
+//! opening            a cell whose machines are rebuilt
 //! streams, records   control: changes of the catalog · data: puts, reads, subscriptions
 //! ledger             decides, journals, applies
 //! lookup, keys       finding what is in a state to be used · data keys
@@ -31,6 +32,7 @@ mod keys;
 mod ledger;
 mod live;
 mod lookup;
+mod opening;
 mod records;
 pub mod salvage;
 mod settings;

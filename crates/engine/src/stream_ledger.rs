@@ -1,37 +1,27 @@
 //! The ledger of the streams: what a cell stands on.
 
 use crate::error::{ChangeFailure, StartError, StreamNotFound};
-use crate::ledger::{Ledger, Owner};
-use crate::live::host::ViewHost;
+use crate::ledger::{Cell, Ledger, Rebuilt};
 use crate::live::named::NamedStream;
 use crate::live::owner::StreamOwner;
 use crate::live::stream::Stream;
 use crate::lookup::find;
-use crate::state::catalog::Catalog;
 use crate::state::command::{Command, InstallSecret};
 use crate::state::scope::{Scope, StreamRef};
-use anabranch_env::Clock;
-use anabranch_storage::Opening;
-use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// The ledger of a cell's streams.
 pub(crate) type StreamLedger = Ledger<StreamOwner>;
 
 impl StreamLedger {
-    /// Starts the store under a catalog that was rebuilt from it.
+    /// The ledger of the streams of a cell, which gets its secret if it is new.
     pub(crate) async fn start(
-        store: Opening,
-        catalog: Catalog,
-        clock: Arc<dyn Clock>,
+        cell: Arc<Cell>,
+        streams: Rebuilt<StreamOwner>,
     ) -> Result<Arc<Self>, StartError> {
-        let (owner, view) = StreamOwner::of(&catalog);
-        // Maintenance asks what is alive: it must be there before that starts.
-        let view = Arc::new(RwLock::new(view));
-        let store = store.start(Arc::new(ViewHost::new(view.clone(), clock)))?;
-        let has_secret = !catalog.secret().is_empty();
-        let ledger = Arc::new(Self::new(store, catalog, owner, view));
-        if !has_secret {
+        let ledger = Arc::new(Self::new(cell, streams));
+        let is_new = ledger.view().secret().is_empty();
+        if is_new {
             let mut secret = vec![0; 32];
             anabranch_env::fill_random(&mut secret);
             let command = Command::InstallSecret(InstallSecret { secret });

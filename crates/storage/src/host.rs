@@ -3,7 +3,7 @@
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 
-/// The catalog, as storage needs it. Called from the maintenance thread.
+/// The machines of a cell, as storage needs them. Called from the maintenance thread.
 pub trait Host: Send + Sync + 'static {
     /// The class whose segment gets the shard's records. `None`: the shard is gone.
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass>;
@@ -15,6 +15,6 @@ pub trait Host: Send + Sync + 'static {
     /// Counts up whenever shards have gone, so that segments may have no reader any more.
     fn dropped_shards(&self) -> u64;
 
-    /// The catalog's state and the number of the last command in it.
+    /// The machines' state and the number of a command: it holds all up to this one, and maybe more.
     fn snapshot(&self) -> (u64, Vec<u8>);
 }

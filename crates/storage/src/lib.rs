@@ -42,7 +42,7 @@ pub use cell::health::StoreHealth;
 pub use cell::opening::Opening;
 pub use cell::queue::{Appended, Succession};
 pub use cell::read::{ReadError, ReadReply, ReadRequest, RunSlice};
-pub use cell::store::{Confirmation, Store};
+pub use cell::store::{AdmittedCommand, Confirmation, Store};
 pub use cell::tips::ShardTip;
 pub use error::{AppendError, OpenError};
 pub use format::record;

@@ -1,7 +1,10 @@
-//! The streams as storage sees them.
+//! The machines of a cell as storage sees them, the streams above all.
 
 use super::stream::Stream;
 use super::view::View;
+use crate::ledger::Sequence;
+use crate::state::machine::{Kept, MachineId};
+use crate::state::snapshot::{self, Part};
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -9,36 +12,51 @@ use anabranch_storage::Host;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
-pub(crate) struct ViewHost {
-    view: Arc<RwLock<View>>,
+pub(crate) struct CellHost {
+    streams: Arc<RwLock<View>>,
+    /// Of all machines, the streams' among them.
+    views: Vec<(MachineId, Arc<RwLock<dyn Kept>>)>,
+    sequence: Arc<Sequence>,
     clock: Arc<dyn Clock>,
 }
 
-impl ViewHost {
-    pub(crate) fn new(view: Arc<RwLock<View>>, clock: Arc<dyn Clock>) -> Self {
-        Self { view, clock }
+impl CellHost {
+    pub(crate) fn new(
+        streams: Arc<RwLock<View>>,
+        views: Vec<(MachineId, Arc<RwLock<dyn Kept>>)>,
+        sequence: Arc<Sequence>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { streams, views, sequence, clock }
     }
 }
 
-impl Host for ViewHost {
+impl Host for CellHost {
     fn retention_class(&self, shard: ShardKey) -> Option<RetentionClass> {
-        let view = self.view.read();
+        let view = self.streams.read();
         let stream = stream_of(&view, shard)?;
         Some(RetentionClass::of_hours(stream.retention.hours))
     }
 
     fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
-        let view = self.view.read();
+        let view = self.streams.read();
         let stream = stream_of(&view, shard)?;
         Some(stream.retention.trim_horizon_ms(self.clock.now_ms()))
     }
 
     fn dropped_shards(&self) -> u64 {
-        self.view.read().purged_streams()
+        self.streams.read().purged_streams()
     }
 
     fn snapshot(&self) -> (u64, Vec<u8>) {
-        self.view.read().snapshot()
+        // Nothing is revealed while all are held, so that the parts are of one moment.
+        let views: Vec<_> = self.views.iter().map(|(id, view)| (*id, view.read())).collect();
+        let covered = self.sequence.covered();
+        // What has no command yet does not keep a version away that does not know it.
+        let views =
+            views.into_iter().filter(|(id, view)| *id == MachineId::CATALOG || view.applied() > 0);
+        let parts = views.map(|(machine, view)| Part { machine, bytes: view.snapshot() });
+        (covered, snapshot::encode(parts.collect()))
     }
 }
 

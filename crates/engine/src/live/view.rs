@@ -5,6 +5,7 @@ use crate::state::catalog::Catalog;
 use crate::state::catalog::snapshot::SnapshotParts;
 use crate::state::commitments::Commitments;
 use crate::state::directory::Directory;
+use crate::state::machine::Kept;
 use crate::state::scope::Scope;
 use anabranch_model::{Commitment, ShardKey};
 use std::sync::Arc;
@@ -72,18 +73,6 @@ impl View {
         self.purged_streams
     }
 
-    /// The catalog's bytes for a snapshot, and the number of the last command in it.
-    pub(crate) fn snapshot(&self) -> (u64, Vec<u8>) {
-        let parts = SnapshotParts {
-            applied: self.applied,
-            next_stream: self.next_stream,
-            secret: &self.secret,
-            commitments: &self.commitments,
-            streams: self.streams.all().map(|stream| &**stream.entry()).collect(),
-        };
-        (self.applied, parts.encode())
-    }
-
     /// The catalog as it can be seen.
     pub(super) fn catalog(&self) -> Catalog {
         let mut streams = Directory::default();
@@ -116,5 +105,22 @@ impl View {
                 Reveal::Secret(secret) => self.secret = secret,
             }
         }
+    }
+}
+
+impl Kept for View {
+    fn snapshot(&self) -> Vec<u8> {
+        let parts = SnapshotParts {
+            applied: self.applied,
+            next_stream: self.next_stream,
+            secret: &self.secret,
+            commitments: &self.commitments,
+            streams: self.streams.all().map(|stream| &**stream.entry()).collect(),
+        };
+        parts.encode()
+    }
+
+    fn applied(&self) -> u64 {
+        self.applied
     }
 }

@@ -3,7 +3,6 @@
 mod cells;
 mod encryption;
 mod keys;
-mod ledger;
 mod model;
 mod on_demand;
 mod reshard;

@@ -95,6 +95,12 @@ impl Opening {
         self.store.durable_index()
     }
 
+    /// Says that commands up to this one have been: no other gets their numbers. A snapshot may hold
+    /// more than it covers, and the journal may have lost it.
+    pub fn skip_commands_through(&self, number: u64) {
+        self.store.shared().queue.skip_commands_through(number);
+    }
+
     /// Starts writing and maintenance.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use anabranch_env::ByteShare;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -24,9 +24,17 @@ pub struct Appended {
 }
 
 /// Commands of one succession build on one another: each was decided in the belief that all before it
-/// will be stored. When one is refused for want of room, so are all that follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Succession(u64);
+/// will be stored. When one is refused for want of room, so are all that follow it, and no others.
+#[derive(Clone, Debug, Default)]
+pub struct Succession {
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Succession {
+    fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Acquire)
+    }
+}
 
 /// What to write.
 #[derive(Debug)]
@@ -73,6 +81,21 @@ impl Submission {
     pub(crate) fn is_command(&self) -> bool {
         matches!(self.content, Content::Command { .. })
     }
+
+    /// Has the commands refused that follow this one, if it is one.
+    pub(crate) fn break_succession(&self) {
+        if let Content::Command { succession, .. } = &self.content {
+            succession.is_broken.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it is a command that follows one that was refused.
+    pub(crate) fn is_broken(&self) -> bool {
+        match &self.content {
+            Content::Runs(_) => false,
+            Content::Command { succession, .. } => succession.is_broken(),
+        }
+    }
 }
 
 /// What is waiting for the writer.
@@ -82,8 +105,6 @@ pub(crate) struct Queue {
     filled: Condvar,
     /// Highest arrival time assigned so far: written under the lock, read without it.
     last_ms: AtomicU64,
-    /// The [`Succession`] that is not broken.
-    succession: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +124,12 @@ impl Queue {
         let mut state = self.state.lock();
         (state.next_index, state.next_command) = (next_index, next_command);
         self.last_ms.store(last_ms, Ordering::Release);
+    }
+
+    /// Says that commands up to this one have been, whether they are found or not.
+    pub(crate) fn skip_commands_through(&self, number: u64) {
+        let mut state = self.state.lock();
+        state.next_command = state.next_command.max(number + 1);
     }
 
     /// Queues runs behind everything else, unless one of their gates is closed. `gates` are those
@@ -150,7 +177,7 @@ impl Queue {
         &self,
         payload: Bytes,
         closing: &[Arc<Gate>],
-        succession: Succession,
+        succession: &Succession,
         now_ms: u64,
         caller: Caller,
     ) -> Result<Appended, AppendError> {
@@ -160,7 +187,7 @@ impl Queue {
         if let Some(error) = state.stopped {
             return Err(error);
         }
-        if succession != self.succession() {
+        if succession.is_broken() {
             return Err(AppendError::StorageFull);
         }
         let arrival_ms = self.arrival(&mut state, now_ms);
@@ -168,7 +195,12 @@ impl Queue {
         state.next_command += 1;
         closing.iter().for_each(|gate| gate.close());
         state.submissions.push(Submission {
-            content: Content::Command { number, payload, payload_crc, succession },
+            content: Content::Command {
+                number,
+                payload,
+                payload_crc,
+                succession: succession.clone(),
+            },
             frame_bytes,
             arrival_ms,
             start_index: index,
@@ -196,24 +228,6 @@ impl Queue {
     pub(crate) fn position(&self) -> (u64, u64) {
         let state = self.state.lock();
         (state.next_index, self.last_ms())
-    }
-
-    /// The succession that is not broken.
-    pub(crate) fn succession(&self) -> Succession {
-        Succession(self.succession.load(Ordering::Acquire))
-    }
-
-    /// Has the commands refused that follow one that was.
-    pub(crate) fn break_succession(&self) {
-        self.succession.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether it is a command that follows one that was refused.
-    pub(crate) fn is_broken(&self, submission: &Submission) -> bool {
-        match submission.content {
-            Content::Runs(_) => false,
-            Content::Command { succession, .. } => succession != self.succession(),
-        }
     }
 
     /// All that is queued.

@@ -38,6 +38,13 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// A command for which there is room in the queue.
+#[derive(Debug)]
+pub struct AdmittedCommand {
+    payload: Bytes,
+    room: ByteShare,
+}
+
 /// Tells when what was queued is durable.
 #[derive(Debug)]
 pub struct Confirmation(oneshot::Receiver<Result<(), AppendError>>);
@@ -102,30 +109,32 @@ impl Store {
         Ok(appended)
     }
 
-    /// Queues a command, and returns when its place in the journal is known: before it is durable.
+    /// Waits for room for a command in the queue.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn admit_command(&self, payload: Bytes) -> Result<AdmittedCommand, AppendError> {
+        let room = self.room_for(command_frame_bytes(&payload)).await?;
+        Ok(AdmittedCommand { payload, room })
+    }
+
+    /// Queues a command, which gives it its place in the journal: before it is durable.
     /// `closing` gates are closed there. Whoever learns that it is not confirmed opens them again.
     ///
     /// # Errors
     /// See [`AppendError`]; gates are as they were. [`AppendError::StorageFull`] also when a command
     /// of its succession was refused before.
-    pub async fn queue_command(
+    pub fn queue_command(
         &self,
-        payload: Bytes,
+        AdmittedCommand { payload, room }: AdmittedCommand,
         closing: &[Arc<Gate>],
-        succession: Succession,
+        succession: &Succession,
     ) -> Result<(Appended, Confirmation), AppendError> {
-        let room = self.room_for(command_frame_bytes(&payload)).await?;
         let (acknowledge, confirmed) = oneshot::channel();
         let (caller, now_ms) = (Caller { acknowledge, room }, self.clock.now_ms());
         let queue = &self.shared.queue;
         let appended = queue.push_command(payload, closing, succession, now_ms, caller)?;
         Ok((appended, Confirmation(confirmed)))
-    }
-
-    /// What commands that are decided from now on build on.
-    #[must_use]
-    pub fn succession(&self) -> Succession {
-        self.shared.queue.succession()
     }
 
     async fn room_for(&self, bytes: u64) -> Result<ByteShare, AppendError> {

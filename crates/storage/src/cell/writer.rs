@@ -103,7 +103,7 @@ impl Writer {
                 refuse(self.taken.drain(..), AppendError::Failed);
                 return true;
             }
-            if self.shared.queue.is_broken(first) {
+            if first.is_broken() {
                 refuse(self.taken.pop_front(), AppendError::StorageFull);
                 has_begun = true;
                 continue;
@@ -121,7 +121,7 @@ impl Writer {
             if is_over {
                 if let Err(error) = self.begin_chapter() {
                     let first = self.taken.pop_front();
-                    self.break_succession(first.as_slice());
+                    first.iter().for_each(Submission::break_succession);
                     refuse(first, error);
                     continue;
                 }
@@ -153,7 +153,7 @@ impl Writer {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(next) = self.taken.front() {
             let fits = room.takes(bytes, next) && bytes + next.frame_bytes <= BATCH_BYTES_MAX;
-            if !batch.is_empty() && (!fits || self.shared.queue.is_broken(next)) {
+            if !batch.is_empty() && (!fits || next.is_broken()) {
                 break;
             }
             bytes += next.frame_bytes;
@@ -173,16 +173,9 @@ impl Writer {
             }
             Err(error) => {
                 let error = self.take_error(error);
-                self.break_succession(&batch);
+                batch.iter().for_each(Submission::break_succession);
                 refuse(batch, error);
             }
-        }
-    }
-
-    /// Commands that follow one of these, which are to be refused, are refused as well.
-    fn break_succession(&self, refused: &[Submission]) {
-        if refused.iter().any(Submission::is_command) {
-            self.shared.queue.break_succession();
         }
     }
 

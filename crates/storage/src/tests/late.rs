@@ -7,9 +7,10 @@ use crate::cell::writer::{Next, Writer};
 use crate::medium::journal::{Journal, JournalError, Room};
 use crate::medium::memory::MemoryMedium;
 use crate::medium::opened::{Medium, Opened};
+use crate::tests::support::queue_command;
 use crate::{
     AppendError, Appended, Gate, OpenError, ReadRequest, RunsBuilder, Store, StoreHealth,
-    StoreOptions,
+    StoreOptions, Succession,
 };
 use anabranch_env::ManualClock;
 use anabranch_model::ShardKey;
@@ -210,20 +211,23 @@ fn what_is_under_way_when_the_journal_fails_is_refused_with_what_is_behind_it() 
 }
 
 #[tokio::test]
-async fn commands_behind_one_that_was_refused_are_refused_and_records_are_not() {
+async fn commands_that_build_on_one_that_was_refused_are_refused_and_nothing_else_is() {
     let (store, mut writer) = open(usize::MAX);
-    let (gate, succession) = (Gate::default(), store.succession());
+    let (gate, succession) = (Gate::default(), Succession::default());
     // More than all the memory that there is.
     let large = Bytes::from(vec![0; 20 << 10]);
-    let (_, refused) = store.queue_command(large, &[], succession).await.expect("queued");
+    let refused = queue_command(&store, large, &succession).await.expect("queued");
     let mut record = Call::new(&store, &gate);
     let small = Bytes::from_static(b"small");
-    let (_, behind) = store.queue_command(small.clone(), &[], succession).await.expect("queued");
+    let behind = queue_command(&store, small.clone(), &succession).await.expect("queued");
+    let beside = Succession::default();
+    let beside = queue_command(&store, small.clone(), &beside).await.expect("queued");
     write_all(&mut writer);
     assert_eq!(refused.wait().await, Err(AppendError::StorageFull));
     assert_eq!(behind.wait().await, Err(AppendError::StorageFull));
+    assert_eq!(beside.wait().await, Ok(()), "it builds on neither");
     assert!(matches!(record.look(), Some(Ok(_))));
-    let (_, anew) = store.queue_command(small, &[], store.succession()).await.expect("queued");
+    let anew = queue_command(&store, small, &Succession::default()).await.expect("queued");
     write_all(&mut writer);
     assert_eq!(anew.wait().await, Ok(()));
 }

@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use crate::{AppendError, Appended, Gate, Host, Store};
+use crate::{AppendError, Appended, Confirmation, Gate, Host, Store, Succession};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
@@ -49,8 +49,8 @@ pub(super) async fn append_command(
     payload: impl Into<Bytes>,
     closing: &[Arc<Gate>],
 ) -> Result<Appended, AppendError> {
-    let queued = store.queue_command(payload.into(), closing, store.succession()).await;
-    let (appended, confirmation) = queued?;
+    let command = store.admit_command(payload.into()).await?;
+    let (appended, confirmation) = store.queue_command(command, closing, &Succession::default())?;
     match confirmation.wait().await {
         Ok(()) => Ok(appended),
         Err(error) => {
@@ -58,4 +58,14 @@ pub(super) async fn append_command(
             Err(error)
         }
     }
+}
+
+/// Queues a command behind others of its succession.
+pub(super) async fn queue_command(
+    store: &Store,
+    payload: Bytes,
+    succession: &Succession,
+) -> Result<Confirmation, AppendError> {
+    let command = store.admit_command(payload).await?;
+    store.queue_command(command, &[], succession).map(|(_, confirmation)| confirmation)
 }

@@ -8,10 +8,10 @@ mod reshard;
 mod salvage;
 pub(crate) mod snapshot;
 
-use super::command::{Command, CreateStream};
+use super::command::{Command, CommandError, CreateStream};
 use super::commitments::Commitments;
 use super::directory::Directory;
-use super::machine::{Machine, Place};
+use super::machine::{Machine, MachineId, Place};
 use super::scope::{Scope, StreamRef};
 use super::shard_metrics::ShardMetrics;
 use super::shards::Shards;
@@ -224,6 +224,7 @@ impl Catalog {
 }
 
 impl Machine for Catalog {
+    const ID: MachineId = MachineId::CATALOG;
     type Command = Command;
     type Effect = Effect;
 
@@ -233,6 +234,18 @@ impl Machine for Catalog {
 
     fn encode(command: &Command) -> Bytes {
         command.encode()
+    }
+
+    fn decode(command: &[u8]) -> Result<Command, CommandError> {
+        Command::decode(command)
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, CommandError> {
+        Self::restore(snapshot)
+    }
+
+    fn applied(&self) -> u64 {
+        self.applied
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Catalog;
 use super::encryption::EncryptionState;
-use crate::state::command::{Command, CommandError, Distribution, Mode};
+use crate::state::command::{CommandError, Distribution, Mode};
 use crate::state::commitments::Commitments;
 use crate::state::consumer::Consumer;
-use crate::state::machine::Place;
+use crate::state::history::History;
 use crate::state::policy::ResourcePolicy;
 use crate::state::scope::{ConsumerRef, Scope, StreamRef};
 use crate::state::shard_metrics::ShardMetrics;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Catalog {
-    /// Rebuilds the catalog from a snapshot and the commands after it.
+    /// Rebuilds the catalog of a cell in which it lives alone, from a snapshot and the commands after it.
     ///
     /// # Errors
     /// When a snapshot or command was written by a version that knew more than this one.
@@ -30,14 +30,29 @@ impl Catalog {
         snapshot: Option<&[u8]>,
         commands: &[RecoveredCommand],
     ) -> Result<Self, CommandError> {
-        let mut catalog = match snapshot {
-            Some(bytes) => decode(bytes)?,
-            None => Self::default(),
+        let mut history = History::read(snapshot, commands)?;
+        let catalog = history.rebuild()?;
+        history.end()?;
+        Ok(catalog)
+    }
+
+    /// The catalog of its bytes in a snapshot.
+    pub(super) fn restore(bytes: &[u8]) -> Result<Self, CommandError> {
+        let state: CatalogState = minicbor::decode(bytes)?;
+        let mut catalog = Self {
+            next_stream: state.next_stream,
+            secret: state.secret,
+            applied: state.applied,
+            ..Self::default()
         };
-        for recovered in commands {
-            let command = Command::decode(&recovered.payload)?;
-            let RecoveredCommand { number, index, arrival_ms, .. } = *recovered;
-            catalog.apply(&command, Place { number, index, arrival_ms });
+        for CommitmentState { account, region, started_ms, ends_ms } in
+            state.commitments.unwrap_or_default()
+        {
+            let scope = Scope { account: Arc::from(account), region: Arc::from(region) };
+            catalog.commitments.set(scope, Commitment { started_ms, ends_ms });
+        }
+        for stream in state.streams {
+            catalog.insert(decode_stream(stream)?);
         }
         Ok(catalog)
     }
@@ -276,26 +291,6 @@ fn encode_shard(shard: &Shard) -> ShardState {
         closed_at_ms: shard.closed.map(|closed| closed.at_ms),
         opened_ms: Some(shard.opened_ms),
     }
-}
-
-fn decode(bytes: &[u8]) -> Result<Catalog, CommandError> {
-    let state: CatalogState = minicbor::decode(bytes)?;
-    let mut catalog = Catalog {
-        next_stream: state.next_stream,
-        secret: state.secret,
-        applied: state.applied,
-        ..Catalog::default()
-    };
-    for CommitmentState { account, region, started_ms, ends_ms } in
-        state.commitments.unwrap_or_default()
-    {
-        let scope = Scope { account: Arc::from(account), region: Arc::from(region) };
-        catalog.commitments.set(scope, Commitment { started_ms, ends_ms });
-    }
-    for stream in state.streams {
-        catalog.insert(decode_stream(stream)?);
-    }
-    Ok(catalog)
 }
 
 fn decode_stream(state: StreamState) -> Result<StreamEntry, CommandError> {

@@ -4,9 +4,10 @@
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::record::Records;
 use crate::medium::disk::medium::DiskMedium;
-use crate::tests::support::{TestHost, append_command};
+use crate::tests::support::{TestHost, append_command, queue_command};
 use crate::{
     AppendError, Appended, Durability, Gate, ReadRequest, Runs, RunsBuilder, Store, StoreOptions,
+    Succession,
 };
 use anabranch_env::{Disk, FakeDisk, Fault, ManualClock};
 use anabranch_model::ShardKey;
@@ -349,21 +350,20 @@ async fn commands_that_follow_one_that_was_refused_are_refused_too() {
     while append(&store, run_of(300)).await.is_ok() {}
     let (large, small) = (Bytes::from(vec![0; 12 << 10]), Bytes::from_static(b"m"));
     for _ in 0..20 {
-        let succession = store.succession();
-        let (_, refused) =
-            store.queue_command(large.clone(), &[], succession).await.expect("queued");
+        let succession = Succession::default();
+        let refused = queue_command(&store, large.clone(), &succession).await.expect("queued");
         // Queued before or after it was refused, whether it fits or not.
-        let outcome = match store.queue_command(small.clone(), &[], succession).await {
-            Ok((_, next)) => next.wait().await,
+        let outcome = match queue_command(&store, small.clone(), &succession).await {
+            Ok(next) => next.wait().await,
             Err(error) => Err(error),
         };
         assert_eq!(outcome, Err(AppendError::StorageFull));
         assert_eq!(refused.wait().await, Err(AppendError::StorageFull));
-        let late = store.queue_command(small.clone(), &[], succession).await;
+        let late = queue_command(&store, small.clone(), &succession).await;
         assert_eq!(late.map(drop), Err(AppendError::StorageFull));
     }
-    let (_, anew) =
-        store.queue_command(small, &[], store.succession()).await.expect("there is room for it");
+    let anew = queue_command(&store, small, &Succession::default()).await;
+    let anew = anew.expect("there is room for it");
     assert_eq!(anew.wait().await, Ok(()));
 }
 

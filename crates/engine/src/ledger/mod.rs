@@ -14,15 +14,25 @@
 //! Invariant: changes are revealed in the order of the journal, each once. When one is not stored,
 //! none that was decided after it is, for it may build on it: the journal refuses the succession
 //! ([`anabranch_storage::Succession`]), and the state ahead is made anew from the view.
+//!
+//! Each machine of a cell has a ledger of its own, and they know nothing of one another. They share the
+//! journal, and with it the [`Sequence`] of all commands, for the sake of snapshots.
+//!
+//! Invariant: what one machine decides, waits for or gives up holds up no other.
+
+mod pending;
+mod sequence;
+
+pub(crate) use sequence::Sequence;
 
 use crate::error::{ChangeFailure, Interrupted};
-use crate::state::machine::{Machine, Place};
+use crate::state::machine::{Kept, Machine, Place};
+use crate::state::payload;
 use crate::supervisor::detach;
 use anabranch_storage::{AppendError, Confirmation, Gate, Store, Succession};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use std::collections::VecDeque;
+use pending::{Pending, PendingChanges, Settling};
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// Makes live state (gates, meters, wakers, what calls look at) of a machine's effects.
 pub(crate) trait Owner: Sized + Send + 'static {
@@ -30,7 +40,7 @@ pub(crate) trait Owner: Sized + Send + 'static {
     /// What one command makes visible.
     type Reveal: Send + 'static;
     /// What calls look at.
-    type View: Send + Sync + 'static;
+    type View: Kept;
     /// Whom to tell of what became visible.
     type Wake: Default + Send;
 
@@ -54,9 +64,32 @@ pub(crate) trait Owner: Sized + Send + 'static {
 
 type Command<O> = <<O as Owner>::Machine as Machine>::Command;
 
+/// What the ledgers of a cell share.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) store: Store,
+    pub(crate) sequence: Arc<Sequence>,
+}
+
+/// A machine that was rebuilt, and all that is made of it.
+pub(crate) struct Rebuilt<O: Owner> {
+    machine: O::Machine,
+    owner: O,
+    /// All that can be seen of it.
+    pub(crate) view: Arc<RwLock<O::View>>,
+}
+
+impl<O: Owner> Rebuilt<O> {
+    pub(crate) fn of(machine: O::Machine) -> Self {
+        let (owner, view) = O::of(&machine);
+        assert_eq!(view.applied(), machine.applied(), "a view knows its last command");
+        Self { machine, owner, view: Arc::new(RwLock::new(view)) }
+    }
+}
+
 /// The changes of one machine, over the store that makes them durable.
 pub(crate) struct Ledger<O: Owner> {
-    store: Store,
+    cell: Arc<Cell>,
     view: Arc<RwLock<O::View>>,
     ahead: tokio::sync::Mutex<Ahead<O>>,
     pending: Mutex<PendingChanges<O::Reveal>>,
@@ -69,32 +102,6 @@ struct Ahead<O: Owner> {
     succession: Succession,
 }
 
-/// Changes that are queued and cannot be seen yet.
-struct PendingChanges<R> {
-    /// In the order of the journal.
-    changes: VecDeque<Pending<R>>,
-    /// A change was not stored: what is ahead builds on nothing.
-    broken: Option<AppendError>,
-}
-
-impl<R> PendingChanges<R> {
-    /// Tells what becomes of the last of them, and so of all.
-    fn watch_last(&mut self) -> Option<oneshot::Receiver<Result<(), AppendError>>> {
-        let last = self.changes.back_mut()?;
-        let (settled, settling) = oneshot::channel();
-        last.waiting.push(settled);
-        Some(settling)
-    }
-}
-
-struct Pending<R> {
-    number: u64,
-    reveal: R,
-    closing: Vec<Arc<Gate>>,
-    /// Answers that depend on it.
-    waiting: Vec<oneshot::Sender<Result<(), AppendError>>>,
-}
-
 /// What became of a wish to change something.
 enum Decided<T, E> {
     /// Nothing is changed, because of what these changes have done.
@@ -102,44 +109,22 @@ enum Decided<T, E> {
     Queued(T, u64, Confirmation),
 }
 
-/// Resolves when all changes that were pending have been revealed, or one of them was not stored.
-enum Settling {
-    Settled(Result<(), AppendError>),
-    Pending(oneshot::Receiver<Result<(), AppendError>>),
-}
-
-impl Settling {
-    async fn wait(self) -> Result<(), AppendError> {
-        match self {
-            Self::Settled(outcome) => outcome,
-            // Who would answer went with the process.
-            Self::Pending(outcome) => outcome.await.unwrap_or(Err(AppendError::Failed)),
-        }
-    }
-}
-
 impl<O: Owner> std::fmt::Debug for Ledger<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ledger").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Ledger").field("cell", &self.cell).finish_non_exhaustive()
     }
 }
 
 impl<O: Owner> Ledger<O> {
-    /// The ledger of a machine and of all that can be seen of it.
-    pub(crate) fn new(
-        store: Store,
-        machine: O::Machine,
-        owner: O,
-        view: Arc<RwLock<O::View>>,
-    ) -> Self {
-        let succession = store.succession();
-        let ahead = Ahead { machine, owner, succession };
-        let pending = PendingChanges { changes: VecDeque::new(), broken: None };
-        Self { store, view, ahead: tokio::sync::Mutex::new(ahead), pending: Mutex::new(pending) }
+    /// The ledger of a machine in the cell that it was rebuilt from.
+    pub(crate) fn new(cell: Arc<Cell>, rebuilt: Rebuilt<O>) -> Self {
+        let Rebuilt { machine, owner, view } = rebuilt;
+        let ahead = Ahead { machine, owner, succession: Succession::default() };
+        Self { cell, view, ahead: tokio::sync::Mutex::new(ahead), pending: Mutex::default() }
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.store
+        &self.cell.store
     }
 
     /// All that is durable.
@@ -149,7 +134,7 @@ impl<O: Owner> Ledger<O> {
 
     /// The cell's time, epoch milliseconds: what states, limits and starting positions go by.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.store.now_ms()
+        self.store().now_ms()
     }
 
     /// Changes the machine: `decide` looks at it and says what to do. Returns when that is durable
@@ -202,33 +187,26 @@ impl<O: Owner> Ledger<O> {
         decide: impl FnOnce(&O::Machine, u64) -> Result<(Command<O>, T), E>,
     ) -> Result<Decided<T, E>, AppendError> {
         let mut ahead = self.ahead.lock().await;
-        if self.pending.lock().broken.is_some() {
+        if self.pending.lock().is_broken() {
             self.fall_back(&mut ahead).await;
         }
         let (command, reply) = match decide(&ahead.machine, self.now_ms()) {
             Ok(decided) => decided,
-            Err(refusal) => return Ok(Decided::Refused(refusal, self.settling())),
+            Err(refusal) => {
+                // Nothing else can be queued while it is asked.
+                return Ok(Decided::Refused(refusal, self.pending.lock().settling()));
+            }
         };
         let closing = ahead.owner.closing(&command);
-        let payload = O::Machine::encode(&command);
-        let queued = self.store.queue_command(payload, &closing, ahead.succession).await?;
-        let (place, confirmation) = (Place::of(&queued.0), queued.1);
+        let payload = payload::of(O::Machine::ID, O::Machine::encode(&command));
+        let admitted = self.store().admit_command(payload).await?;
+        let queue = || self.store().queue_command(admitted, &closing, &ahead.succession);
+        let (appended, confirmation) = self.cell.sequence.queue(queue)?;
+        let place = Place::of(&appended);
         let effects = ahead.machine.apply(&command, place);
         let reveal = ahead.owner.stage(effects);
-        let number = place.number;
-        let change = Pending { number, reveal, closing, waiting: Vec::new() };
-        self.pending.lock().changes.push_back(change);
-        Ok(Decided::Queued(reply, number, confirmation))
-    }
-
-    /// To be asked while nothing else can be queued.
-    fn settling(&self) -> Settling {
-        let mut pending = self.pending.lock();
-        match (pending.broken, pending.watch_last()) {
-            (Some(error), _) => Settling::Settled(Err(error)),
-            (None, None) => Settling::Settled(Ok(())),
-            (None, Some(last)) => Settling::Pending(last),
-        }
+        self.pending.lock().push(Pending::new(place.number, reveal, closing));
+        Ok(Decided::Queued(reply, place.number, confirmation))
     }
 
     /// Shows all changes up to this one. It is durable, and so are those before it: confirmations are
@@ -238,15 +216,16 @@ impl<O: Owner> Ledger<O> {
         let mut waiting = Vec::new();
         {
             let mut pending = self.pending.lock();
-            let is_durable = |change: &mut Pending<_>| change.number <= number;
             let mut view = None;
-            while let Some(change) = pending.changes.pop_front_if(is_durable) {
+            while let Some(change) = pending.pop_through(number) {
                 let view = view.get_or_insert_with(|| self.view.write());
                 O::reveal(view, change.number, change.reveal, &mut wake);
+                assert_eq!(view.applied(), change.number, "a view knows its last command");
+                self.cell.sequence.revealed(change.number);
                 waiting.extend(change.waiting);
             }
         }
-        O::wake(&self.store, wake);
+        O::wake(self.store(), wake);
         for settled in waiting {
             // Who waited may have gone.
             let _ = settled.send(Ok(()));
@@ -256,18 +235,8 @@ impl<O: Owner> Ledger<O> {
     /// This change was not stored, and none after it will be.
     fn give_up_from(&self, number: u64, error: AppendError) {
         let mut pending = self.pending.lock();
-        let place = pending.changes.partition_point(|change| change.number < number);
-        if pending.changes.get(place).is_none_or(|change| change.number != number) {
-            // One before it took it along, and what is pending now was decided anew.
-            return;
-        }
-        pending.broken = Some(error);
-        for change in pending.changes.split_off(place) {
-            // Before anything can be queued that closes them again.
-            change.closing.iter().for_each(|gate| gate.reopen());
-            for settled in change.waiting {
-                let _ = settled.send(Err(error));
-            }
+        for given_up in pending.give_up_from(number, error) {
+            self.cell.sequence.given_up(given_up);
         }
     }
 
@@ -278,8 +247,8 @@ impl<O: Owner> Ledger<O> {
                 let mut pending = self.pending.lock();
                 let Some(last) = pending.watch_last() else {
                     (ahead.owner, ahead.machine) = O::resume(&self.view());
-                    ahead.succession = self.store.succession();
-                    pending.broken = None;
+                    ahead.succession = Succession::default();
+                    pending.mend();
                     return;
                 };
                 last
