@@ -301,7 +301,7 @@ fn metrics_names(metrics: engine::ShardMetrics) -> Vec<MetricsName> {
     metrics.iter().map(name).collect()
 }
 
-/// The metrics that are admitted, with ALL for all of them.
+/// The metrics that are named, with ALL for all of them.
 pub(super) fn shard_metrics(names: &[MetricsName]) -> engine::ShardMetrics {
     use MetricsName as N;
     use engine::{ShardMetric as M, ShardMetrics};
