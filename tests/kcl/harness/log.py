@@ -15,6 +15,7 @@ HARMLESS = [
     ("ProcessTask", "Cannot get the shard for this ProcessTask"),
     # At a shard's end it cancels its subscription, which may just have come to its own end.
     ("DefaultChannelPipeline", "Subscriber cancelled before all events were published"),
+    ("FanOutRecordsPublisher$RecordFlow", "complete called on a cancelled subscription"),
     # It speaks with DynamoDB only. It looks before its own worker has reported for the first time,
     # and the end of the worker interrupts its calls.
     ("LeaseAssignmentManager", ""),
