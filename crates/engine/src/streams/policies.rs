@@ -6,6 +6,7 @@ use crate::error::{
     ConsumerNotChangeable, ConsumerNotFound, PolicyNotFound, ResourceError, ResourceUnavailable,
     StreamUnavailable, TagLimit,
 };
+use crate::live::named::NamedStream;
 use crate::lookup::{find, find_active, find_consumer, require_settled};
 use crate::state::catalog::Catalog;
 use crate::state::command::{
@@ -95,29 +96,32 @@ fn find_changeable<'a>(
 }
 
 impl Control {
-    /// A resource's policy.
+    /// The policy of a resource that is this stream, or a consumer of it.
     ///
     /// # Errors
     /// When the resource is not there, or coming or going.
     pub fn resource_policy(
         &self,
+        stream: &NamedStream,
         name: &ResourceName,
     ) -> Result<Option<Arc<ResourcePolicy>>, ResourceUnavailable> {
-        self.look_at(name, |found, now_ms| {
+        self.look_at(stream, name, |found, now_ms| {
             found.require_present(now_ms, false)?;
             Ok(found.policy().cloned())
         })
     }
 
-    /// A resource's tags, which it has from its creation on.
+    /// The tags of a resource that is this stream, or a consumer of it: it has them from its creation
+    /// on.
     ///
     /// # Errors
     /// When the resource is not there, or going.
     pub fn resource_tags(
         &self,
+        stream: &NamedStream,
         name: &ResourceName,
     ) -> Result<BTreeMap<String, String>, ResourceUnavailable> {
-        self.look_at(name, |found, now_ms| {
+        self.look_at(stream, name, |found, now_ms| {
             found.require_present(now_ms, true)?;
             Ok(found.tags().clone())
         })
@@ -125,18 +129,18 @@ impl Control {
 
     fn look_at<T>(
         &self,
+        stream: &NamedStream,
         name: &ResourceName,
         look: impl FnOnce(&Found<'_>, u64) -> Result<T, ResourceUnavailable>,
     ) -> Result<T, ResourceUnavailable> {
-        let StreamRef { scope, name: stream } = name.stream();
-        let stream = self.ledger.stream(scope, stream).map_err(|error| match name {
+        let stream = stream.stream().map_err(|error| match name {
             ResourceName::Stream(_) => ResourceUnavailable::from(StreamUnavailable::from(error)),
             ResourceName::Consumer(consumer) => {
                 ConsumerNotFound::from(&ConsumerName::from(consumer.clone())).into()
             }
         })?;
         let now_ms = self.ledger.now_ms();
-        look(&Found::find(&stream, name, now_ms)?, now_ms)
+        look(&Found::find(stream, name, now_ms)?, now_ms)
     }
 
     /// Sets or replaces a resource's policy.

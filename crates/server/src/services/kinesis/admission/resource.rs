@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::operation::Operation;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::{Engine, ResourceName};
+use anabranch_engine::{Engine, NamedStream, ResourceName};
 use anabranch_model::{Arn, StreamArn};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::WireError;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// The resource that a request is about, which its caller may use so.
 pub(crate) struct AdmittedResource<'a> {
     pub(crate) name: ResourceName,
+    /// The stream that it is or belongs to.
+    pub(crate) stream: NamedStream,
     /// The cell that it lives in, or would.
     pub(crate) cell: &'a Arc<Engine>,
 }
@@ -43,12 +45,14 @@ pub(crate) fn resource_tagging<'a, O: Operation>(
 ) -> Result<AdmittedResource<'a>, WireError> {
     if let Some(arn) = StreamArn::parse(text) {
         let stream = AdmittedStream::find(context, stream_ref(&arn)).admit::<O>(context, tags)?;
-        let AdmittedStream { named, cell } = stream;
-        return Ok(AdmittedResource { name: ResourceName::Stream(named.reference), cell });
+        let AdmittedStream { named: stream, cell } = stream;
+        let name = ResourceName::Stream(stream.reference.clone());
+        return Ok(AdmittedResource { name, stream, cell });
     }
     if let Some(reference) = parse_consumer_arn(text) {
-        let AdmittedConsumer { cell, .. } = of_reference::<O>(context, reference.clone(), tags)?;
-        return Ok(AdmittedResource { name: ResourceName::Consumer(reference), cell });
+        let consumer = of_reference::<O>(context, reference.clone(), tags)?;
+        let AdmittedConsumer { stream, cell, .. } = consumer;
+        return Ok(AdmittedResource { name: ResourceName::Consumer(reference), stream, cell });
     }
     let arn = Arn::parse(text);
     let resource = Resource {

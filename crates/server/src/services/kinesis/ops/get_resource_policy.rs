@@ -47,7 +47,8 @@ impl Operation for GetResourcePolicy {
         input: Self::Input<'a>,
     ) -> Result<GetResourcePolicyOutput, WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
-        let policy = resource.cell.control.resource_policy(&resource.name).map_err(to_wire)?;
+        let control = &resource.cell.control;
+        let policy = control.resource_policy(&resource.stream, &resource.name).map_err(to_wire)?;
         let text = policy.as_ref().map_or("{}", |policy| policy.text());
         Ok(GetResourcePolicyOutput { policy: text.to_owned() })
     }

@@ -48,7 +48,8 @@ impl Operation for ListTagsForResource {
         input: Self::Input<'a>,
     ) -> Result<ListTagsForResourceOutput, WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
-        let tags = resource.cell.control.resource_tags(&resource.name).map_err(to_wire)?;
+        let control = &resource.cell.control;
+        let tags = control.resource_tags(&resource.stream, &resource.name).map_err(to_wire)?;
         let tag = |(key, value)| Tag { key, value: Some(value) };
         Ok(ListTagsForResourceOutput { tags: Some(tags.into_iter().map(tag).collect()) })
     }
