@@ -4,8 +4,9 @@ use crate::date;
 use crate::ip_range::IpRange;
 use crate::key::Key;
 use crate::pattern::{ArnPattern, ArnUse, Case, Pattern, Syntax};
-use crate::request::Request;
+use crate::steps::Asked;
 use std::cmp::Ordering;
+use std::iter;
 use std::net::IpAddr;
 
 /// How many of the request's values must pass.
@@ -166,10 +167,20 @@ impl Value {
     }
 
     /// Whether a value of the request passes. One of another type does not.
-    fn passes(&self, found: &str, request: &Request<'_>) -> bool {
+    fn passes(&self, found: &str, asked: &Asked<'_>) -> bool {
+        let steps = match self {
+            // These count for themselves.
+            Self::Text(..) | Self::Arn(_) => 1,
+            Self::Number(..) | Self::Date(..) | Self::Bool(_) | Self::Binary(_) | Self::Ip(_) => {
+                found.len() + 1
+            }
+        };
+        if !asked.take(steps) {
+            return false;
+        }
         match self {
-            Self::Text(pattern, case) => pattern.matches(found, *case, request),
-            Self::Arn(pattern) => pattern.matches(found, request),
+            Self::Text(pattern, case) => pattern.matches(found, *case, asked),
+            Self::Arn(pattern) => pattern.matches(found, asked),
             Self::Number(sequence, wanted) => {
                 let order = parse_number(found).and_then(|found| found.partial_cmp(wanted));
                 order.is_some_and(|order| sequence.has(order))
@@ -205,16 +216,28 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
+    /// The key and those of variables in the values.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        let of_text = self.values.iter().filter_map(|value| match value {
+            Value::Text(pattern, _) => Some(pattern.keys()),
+            _ => None,
+        });
+        let of_arns = self.values.iter().filter_map(|value| match value {
+            Value::Arn(pattern) => Some(pattern.keys()),
+            _ => None,
+        });
+        iter::once(&self.key).chain(of_text.flatten()).chain(of_arns.flatten())
+    }
+
     /// Whether the request passes.
-    pub(crate) fn holds(&self, request: &Request<'_>) -> bool {
+    pub(crate) fn holds(&self, asked: &Asked<'_>) -> bool {
         let Operator { quantifier, comparison, is_negated, if_exists } = self.operator;
-        let found = request.values(&self.key);
+        let found = asked.values(&self.key);
         if comparison == Comparison::Null {
             return self.values.contains(&Value::Bool(found.is_empty()));
         }
-        let passes = |found: &str| {
-            self.values.iter().any(|value| value.passes(found, request)) != is_negated
-        };
+        let passes =
+            |found: &str| self.values.iter().any(|value| value.passes(found, asked)) != is_negated;
         let mut each = found.iter().map(|found| passes(found));
         match quantifier {
             Quantifier::All => each.all(|passes| passes),

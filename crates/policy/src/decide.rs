@@ -2,6 +2,7 @@
 
 use crate::policy::{Policy, Verdict};
 use crate::request::Request;
+use crate::steps::Asked;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub enum Refusal {
     DeniedByIdentity,
     /// The policy of the resource denies it.
     DeniedByResource,
+    /// The policies are too many or too long to be asked on every call.
+    TooManySteps,
 }
 
 impl Refusal {
@@ -44,6 +47,10 @@ impl Refusal {
             Self::DeniedByResource => {
                 f.write_str("with an explicit deny in a resource-based policy")
             }
+            // The service, which limits what a policy can be, has no such text.
+            Self::TooManySteps => {
+                f.write_str("because its policies take too long to evaluate: shorten them")
+            }
         })
     }
 }
@@ -61,16 +68,27 @@ fn is_mending(action: &str) -> bool {
 /// caller's. Across accounts, both must.
 ///
 /// # Errors
-/// Why not.
+/// Why not. Nobody may do what takes more steps to decide about than a decision has.
 pub fn decide(
     request: &Request<'_>,
     identity: Identity<'_>,
     resource_policy: Option<&Policy>,
 ) -> Result<(), Refusal> {
+    let asked = Asked::new(request);
+    let decided = decide_in_steps(&asked, identity, resource_policy);
+    if asked.is_exhausted() { Err(Refusal::TooManySteps) } else { decided }
+}
+
+fn decide_in_steps(
+    asked: &Asked<'_>,
+    identity: Identity<'_>,
+    resource_policy: Option<&Policy>,
+) -> Result<(), Refusal> {
+    let request = asked.request;
     let by_identity = match identity {
         Identity::FullAccess => Verdict::Allowed,
         Identity::Policies(policies) => {
-            let verdicts = policies.iter().map(|policy| policy.verdict(request));
+            let verdicts = policies.iter().map(|policy| policy.verdict(asked));
             verdicts.max().unwrap_or(Verdict::Silent)
         }
     };
@@ -81,7 +99,7 @@ pub fn decide(
     if is_own && matches!(identity, Identity::FullAccess) && is_mending(request.action) {
         return Ok(());
     }
-    let by_resource = resource_policy.map_or(Verdict::Silent, |policy| policy.verdict(request));
+    let by_resource = resource_policy.map_or(Verdict::Silent, |policy| policy.verdict(asked));
     match (by_resource, by_identity == Verdict::Allowed) {
         (Verdict::Denied, _) => Err(Refusal::DeniedByResource),
         (Verdict::Allowed, false) if is_own => Ok(()),

@@ -9,6 +9,7 @@ use crate::pattern::{ArnPattern, ArnUse, Pattern};
 use crate::policy::{ACTION_SYNTAX, Effect, Listed, Policy, Statement};
 use crate::principal::{NamedPrincipal, Principal};
 use crate::request::{Request, RequestTags};
+use crate::steps::Asked;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
@@ -34,7 +35,7 @@ impl Policy {
     /// # Errors
     /// When it is none, and where.
     pub fn parse_identity(text: &str) -> Result<Self, PolicyError> {
-        parse(text, None)
+        parse(text, None).and_then(|policy| policy.with_known_keys(text))
     }
 
     /// Reads the policy of a resource: every statement has principals, and is about this resource
@@ -43,7 +44,42 @@ impl Policy {
     /// # Errors
     /// When it is none, and where.
     pub fn parse_resource(text: &str, resource_arn: &str) -> Result<Self, PolicyError> {
+        parse(text, Some(resource_arn)).and_then(|policy| policy.with_known_keys(text))
+    }
+
+    /// Reads a policy of a caller that was accepted once, perhaps by a version that did not know
+    /// which condition keys there are. Such a key is one that no request has.
+    ///
+    /// # Errors
+    /// As [`Policy::parse_identity`].
+    pub fn read_identity(text: &str) -> Result<Self, PolicyError> {
+        parse(text, None)
+    }
+
+    /// Reads a policy of a resource that was accepted once, as [`Policy::read_identity`] does.
+    ///
+    /// # Errors
+    /// As [`Policy::parse_resource`].
+    pub fn read_resource(text: &str, resource_arn: &str) -> Result<Self, PolicyError> {
         parse(text, Some(resource_arn))
+    }
+
+    /// What is wrong with the condition keys of a policy that was read from this text.
+    ///
+    /// # Errors
+    /// When there is no such key, or not with the actions of its statement.
+    pub fn check_keys(&self, text: &str) -> Result<(), PolicyError> {
+        let Some(name) = self.unknown_key() else { return Ok(()) };
+        let problem =
+            format!("there is no condition key `{name}`, so that it would never have a value");
+        let before = &text[..text.find(name).unwrap_or(0)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+        Err(PolicyError { problem, line, column })
+    }
+
+    fn with_known_keys(self, text: &str) -> Result<Self, PolicyError> {
+        self.check_keys(text).map(|()| self)
     }
 }
 
@@ -334,7 +370,7 @@ fn is_about(pattern: &ArnPattern, arn: &str) -> bool {
         is_secure: false,
         now_ms: 0,
     };
-    pattern.matches(arn, &request)
+    pattern.matches(arn, &Asked::new(&request))
 }
 
 /// What makes a value of a text.

@@ -22,8 +22,8 @@ pub(crate) enum Key {
     UserId,
     Username,
     ViaAwsService,
-    /// A key that no request to this service has, such as `aws:SourceArn`.
-    NeverThere,
+    /// A key that no request to this server has, such as `aws:SourceArn`.
+    NeverThere(Box<str>),
 }
 
 const NAMES: [(&str, Key); 15] = [
@@ -43,6 +43,57 @@ const NAMES: [(&str, Key); 15] = [
     ("aws:username", Key::Username),
     ("aws:ViaAWSService", Key::ViaAwsService),
 ];
+
+/// Keys of AWS that no request to this server has: there are no organizations, networks of AWS and
+/// federated sessions here. Those with `/` are beginnings.
+const NEVER_THERE: [&str; 43] = [
+    "aws:AssumedRoot",
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:ChatbotSourceArn",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:FederatedProvider",
+    "aws:MultiFactorAuthAge",
+    "aws:MultiFactorAuthPresent",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalTag/",
+    "aws:referer",
+    "aws:ResourceOrgID",
+    "aws:ResourceOrgPaths",
+    "aws:SignInSessionArn",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceIdentity",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:TokenIssueTime",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+    "aws:VpcSourceIp",
+    "codebuild:BuildArn",
+    "codebuild:ProjectArn",
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceArn",
+    "glue:CredentialIssuingService",
+    "glue:RoleAssumedBy",
+    "identitystore:UserId",
+    "lambda:SourceFunctionArn",
+    "ssm:SourceInstanceArn",
+    "sts:ExternalId",
+    "sts:RoleSessionName",
+];
+
+/// Prefixes with no keys but those above: the services of this server have none of their own.
+const WITHOUT_OTHERS: [&str; 3] = ["aws", "anabranch", "kinesis"];
 
 impl Key {
     /// Reads a key's name.
@@ -66,9 +117,29 @@ impl Key {
             }
         }
         match name.split_once(':') {
-            Some((prefix, rest)) if !prefix.is_empty() && !rest.is_empty() => Ok(Self::NeverThere),
+            Some((prefix, rest)) if !prefix.is_empty() && !rest.is_empty() => {
+                Ok(Self::NeverThere(name.into()))
+            }
             _ => invalid(),
         }
+    }
+
+    /// Its name, if there is no such key: a statement that asks for it would silently be without
+    /// effect. Keys of other services are known by the prefixes of these; those of identity
+    /// providers have a host name for a prefix.
+    pub(crate) fn unknown_name(&self, is_service: impl Fn(&str) -> bool) -> Option<&str> {
+        let Self::NeverThere(name) = self else { return None };
+        let is_listed = NEVER_THERE.iter().any(|known| match known.strip_suffix('/') {
+            None => known.eq_ignore_ascii_case(name),
+            Some(kind) => name
+                .split_once('/')
+                .is_some_and(|(start, tag)| start.eq_ignore_ascii_case(kind) && !tag.is_empty()),
+        });
+        let prefix = name.split(':').next().unwrap_or_default();
+        let is_elsewhere = prefix.contains('.')
+            || !WITHOUT_OTHERS.iter().any(|known| known.eq_ignore_ascii_case(prefix))
+                && is_service(prefix);
+        (!is_listed && !is_elsewhere).then_some(name)
     }
 
     /// Whether a request has a list of values for it.

@@ -10,8 +10,8 @@
 //!   multiple of its length, which is bounded ([`TEXT_BYTES_MAX`]).
 //! - What is not understood is refused when it is read, so that no statement is silently without
 //!   effect: unknown elements and operators, values of the wrong type, repeated elements.
-//! - A decision takes time at most proportional to the length of the policies times the length of
-//!   the longest value of the request. It cannot fail.
+//! - A decision takes a bounded number of steps (`steps.rs`), whatever policies and request are. What
+//!   would need more is refused.
 //!
 //! Pure: no I/O, no clock; the time is part of the request.
 
@@ -27,6 +27,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod request;
+mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Texts with wildcards and policy variables, and ARNs of such texts.
 
 use crate::key::Key;
-use crate::request::Request;
+use crate::steps::Asked;
 
 /// What one place of a pattern stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,13 @@ pub(crate) enum Case {
 pub(crate) enum Pattern {
     /// Without wildcards.
     Text(Box<str>),
+    /// With stars, the only wildcards that it has.
+    Stars {
+        /// The texts before, between and behind them.
+        texts: Box<[Box<str>]>,
+        /// The same, for comparisons without regard to case.
+        tokens: Box<[Token]>,
+    },
     Fixed(Box<[Token]>),
     WithVariables(Box<[Piece]>),
 }
@@ -89,26 +96,68 @@ impl Pattern {
                 Token::One | Token::Any => None,
             })
             .collect();
-        Ok(plain.map_or_else(|| Self::Fixed(tokens), |text| Self::Text(text.into())))
+        Ok(match plain {
+            Some(text) => Self::Text(text.into()),
+            None if tokens.contains(&Token::One) => Self::Fixed(tokens),
+            None => Self::Stars { texts: between_stars(&tokens), tokens },
+        })
     }
 
-    /// Whether this is the whole of `text`. A variable without value is equal to nothing.
-    pub(crate) fn matches(&self, text: &str, case: Case, request: &Request<'_>) -> bool {
-        let equal = |one: char, other: char| {
-            one == other || case == Case::Ignored && one.to_lowercase().eq(other.to_lowercase())
-        };
+    /// Whether this is the whole of `text`. A variable without value is equal to nothing, and so is
+    /// anything when there are no steps left.
+    pub(crate) fn matches(&self, text: &str, case: Case, asked: &Asked<'_>) -> bool {
         match self {
-            Self::Text(own) if case == Case::Exact => **own == *text,
-            Self::Text(own) if own.is_ascii() && text.is_ascii() => own.eq_ignore_ascii_case(text),
-            Self::Text(own) => {
-                own.chars().count() == text.chars().count()
-                    && own.chars().zip(text.chars()).all(|(one, other)| equal(one, other))
+            Self::Text(own) => asked.take(1 + own.len() / 8) && is_equal(own, text, case),
+            Self::Stars { texts, .. } if case == Case::Exact => {
+                asked.take(texts.len() + text.len()) && is_stars_match(texts, text)
             }
-            Self::Fixed(tokens) => is_match(tokens, text, equal),
+            // Most actions that have a star have it at the end.
+            Self::Stars { texts, .. }
+                if let [first, last] = &**texts
+                    && last.is_empty()
+                    && first.is_ascii()
+                    && text.is_ascii() =>
+            {
+                let start = text.get(..first.len());
+                asked.take(1 + first.len() / 8)
+                    && start.is_some_and(|start| is_equal(first, start, case))
+            }
+            Self::Stars { tokens, .. } | Self::Fixed(tokens) => is_match(tokens, text, case, asked),
             Self::WithVariables(pieces) => {
-                resolve(pieces, request).is_some_and(|tokens| is_match(&tokens, text, equal))
+                resolve(pieces, asked).is_some_and(|tokens| is_match(&tokens, text, case, asked))
             }
         }
+    }
+
+    /// The keys of its variables.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        let pieces = match self {
+            Self::WithVariables(pieces) => &**pieces,
+            Self::Text(_) | Self::Stars { .. } | Self::Fixed(_) => &[],
+        };
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable { key, .. } => Some(key),
+            Piece::Token(_) => None,
+        })
+    }
+
+    /// Whether it is a pattern of actions that all have this prefix, such as `kinesis`.
+    pub(crate) fn is_of_service(&self, prefix: &str) -> bool {
+        let tokens = match self {
+            Self::Text(text) => {
+                return text
+                    .split_once(':')
+                    .is_some_and(|(own, _)| own.eq_ignore_ascii_case(prefix));
+            }
+            Self::Stars { tokens, .. } | Self::Fixed(tokens) => tokens,
+            Self::WithVariables(_) => return false,
+        };
+        let wanted = prefix.chars().chain([':']);
+        tokens.len() > prefix.len()
+            && wanted.zip(tokens).all(|(wanted, token)| match token {
+                Token::Char(c) => is_alike(wanted, *c),
+                Token::One | Token::Any => false,
+            })
     }
 
     /// Whether the text depends on the request.
@@ -118,13 +167,14 @@ impl Pattern {
 
     /// `*`: matches everything.
     fn anything() -> Self {
-        Self::Fixed([Token::Any].into())
+        Self::Stars { texts: ["".into(), "".into()].into(), tokens: [Token::Any].into() }
     }
 
     fn has_wildcards(&self) -> bool {
         let is_wildcard = |token: Token| !matches!(token, Token::Char(_));
         match self {
             Self::Text(_) => false,
+            Self::Stars { .. } => true,
             Self::Fixed(tokens) => tokens.iter().copied().any(is_wildcard),
             Self::WithVariables(pieces) => {
                 pieces.iter().any(|piece| matches!(piece, Piece::Token(t) if is_wildcard(*t)))
@@ -169,29 +219,87 @@ fn parse_variable(inside: &str) -> Result<Piece, String> {
     Ok(Piece::Variable { key, default })
 }
 
-fn resolve(pieces: &[Piece], request: &Request<'_>) -> Option<Vec<Token>> {
+fn resolve(pieces: &[Piece], asked: &Asked<'_>) -> Option<Vec<Token>> {
     let mut tokens = Vec::with_capacity(pieces.len() + 32);
     for piece in pieces {
         match piece {
             Piece::Token(token) => tokens.push(*token),
             Piece::Variable { key, default } => {
-                let value = request.value(key);
+                let value = asked.value(key);
                 let text = value.as_deref().or(default.as_deref())?;
                 tokens.extend(text.chars().map(Token::Char));
             }
         }
     }
-    Some(tokens)
+    asked.take(tokens.len()).then_some(tokens)
+}
+
+fn between_stars(tokens: &[Token]) -> Box<[Box<str>]> {
+    let texts = tokens.split(|token| *token == Token::Any);
+    let text = |tokens: &[Token]| -> Box<str> {
+        let chars = tokens.iter().filter_map(|token| match token {
+            Token::Char(c) => Some(*c),
+            Token::One | Token::Any => None,
+        });
+        chars.collect::<String>().into()
+    };
+    texts.map(text).collect()
+}
+
+/// Whether a text begins with the first of `texts`, ends with the last one, and has the others in
+/// this order between. In time proportional to the text: none is looked for before the end of the
+/// one before it.
+fn is_stars_match(texts: &[Box<str>], text: &str) -> bool {
+    let [first, between @ .., last] = texts else { return false };
+    // Empty texts are not compared: for them, `memcmp` with masked loads takes longer than for any
+    // other, since their address is none.
+    let mut rest = text;
+    if !first.is_empty() {
+        let Some(behind) = rest.strip_prefix(&**first) else { return false };
+        rest = behind;
+    }
+    if !last.is_empty() {
+        let Some(before) = rest.strip_suffix(&**last) else { return false };
+        rest = before;
+    }
+    for wanted in between.iter().filter(|wanted| !wanted.is_empty()) {
+        let Some(at) = rest.find(&**wanted) else { return false };
+        rest = &rest[at + wanted.len()..];
+    }
+    true
+}
+
+fn is_equal(one: &str, other: &str, case: Case) -> bool {
+    match case {
+        Case::Exact => one == other,
+        Case::Ignored if one.is_ascii() && other.is_ascii() => one.eq_ignore_ascii_case(other),
+        Case::Ignored => {
+            one.chars().count() == other.chars().count()
+                && one.chars().zip(other.chars()).all(|(one, other)| is_alike(one, other))
+        }
+    }
+}
+
+/// Whether two characters differ in case at most.
+fn is_alike(one: char, other: char) -> bool {
+    match one.is_ascii() && other.is_ascii() {
+        true => one.eq_ignore_ascii_case(&other),
+        false => one.to_lowercase().eq(other.to_lowercase()),
+    }
 }
 
 /// Whether the pattern covers the whole text, in at most (tokens + 1) × (characters + 1)
 /// comparisons: what stands before the last star seen is never looked at again.
-fn is_match(tokens: &[Token], text: &str, mut equal: impl FnMut(char, char) -> bool) -> bool {
+fn is_match(tokens: &[Token], text: &str, case: Case, asked: &Asked<'_>) -> bool {
+    let equal = |one: char, other: char| match case {
+        Case::Exact => one == other,
+        Case::Ignored => is_alike(one, other),
+    };
     let mut rest = text.chars();
     let mut at = 0;
     // Behind the last star: where in the pattern, and from where on in the text to try it.
     let mut retry = None;
-    loop {
+    while asked.take(1) {
         let here = rest.clone();
         match (tokens.get(at), rest.next()) {
             (None, None) => return true,
@@ -211,6 +319,7 @@ fn is_match(tokens: &[Token], text: &str, mut equal: impl FnMut(char, char) -> b
             }
         }
     }
+    false
 }
 
 /// An ARN with wildcards, compared field by field.
@@ -256,14 +365,23 @@ impl ArnPattern {
     }
 
     /// Whether this is the whole of `arn`.
-    pub(crate) fn matches(&self, arn: &str, request: &Request<'_>) -> bool {
+    pub(crate) fn matches(&self, arn: &str, asked: &Asked<'_>) -> bool {
         let Self::Fields(patterns) = self else { return true };
         let mut fields = arn.splitn(6, ':');
         fields.next() == Some("arn")
             && patterns.iter().all(|pattern| {
                 let field = fields.next();
-                field.is_some_and(|field| pattern.matches(field, Case::Exact, request))
+                field.is_some_and(|field| pattern.matches(field, Case::Exact, asked))
             })
+    }
+
+    /// The keys of its variables.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        let patterns = match self {
+            Self::Everything => &[],
+            Self::Fields(patterns) => patterns.as_slice(),
+        };
+        patterns.iter().flat_map(Pattern::keys)
     }
 
     /// Whether it depends on the request.
@@ -300,11 +418,16 @@ fn split_fields(text: &str, variables: bool) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::Principal;
+    use crate::request::RequestTags;
+    use crate::tests::request;
     use proptest::prelude::*;
 
+    const SYNTAX: Syntax = Syntax { wildcards: true, variables: false };
+
     fn tokens(text: &str) -> Box<[Token]> {
-        match Pattern::parse(text, Syntax { wildcards: true, variables: false }).expect("parses") {
-            Pattern::Fixed(tokens) => tokens,
+        match Pattern::parse(text, SYNTAX).expect("parses") {
+            Pattern::Fixed(tokens) | Pattern::Stars { tokens, .. } => tokens,
             Pattern::Text(text) => text.chars().map(Token::Char).collect(),
             Pattern::WithVariables(_) => unreachable!("no variables asked for"),
         }
@@ -327,16 +450,14 @@ mod tests {
 
     #[test]
     fn matching_is_bounded_by_the_product_of_the_lengths() {
-        let text = "a".repeat(500);
+        let (nobody, text) = (Principal::root(""), "a".repeat(500));
         for pattern in ["*a".repeat(200) + "b", "*?a".repeat(100) + "b", "*".repeat(300) + "b"] {
             let tokens = tokens(&pattern);
-            let mut comparisons = 0;
-            let found = is_match(&tokens, &text, |one, other| {
-                comparisons += 1;
-                one == other
-            });
-            assert!(!found);
-            assert!(comparisons <= (tokens.len() + 1) * (text.len() + 1), "{comparisons}");
+            let request = request(&nobody, None, RequestTags::None);
+            let asked = Asked::new(&request);
+            assert!(!is_match(&tokens, &text, Case::Exact, &asked));
+            let steps = asked.taken();
+            assert!(steps <= (tokens.len() + 1) * (text.len() + 1), "{steps}");
         }
     }
 
@@ -357,10 +478,16 @@ mod tests {
             pattern in "[ab*?é]{0,8}",
             text in "[abé]{0,8}",
         ) {
+            let nobody = Principal::root("");
+            let request = request(&nobody, None, RequestTags::None);
+            let asked = Asked::new(&request);
             let tokens = tokens(&pattern);
             let chars: Vec<char> = text.chars().collect();
             let expected = is_match_by_definition(&tokens, &chars);
-            prop_assert_eq!(is_match(&tokens, &text, |a, b| a == b), expected);
+            let pattern = Pattern::parse(&pattern, SYNTAX).expect("parses");
+            prop_assert_eq!(pattern.matches(&text, Case::Exact, &asked), expected);
+            prop_assert_eq!(pattern.matches(&text, Case::Ignored, &asked), expected);
+            prop_assert_eq!(is_match(&tokens, &text, Case::Exact, &asked), expected);
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use crate::condition::Condition;
 use crate::pattern::{ArnPattern, Case, Pattern, Syntax};
 use crate::principal::{NamedPrincipal, Naming};
-use crate::request::Request;
+use crate::steps::Asked;
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub(crate) enum Listed<T> {
 }
 
 impl<T> Listed<T> {
+    fn all(&self) -> &[T] {
+        match self {
+            Self::These(list) | Self::AllBut(list) => list,
+        }
+    }
+
     fn has(&self, is_it: impl FnMut(&T) -> bool) -> bool {
         match self {
             Self::These(list) => list.iter().any(is_it),
@@ -43,18 +49,28 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// The name of a condition key in it that does not exist, or not with these actions.
+    fn unknown_key(&self) -> Option<&str> {
+        let of_resources = self.resources.all().iter().flat_map(ArnPattern::keys);
+        let of_conditions = self.conditions.iter().flat_map(Condition::keys);
+        let is_service =
+            |prefix: &str| self.actions.all().iter().any(|action| action.is_of_service(prefix));
+        of_resources.chain(of_conditions).find_map(|key| key.unknown_name(is_service))
+    }
+
     /// How it speaks of the caller, if it is about this request.
-    fn applies(&self, request: &Request<'_>) -> Naming {
-        let naming = self.naming(request);
+    fn applies(&self, asked: &Asked<'_>) -> Naming {
+        let request = asked.request;
+        let naming = self.naming(asked);
         let is_about_it = naming != Naming::NotNamed
-            && self.actions.has(|action| action.matches(request.action, Case::Ignored, request))
-            && self.resources.has(|resource| resource.matches(request.resource, request))
-            && self.conditions.iter().all(|condition| condition.holds(request));
+            && self.actions.has(|action| action.matches(request.action, Case::Ignored, asked))
+            && self.resources.has(|resource| resource.matches(request.resource, asked))
+            && self.conditions.iter().all(|condition| condition.holds(asked));
         if is_about_it { naming } else { Naming::NotNamed }
     }
 
-    fn naming(&self, request: &Request<'_>) -> Naming {
-        let caller = request.principal;
+    fn naming(&self, asked: &Asked<'_>) -> Naming {
+        let caller = asked.request.principal;
         match &self.principals {
             None => Naming::Directly,
             Some(Listed::These(named)) => {
@@ -108,15 +124,21 @@ impl Policy {
         }
     }
 
-    pub(crate) fn verdict(&self, request: &Request<'_>) -> Verdict {
-        let verdicts = self.statements.iter().map(|statement| {
-            match (statement.applies(request), statement.effect) {
+    /// The name of a condition key in it that does not exist: a misspelt one would silently leave a
+    /// statement without effect.
+    pub(crate) fn unknown_key(&self) -> Option<&str> {
+        self.statements.iter().find_map(Statement::unknown_key)
+    }
+
+    pub(crate) fn verdict(&self, asked: &Asked<'_>) -> Verdict {
+        let statements = self.statements.iter().take_while(|_| !asked.is_exhausted());
+        let verdicts =
+            statements.map(|statement| match (statement.applies(asked), statement.effect) {
                 (Naming::NotNamed, _) => Verdict::Silent,
                 (_, Effect::Deny) => Verdict::Denied,
                 (Naming::ByAccount, Effect::Allow) => Verdict::AllowedToAccount,
                 (Naming::Directly, Effect::Allow) => Verdict::Allowed,
-            }
-        });
+            });
         verdicts.max().unwrap_or(Verdict::Silent)
     }
 }

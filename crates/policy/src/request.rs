@@ -75,7 +75,21 @@ impl<'a> Request<'a> {
             Key::UserId => Some(self.principal.user_id().into()),
             Key::Username => self.principal.user_name().map(Cow::Borrowed),
             Key::TagKeys => self.tag_keys().into_iter().next().map(Cow::Borrowed),
-            Key::NeverThere => None,
+            Key::NeverThere(_) => None,
+        }
+    }
+
+    /// How many values are looked at to find that of a key, at most.
+    pub(crate) fn values_to_look_at(&self, key: &Key) -> usize {
+        let request_tags = || match self.request_tags {
+            RequestTags::None => 0,
+            RequestTags::Set(tags) => tags.len(),
+            RequestTags::Remove(keys) => keys.len(),
+        };
+        1 + match key {
+            Key::RequestTag(_) | Key::TagKeys => request_tags(),
+            Key::ResourceTag(_) => self.resource_tags.map_or(0, BTreeMap::len),
+            _ => 0,
         }
     }
 

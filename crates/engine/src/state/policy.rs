@@ -31,7 +31,7 @@ impl ResourcePolicy {
     /// denied must not be allowed.
     pub(crate) fn stored(text: String, arn: &str) -> Self {
         let policy =
-            Policy::parse_resource(&text, arn).unwrap_or_else(|_| Policy::deny_everything());
+            Policy::read_resource(&text, arn).unwrap_or_else(|_| Policy::deny_everything());
         Self { text, policy }
     }
 

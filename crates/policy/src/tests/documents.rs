@@ -91,6 +91,51 @@ fn bad_documents_are_refused_with_the_reason() {
 }
 
 #[test]
+fn condition_keys_that_do_not_exist_are_refused() {
+    let policy = |actions: &str, condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Deny", "Action": {actions},
+                "Resource": "*", "Condition": {{{condition}}}}}}}"#
+        )
+    };
+    #[rustfmt::skip]
+    let table = [
+        (r#""kinesis:*""#, r#""Bool": {"aws:SecureTransport": "false"}"#, None),
+        (r#""kinesis:*""#, r#""Bool": {"AWS:securetransport": "false"}"#, None),
+        (r#""kinesis:*""#, r#""Bool": {"aws:SecureTransprot": "false"}"#, Some("aws:SecureTransprot")),
+        (r#""kinesis:*""#, r#""Bool": {"asw:SecureTransport": "false"}"#, Some("asw:SecureTransport")),
+        (r#""kinesis:*""#, r#""StringLike": {"aws:SourceVpce": "x"}"#, None),
+        (r#""kinesis:*""#, r#""StringLike": {"aws:PrincipalTag/team": "x"}"#, None),
+        (r#""kinesis:*""#, r#""StringLike": {"aws:PrincipalTag": "x"}"#, Some("aws:PrincipalTag")),
+        (r#""kinesis:*""#, r#""StringLike": {"aws:PrincipalTags/team": "x"}"#, Some("aws:PrincipalTags/team")),
+        (r#""kinesis:*""#, r#""StringLike": {"aws:username": "${aws:usernam}"}"#, Some("aws:usernam")),
+        (r#""kinesis:*""#, r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/${aws:user}"}"#, Some("aws:user")),
+        (r#""kinesis:*""#, r#""StringLike": {"kinesis:Stream": "x"}"#, Some("kinesis:Stream")),
+        (r#""kinesis:*""#, r#""StringLike": {"s3:prefix": "x"}"#, Some("s3:prefix")),
+        (r#"["kinesis:*", "s3:List*"]"#, r#""StringLike": {"s3:prefix": "x"}"#, None),
+        (r#"["s3:List?"]"#, r#""StringLike": {"S3:prefix": "x"}"#, None),
+        (r#""s3:ListBucket""#, r#""StringLike": {"s3:prefix": "x"}"#, None),
+        (r#""s3express:ListBucket""#, r#""StringLike": {"s3:prefix": "x"}"#, Some("s3:prefix")),
+        (r#""*""#, r#""StringLike": {"s3:prefix": "x"}"#, Some("s3:prefix")),
+        (r#""*""#, r#""StringLike": {"accounts.google.com:aud": "x"}"#, None),
+        (r#""*""#, r#""StringLike": {"lambda:SourceFunctionArn": "x"}"#, None),
+    ];
+    for (actions, condition, unknown) in table {
+        let text = policy(actions, condition);
+        let expected = unknown.map(|name| {
+            format!("there is no condition key `{name}`, so that it would never have a value")
+        });
+        let found = Policy::parse_identity(&text).err().map(|error| error.problem);
+        assert_eq!(found, expected, "{actions} {condition}");
+        assert!(Policy::read_identity(&text).is_ok(), "what was accepted once is read");
+    }
+    let text = "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\
+        \"Action\": \"*\", \"Resource\": \"arn:aws:kinesis:*:*:stream/${aws:name}\"}}";
+    let error = Policy::parse_identity(text).expect_err("a key that does not exist");
+    assert_eq!((error.line, error.column), (2, 58));
+}
+
+#[test]
 fn errors_say_where() {
     let text = "{\n  \"Statement\": {\n    \"Effect\": \"allow\"\n  }\n}";
     let error = Policy::parse_identity(text).expect_err("a bad effect");

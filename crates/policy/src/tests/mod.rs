@@ -4,6 +4,7 @@ mod conditions;
 mod decisions;
 mod documents;
 mod matching;
+mod steps;
 
 use crate::{Identity, Policy, Principal, Refusal, Request, RequestTags, decide};
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ const STREAM: &str = "arn:aws:kinesis:us-east-1:111111111111:stream/orders";
 const NOW_MS: u64 = 1_767_225_600_000;
 
 /// alice of the owner's account puts a record, over TLS, from 203.0.113.9.
-fn request<'a>(
+pub(crate) fn request<'a>(
     principal: &'a Principal,
     resource_tags: Option<&'a BTreeMap<String, String>>,
     request_tags: RequestTags<'a>,

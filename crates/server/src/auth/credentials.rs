@@ -476,10 +476,14 @@ impl ReadPolicy {
         check_field(&self.name, policies::check_name)?;
         let span = self.document.span();
         let document = self.document.into_inner();
-        let policy = Policy::parse_identity(&document).map_err(|error| Fault {
+        let policy = Policy::read_identity(&document).map_err(|error| Fault {
             at: span.start + policies::offset_of_line(&text[span], error.line),
             problem: format!("policy `{}`: {}", self.name.get_ref(), error.problem),
         })?;
+        // A version that did not know the keys has accepted it: without it nobody would get in.
+        if let Err(error) = policy.check_keys(&document) {
+            tracing::warn!(policy = %self.name.get_ref(), %error, "a statement is without effect");
+        }
         let name = self.name.into_inner().into();
         Ok(NamedPolicy { name, document: document.into(), policy: Arc::new(policy) })
     }

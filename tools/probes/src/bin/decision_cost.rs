@@ -31,16 +31,18 @@ fn main() {
     measure("two statements", &own, &typical, None);
     measure("three conditions", &own, &conditions, None);
     measure("across accounts", &other, &typical, Some(&of_stream));
-    // The worst that one document can do: a pattern that almost matches everywhere.
-    let worst = "*?a".repeat(6000);
+    // What takes most: patterns that almost match everywhere, until the steps are used up.
+    let almost = format!(r#""*?{}b""#, "a".repeat(250));
     let worst = format!(
         r#"{{"Statement": {{"Effect": "Allow", "Action": "*", "Resource": "*",
-            "Condition": {{"StringLike": {{"aws:UserAgent": "{worst}b"}}}}}}}}"#
+            "Condition": {{"StringLike": {{"aws:UserAgent": [{}]}}}}}}}}"#,
+        vec![almost; 70].join(",")
     );
-    let started = Instant::now();
+    let worst = identity(&worst);
     let agent = "a".repeat(4096);
     let request = Request { user_agent: Some(&agent), ..request(&own) };
-    let decision = decide(&request, Identity::Policies(&identity(&worst)), None);
+    let started = Instant::now();
+    let decision = decide(&request, Identity::Policies(&worst), None);
     println!("worst document: {:?}, {:?}", started.elapsed(), decision);
 }
 
