@@ -13,8 +13,8 @@ import botocore.exceptions
 import cbor2
 import pytest
 
-from support import raw, streams
-from support.server import ACCOUNT, arn, poll
+from support import credentials, raw, streams
+from support.server import ACCOUNT, arn, poll, run_cli
 from support.streams import refused
 
 SHARD = "shardId-000000000000"
@@ -370,13 +370,71 @@ def test_a_server_that_stops_ends_its_streams_cleanly_and_soon(start_server):
     client = server.client()
     name = streams.create(client)
     put(client, name, b"x")
-    with subscribe(client, register(client, name)) as stream:
+    consumer = register(client, name)
+    with subscribe(client, consumer) as stream:
         arriving = events(stream)
         next(arriving)
         started = time.monotonic()
         assert server.terminate() == 0
         assert time.monotonic() - started < 5
-        assert list(arriving) == []
+        *others, last = arriving
+        assert others == [] and last["Records"] == [] and last["MillisBehindLatest"] == 0
+    # The last event says where to go on.
+    client = server.start().client()
+    put(client, name, b"y")
+    goes_on = {"Type": "AFTER_SEQUENCE_NUMBER",
+               "SequenceNumber": last["ContinuationSequenceNumber"]}
+    with subscribe(client, consumer, goes_on) as stream:
+        assert streams.data(take(stream, 1)[0]) == [b"y"]
+
+
+SUBSCRIBE = {"Effect": "Allow", "Action": "kinesis:SubscribeToShard", "Resource": "*"}
+
+
+@pytest.mark.parametrize("change", ["removed key", "policy of the key",
+                                    "policy of the consumer"])
+def test_a_caller_that_may_no_longer_subscribe_gets_no_more_records(start_server, tmp_path, change):
+    file = tmp_path / "keys.toml"
+    owner = credentials.add(file)
+    put_policy(file, SUBSCRIBE)
+    reader = credentials.add(file, "reader", ACCOUNT, "--policy", "subscriber")
+    server = start_server("--credentials", file, "--transition-ms", "0")
+    client = server.client(owner.access_key, owner.secret)
+    name = streams.create(client)
+    consumer = register(client, name)
+    reading = server.client(reader.access_key, reader.secret)
+    with subscribe(reading, consumer, LATEST) as stream:
+        put(client, name, b"before")
+        assert streams.data(take(stream, 1)[0]) == [b"before"]
+        if change == "policy of the consumer":
+            denial = {**SUBSCRIBE, "Effect": "Deny", "Principal": "*", "Resource": consumer}
+            client.put_resource_policy(ResourceARN=consumer, Policy=json.dumps(
+                {"Version": "2012-10-17", "Statement": denial}))
+        elif change == "removed key":
+            removed = run_cli("credentials", "remove", reader.access_key, "--file", file)
+            assert removed.returncode == 0
+        else:
+            put_policy(file, {**SUBSCRIBE, "Action": "kinesis:ListShards"})
+        # The file is looked at once a second.
+        poll(lambda: is_refused(reading, consumer))
+        put(client, name, b"after")
+        for event in events(stream):
+            assert event["Records"] == []
+
+
+def put_policy(file, statement):
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    put = run_cli("credentials", "policy", "put", "subscriber", "-", "--file", file,
+                  stdin=document.encode())
+    assert put.returncode == 0, put.stderr
+
+
+def is_refused(client, consumer):
+    try:
+        open_stream(client, consumer, DryRun=True)
+    except botocore.exceptions.ClientError as error:
+        code = error.response["Error"]["Code"]
+        return code in ("AccessDeniedException", "UnrecognizedClientException")
 
 
 def test_what_was_pushed_survives_a_kill_and_is_gone_on_from(start_server):

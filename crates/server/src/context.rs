@@ -1,16 +1,18 @@
 //! What a handler works with.
 
-use crate::auth::Caller;
+use crate::auth::{Authenticator, Caller};
 use anabranch_engine::Scope;
 use http::header;
 use http::request::Parts;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a handler of a service works with.
 pub(crate) struct Context<'a, S> {
     pub(crate) service: &'a S,
     pub(crate) caller: &'a Caller,
+    pub(crate) authenticator: &'a Arc<Authenticator>,
     /// The caller's account and Region.
     pub(crate) scope: Scope,
     pub(crate) origin: Origin<'a>,

@@ -1,8 +1,8 @@
 //! Replies that are streams of events.
 //!
 //! The next event is asked for when the connection has taken the last one: a client that does not
-//! read costs one event. The stream ends with its source, with its first error, or when the server
-//! stops.
+//! read costs one event. The stream ends with its source, with its first error, or, with a last
+//! event, when the server stops.
 
 use crate::pieces::{Counted, next_piece};
 use anabranch_env::ByteShare;
@@ -22,6 +22,11 @@ pub(crate) trait EventSource: Send + 'static {
 
     /// The next event. `None`: there are no more.
     fn next(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<Sourced<Self::Event>, WireError>>> + Send;
+
+    /// The last event, when the server stops. `None`: nothing is to be said.
+    fn last(
         &mut self,
     ) -> impl Future<Output = Option<Result<Sourced<Self::Event>, WireError>>> + Send;
 
@@ -67,8 +72,14 @@ impl<S: EventSource> Pull for Puller<S> {
     fn pull(mut self: Box<Self>) -> Pulling {
         Box::pin(async move {
             let next = tokio::select! {
-                next = self.source.next() => next,
+                biased;
                 _ = self.stopping.wait_for(|stopping| *stopping) => None,
+                next = self.source.next() => Some(next),
+            };
+            let is_last = next.is_none();
+            let next = match next {
+                Some(next) => next,
+                None => self.source.last().await,
             };
             match next {
                 Some(Ok(Sourced { event, room })) => {
@@ -81,7 +92,7 @@ impl<S: EventSource> Pull for Puller<S> {
                         Some(share) => Bytes::from_owner(Counted { bytes, _share: share }),
                         None => bytes,
                     };
-                    (bytes, Some(self as Box<dyn Pull>))
+                    (bytes, (!is_last).then_some(self as Box<dyn Pull>))
                 }
                 Some(Err(error)) => {
                     let mut bytes = Vec::new();
@@ -176,6 +187,10 @@ mod tests {
             let room = Some(self.room.take(EVENT_BYTES).await);
             Some(Ok(Sourced { event: (), room }))
         }
+
+        async fn last(&mut self) -> Option<Result<Sourced<()>, WireError>> {
+            Some(Ok(Sourced { event: (), room: None }))
+        }
     }
 
     async fn piece(body: &mut EventBody) -> Option<Bytes> {
@@ -213,11 +228,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_waits_ends_when_the_server_stops() {
+    async fn a_stream_that_has_more_ends_with_a_last_event_when_the_server_stops() {
+        let source = numbers(usize::MAX, None);
+        let asked = source.asked.clone();
+        let (stop, stopping) = watch::channel(false);
+        let mut body = EventBody::new(source, stopping);
+        piece(&mut body).await.expect("the first message");
+        drop(piece(&mut body).await.expect("an event"));
+        stop.send_replace(true);
+        assert_eq!(kind(&piece(&mut body).await.expect("a last event")), "Number");
+        assert!(piece(&mut body).await.is_none() && body.is_over());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_waits_ends_with_a_last_event_when_the_server_stops() {
         let (stop, stopping) = watch::channel(false);
         let mut body = EventBody::new(numbers(0, None), stopping);
         piece(&mut body).await.expect("the first message");
-        let (end, _) = tokio::join!(piece(&mut body), async { stop.send_replace(true) });
-        assert!(end.is_none() && body.is_over());
+        let (last, _) = tokio::join!(piece(&mut body), async { stop.send_replace(true) });
+        assert_eq!(kind(&last.expect("a last event")), "Number");
+        assert!(piece(&mut body).await.is_none() && body.is_over());
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct FrontDoor {
     pub(crate) services: Services,
     pub(crate) admin: Admin,
     pub(crate) cells: Arc<dyn Cells>,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) bodies: BodyMemory,
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,

@@ -22,6 +22,7 @@ pub mod keys;
 mod operation;
 mod operation_schema;
 mod operation_table;
+mod permit;
 mod pieces;
 mod refusal;
 mod reply;

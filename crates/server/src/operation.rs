@@ -53,6 +53,7 @@ pub(crate) async fn answer<O: Operation>(
     let context = Context {
         service,
         caller: &caller,
+        authenticator: call.authenticator,
         scope,
         origin: Origin::of(call.parts, call.peer),
         now_ms: call.now_ms,

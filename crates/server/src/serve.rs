@@ -89,7 +89,7 @@ pub async fn start(
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningServer, ServeError> {
-    let authenticator = authenticator(&settings, &*clock)?;
+    let authenticator = Arc::new(authenticator(&settings, &*clock)?);
     let acceptor = tls::acceptor(&settings.tls, &settings.store.directory)?;
     // The address first: a taken one is found before gigabytes of journal are read.
     let listen_error = |error| ServeError::Listen { address: settings.listen, error };

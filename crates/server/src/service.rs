@@ -15,6 +15,7 @@ use http::Method;
 use http::request::Parts;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What a service is called, and how it is spoken to.
@@ -96,7 +97,7 @@ pub(crate) type BoxedAnswer<'a> =
 /// A request whose operation is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
-    pub(crate) authenticator: &'a Authenticator,
+    pub(crate) authenticator: &'a Arc<Authenticator>,
     pub(crate) parts: &'a Parts,
     pub(crate) peer: Peer,
     pub(crate) codec: Codec,

@@ -186,6 +186,29 @@ impl Subscription {
         next
     }
 
+    /// The last event, whatever there is to send by now: for a server that stops. The client knows
+    /// by it where to go on. `None`: the subscription was over.
+    pub async fn last(&mut self) -> Option<Result<SubscriptionEvent, SubscriptionError>> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return None;
+        }
+        if let Err(error) = self.refresh() {
+            return Some(Err(error));
+        }
+        Some(self.look().await.map(|look| match look {
+            Look::Event(event) => event,
+            Look::AtTip(read) | Look::MoreAhead(read) | Look::NoRoom(read) => {
+                self.make_event(read, None)
+            }
+        }))
+    }
+
+    /// The consumer that it is for.
+    #[must_use]
+    pub fn consumer(&self) -> &ConsumerRef {
+        &self.consumer
+    }
+
     async fn event(&mut self) -> Result<Option<SubscriptionEvent>, SubscriptionError> {
         loop {
             // Before looking: what comes after the look wakes.

@@ -54,7 +54,7 @@ const HEADER: &str = "# Access keys of this Anabranch server. Keep it secret (mo
                       # Comments are lost when a command changes this file.\n";
 
 /// One access key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Credential {
     /// Names the secret in requests.
     pub access_key_id: Arc<str>,

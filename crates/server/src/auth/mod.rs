@@ -64,6 +64,22 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// What the caller may do; `None`: everything in its account.
     pub policies: Option<Arc<[Arc<Policy>]>>,
+    /// The key that the request was signed with; `None` if everybody is believed.
+    pub credential: Option<Arc<Credential>>,
+}
+
+impl Caller {
+    fn of(credential: Arc<Credential>, region: Arc<str>) -> Self {
+        Self {
+            account_id: Arc::clone(&credential.account_id),
+            region,
+            access_key_id: Arc::clone(&credential.access_key_id),
+            principal_arn: Arc::clone(credential.principal.arn()),
+            principal: Arc::clone(&credential.principal),
+            policies: credential.policies.as_ref().map(|policies| Arc::clone(&policies.parsed)),
+            credential: Some(credential),
+        }
+    }
 }
 
 /// Why a caller was turned away. `Display` is the message on the wire.
@@ -160,15 +176,21 @@ impl Authenticator {
         let request = sigv4::Request { payload_sha256_hex: hash.as_str(), ..unhashed };
         let secret = credential.secret_access_key.expose();
         self.verifier.verify(&presented, &request, secret, services, now_unix_secs)?;
+        Ok(Caller::of(credential, self.region(presented.credential.region())))
+    }
 
-        Ok(Caller {
-            account_id: Arc::clone(&credential.account_id),
-            region: self.region(presented.credential.region()),
-            access_key_id: Arc::clone(&credential.access_key_id),
-            principal_arn: Arc::clone(credential.principal.arn()),
-            principal: Arc::clone(&credential.principal),
-            policies: credential.policies.as_ref().map(|policies| Arc::clone(&policies.parsed)),
-        })
+    /// A caller whose request goes on for long, as its key is now: it may have other policies.
+    /// `None` if the key is gone, has expired, or is another one under the same id.
+    pub fn again(&self, caller: &Caller, now_unix_secs: i64) -> Option<Caller> {
+        let (AuthMode::Sigv4(store), Some(then)) = (&self.mode, &caller.credential) else {
+            return Some(caller.clone());
+        };
+        let credential = store.lookup(&then.access_key_id, now_unix_secs)?;
+        let is_same = credential.secret_access_key == then.secret_access_key
+            && credential.session_token == then.session_token
+            && credential.principal == then.principal;
+        let has_expired = credential.expires_at.is_some_and(|expiry| now_unix_secs >= expiry);
+        (is_same && !has_expired).then(|| Caller::of(credential, caller.region.clone()))
     }
 
     fn believe(&self, parts: &Parts, default_account_id: &Arc<str>) -> Caller {
@@ -186,6 +208,7 @@ impl Authenticator {
                 principal_arn: Arc::clone(principal.arn()),
                 principal: Arc::new(principal),
                 policies: None,
+                credential: None,
                 account_id,
                 region: Arc::clone(&self.default_region),
                 access_key_id: id.into(),

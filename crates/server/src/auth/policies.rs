@@ -19,7 +19,7 @@ pub struct NamedPolicy {
 }
 
 /// The policies of one credential. With none of them it may do nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttachedPolicies {
     /// Their names, in the file's order.
     pub names: Vec<Arc<str>>,

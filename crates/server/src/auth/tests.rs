@@ -323,8 +323,10 @@ fn signature_makes_a_caller() {
             principal_arn: "arn:aws:iam::123456789012:user/alice".into(),
             principal: Arc::new(Principal::user("123456789012", "alice")),
             policies: None,
+            credential: caller.credential.clone(),
         }
     );
+    assert_eq!(&*caller.credential.as_ref().unwrap().access_key_id, "AKIAALICE");
     let again = authenticator.authenticate(&request, BODY, KINESIS, NOW).unwrap();
     assert!(Arc::ptr_eq(&caller.region, &again.region));
     assert!(Arc::ptr_eq(&caller.account_id, &again.account_id));
@@ -454,4 +456,38 @@ fn open_mode_reads_presigned_requests_and_shares_text() {
     let second = authenticator.authenticate(&request, BODY, KINESIS, 0).unwrap();
     assert!(Arc::ptr_eq(&first.principal_arn, &second.principal_arn));
     assert!(Arc::ptr_eq(&first.region, &second.region));
+}
+
+#[test]
+fn a_caller_is_known_again_while_its_key_is_the_same() {
+    let (directory, authenticator) = authenticator();
+    let file = CredentialsFile::new(directory.path().join("credentials.toml"));
+    let alice = signed(&signer("AKIAALICE", "alice-secret", None));
+    let alice = authenticator.authenticate(&alice, BODY, KINESIS, NOW).unwrap();
+    let temp = signed(&signer("ASIATEMP", "temp-secret", Some("temp-token")));
+    let temp = authenticator.authenticate(&temp, BODY, KINESIS, NOW).unwrap();
+    assert_eq!(authenticator.again(&alice, NOW), Some(alice.clone()));
+    assert_eq!(authenticator.again(&temp, NOW), Some(temp.clone()));
+    assert_eq!(authenticator.again(&temp, NOW + 1), None, "it has expired");
+
+    let rewrite = |from: &str, to: &str| {
+        let text = fs::read_to_string(file.path()).unwrap();
+        assert!(text.contains(from));
+        write_private(file.path(), &text.replace(from, to));
+    };
+    let policy = r#"{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
+    file.put_policy("nothing", policy).unwrap();
+    file.change_policies("AKIAALICE", |_| Ok(Some(vec!["nothing".to_owned()]))).unwrap();
+    let later = authenticator.again(&alice, NOW + 2).expect("the same key");
+    assert_eq!(later.policies.map(|policies| policies.len()), Some(1));
+
+    rewrite("alice-secret", "other-secret");
+    assert_eq!(authenticator.again(&alice, NOW + 3), None, "another key of this id");
+    rewrite("other-secret", "alice-secret");
+    assert!(authenticator.again(&alice, NOW + 4).is_some());
+    assert!(file.remove("AKIAALICE").unwrap());
+    assert_eq!(authenticator.again(&alice, NOW + 5), None, "it was removed");
+
+    let anybody = open_mode().authenticate(&parts(unsigned()), BODY, KINESIS, NOW).unwrap();
+    assert_eq!(open_mode().again(&anybody, NOW + 5), Some(anybody));
 }

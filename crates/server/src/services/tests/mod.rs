@@ -64,7 +64,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
     FrontDoor {
         services: Services(vec![Box::new(kinesis), Box::new(Echo)]),
         admin: Admin(Server { cells: cells.clone(), stopping: stopping.clone() }),
-        authenticator: Authenticator::new(mode, "us-east-1"),
+        authenticator: Arc::new(Authenticator::new(mode, "us-east-1")),
         bodies: BodyMemory::new(1 << 20),
         cells,
         stopping,

@@ -55,15 +55,32 @@ impl<'a> AdmittedConsumer<'a> {
         request_tags: RequestTags<'_>,
     ) -> Result<(), WireError> {
         let consumer = self.consumer().ok().map(|(consumer, _)| consumer);
-        let policy = consumer.and_then(|consumer| consumer.policy.as_ref());
-        let resource = Resource {
-            arn,
-            account: &self.name.stream.scope.account,
-            policy: policy.map(|policy| policy.policy()),
-            tags: consumer.map(|consumer| &consumer.tags),
-            request_tags,
-        };
+        let account = &self.name.stream.scope.account;
+        let resource = Resource { request_tags, ..resource_of(arn, account, consumer) };
         context.authorize(operation, &resource)
+    }
+}
+
+/// A consumer as policies see it, if it is there.
+pub(crate) fn consumer_resource<'a>(
+    reference: &'a ConsumerRef,
+    consumer: Option<&'a Consumer>,
+) -> Resource<'a> {
+    resource_of(reference, &reference.stream.scope.account, consumer)
+}
+
+fn resource_of<'a>(
+    arn: &'a dyn fmt::Display,
+    account: &'a str,
+    consumer: Option<&'a Consumer>,
+) -> Resource<'a> {
+    let policy = consumer.and_then(|consumer| consumer.policy.as_ref());
+    Resource {
+        arn,
+        account,
+        policy: policy.map(|policy| policy.policy()),
+        tags: consumer.map(|consumer| &consumer.tags),
+        request_tags: RequestTags::None,
     }
 }
 

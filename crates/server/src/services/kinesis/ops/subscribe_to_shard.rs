@@ -7,12 +7,16 @@ use super::{Context, Operation, dry_run_succeeded};
 use crate::answer::Events;
 use crate::call_rates::CallRate;
 use crate::event_reply::{EventSource, Sourced};
-use crate::services::kinesis::admission;
+use crate::permit::Permit;
+use crate::services::kinesis::admission::{self, consumer_resource};
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::event_cache::{EventCache, EventKey};
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::{SubscribeRequest, Subscription, SubscriptionEvent};
+use anabranch_engine::error::SubscriptionError;
+use anabranch_engine::{
+    ConsumerName, Engine, SubscribeRequest, Subscription, SubscriptionEvent, find_consumer,
+};
 use anabranch_protocol::shape::{Kind, Shape, rules::*};
 use anabranch_protocol::{Encode, Timestamp, WireError, Writer, input, output};
 use bytes::Bytes;
@@ -78,6 +82,34 @@ pub(crate) struct SubscriptionEvents {
     subscription: Subscription,
     /// Events that others got.
     events: Arc<EventCache>,
+    /// That the caller may subscribe.
+    permit: Permit,
+    cell: Arc<Engine>,
+}
+
+impl SubscriptionEvents {
+    /// Whether the caller may have the event: its key is there, and no policy has been changed so
+    /// that it may not.
+    fn may_have(&self, event: &SubscriptionEvent) -> bool {
+        let reference = self.subscription.consumer();
+        let name = ConsumerName::from(reference.clone());
+        let now_ms = self.cell.now_ms();
+        let consumer = find_consumer(&event.stream, &name, now_ms).ok().map(|(found, _)| found);
+        self.permit.holds(&consumer_resource(reference, consumer), now_ms)
+    }
+
+    /// What is sent. A caller that may no longer subscribe gets the end of the stream: when it
+    /// subscribes again, it is told why.
+    fn sourced(
+        &self,
+        next: Option<Result<SubscriptionEvent, SubscriptionError>>,
+    ) -> Option<Result<Sourced<Event>, WireError>> {
+        let next = next?.map_err(to_wire);
+        if next.as_ref().is_ok_and(|event| !self.may_have(event)) {
+            return None;
+        }
+        Some(next.map(|mut event| Sourced { room: event.room.take(), event: Event(event) }))
+    }
 }
 
 impl Shape for SubscriptionEvents {
@@ -89,8 +121,13 @@ impl EventSource for SubscriptionEvents {
     type Event = Event;
 
     async fn next(&mut self) -> Option<Result<Sourced<Event>, WireError>> {
-        let next = self.subscription.next().await?.map_err(to_wire);
-        Some(next.map(|mut event| Sourced { room: event.room.take(), event: Event(event) }))
+        let next = self.subscription.next().await;
+        self.sourced(next)
+    }
+
+    async fn last(&mut self) -> Option<Result<Sourced<Event>, WireError>> {
+        let last = self.subscription.last().await;
+        self.sourced(last)
     }
 
     fn bytes(&self, event: &Event, encode: impl FnOnce() -> Vec<u8>) -> Bytes {
@@ -179,7 +216,8 @@ impl Operation for SubscribeToShard {
         match consumer.cell.data.subscribe(&request).map_err(to_wire)? {
             Some(subscription) => {
                 let events = context.service.events.clone();
-                Ok(Events(SubscriptionEvents { subscription, events }))
+                let (permit, cell) = (context.permit(Self::NAME), consumer.cell.clone());
+                Ok(Events(SubscriptionEvents { subscription, events, permit, cell }))
             }
             None => Err(dry_run_succeeded()),
         }
