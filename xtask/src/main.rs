@@ -2,13 +2,15 @@
 //!
 //! `test` is the whole check of the project on a fresh machine, and what CI runs; `quick` is the part
 //! of it that needs no server. `drift` compares
-//! the operations that the server implements with the vendor's published service model. `tidy`
+//! the operations that the server implements with the vendor's published service model. `sbom` writes
+//! what a release consists of. `tidy`
 //! holds the rules that no compiler and no lint checks.
 
 mod bench;
 mod deny;
 mod drift;
 mod overload;
+mod sbom;
 mod test;
 mod tidy;
 mod tools;
@@ -41,6 +43,8 @@ enum Task {
     Overload(torture::HarnessOptions),
     /// Kills the server under load again and again, and checks what it has acknowledged
     Torture(torture::HarnessOptions),
+    /// Writes a bill of materials of the program, in CycloneDX's JSON
+    Sbom,
     /// Checks crate edges, import circles, file sizes and words that must not be committed
     Tidy(tidy::Options),
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&project, &options),
         Task::Overload(options) => overload::run(&project, &options),
         Task::Torture(options) => torture::run(&project, &options),
+        Task::Sbom => sbom::run(&project),
         Task::Tidy(options) => tidy::run(&project, &options),
     });
     match outcome {

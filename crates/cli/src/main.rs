@@ -21,6 +21,7 @@ mod bench;
 mod commands;
 mod output;
 mod settings;
+mod systemd;
 mod units;
 
 /// Bodies and runs come and go by the gigabyte. jemalloc keeps what was freed for the next of them

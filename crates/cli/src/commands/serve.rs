@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
+use anabranch_engine::StoreHealth;
 use anabranch_env::{RealDisk, SystemClock};
 use anabranch_server::RunningServer;
 use anyhow::Context;
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::output;
 use crate::settings::{LogFormat, ServeLayer, ServeSettings};
+use crate::systemd::{Notice, ServiceManager};
 
 /// Run a server until SIGINT or SIGTERM.
 #[derive(Debug, Args)]
@@ -97,16 +99,42 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     );
     let server = server.await?;
     announce(&settings, &server)?;
+    let manager = service_manager();
+    tell(manager.as_ref(), Notice::Ready);
     tokio::select! {
+        () = keep_alive(manager.as_ref(), &server) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         // The terminal has gone; settings are not read again.
         _ = hang_up.recv() => {}
     }
     tracing::info!("stopping: no new connections, requests under way finish");
+    tell(manager.as_ref(), Notice::Stopping);
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Who has started us and wants to be told.
+fn service_manager() -> Option<ServiceManager> {
+    ServiceManager::from_environment().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot tell the service manager of NOTIFY_SOCKET anything");
+        None
+    })
+}
+
+fn tell(manager: Option<&ServiceManager>, notice: Notice) {
+    if let Some(manager) = manager {
+        manager.tell(notice);
+    }
+}
+
+/// Gives signs of life while the server can be used without a restart. Never ends.
+async fn keep_alive(manager: Option<&ServiceManager>, server: &RunningServer) {
+    if let Some(manager) = manager {
+        manager.keep_alive(|| server.cells.health() != StoreHealth::Failed).await;
+    }
+    std::future::pending().await
 }
 
 /// The line that tells how it runs, and the one that scripts read.
