@@ -53,6 +53,23 @@ def end(shard):
     return int(shard["HashKeyRange"]["EndingHashKey"])
 
 
+def test_while_it_is_updating_a_stream_has_its_old_shards_alone(start_server):
+    client = start_server("--transition-ms", "200").client()
+    name = streams.create(client)
+    client.split_shard(StreamName=name, ShardToSplit=shard_id(0), NewStartingHashKey=str(HALF))
+    seen = {}
+    while "ACTIVE" not in seen:
+        # One answer has both, as they are at one moment.
+        found = client.describe_stream(StreamName=name)["StreamDescription"]
+        is_open = ["EndingSequenceNumber" not in shard["SequenceNumberRange"]
+                   for shard in found["Shards"]]
+        seen.setdefault(found["StreamStatus"], is_open)
+        assert seen[found["StreamStatus"]] == is_open
+    # A machine that is very busy may not see the first.
+    assert seen.get("UPDATING", [True]) == [True]
+    assert seen["ACTIVE"] == [False, True, True]
+
+
 def split(client, stream, shard, at):
     client.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(at))
     streams.wait_active(client, stream)

@@ -109,7 +109,7 @@ impl Engine {
         let control = Arc::new(control);
         let data = Arc::new(Data::new(ledger.clone(), settings, tokens, components));
         control.resume_deletions();
-        control.resume_rescalings();
+        control.resume_reshards();
         control.forget_shards_later();
         control.scale_later();
         Arc::new(Self { control, data, recovery, ledger, clock })

@@ -1,5 +1,6 @@
 //! A stream as the catalog has it: data, shared, replaced as a whole when it changes.
 
+use super::command::ReshardMove;
 use super::consumer::{Consumer, ConsumerStatus};
 use super::encryption::Encryption;
 use super::policy::ResourcePolicy;
@@ -70,6 +71,9 @@ pub struct StreamEntry {
     pub updating_until_ms: u64,
     /// The number of shards that it is on its way to: it is UPDATING until it is there.
     pub rescale_target: Option<u32>,
+    /// The reshard that it is on its way to: it is UPDATING, and its shards are as they were, until
+    /// that is made.
+    pub pending_moves: Vec<ReshardMove>,
     /// When UpdateShardCount was called, epoch milliseconds; the last
     /// [`anabranch_model::limits::SHARD_COUNT_UPDATES_MAX`] times.
     pub rescale_calls_ms: Vec<u64>,
@@ -119,11 +123,17 @@ impl StreamEntry {
             Some(gone_at_ms) if now_ms >= gone_at_ms => None,
             Some(_) => Some(StreamStatus::Deleting),
             None if now_ms < self.active_at_ms => Some(StreamStatus::Creating),
-            None if now_ms < self.updating_until_ms || self.rescale_target.is_some() => {
+            None if now_ms < self.updating_until_ms || self.is_resharding() => {
                 Some(StreamStatus::Updating)
             }
             None => Some(StreamStatus::Active),
         }
+    }
+
+    /// Whether it is on its way to other shards.
+    #[must_use]
+    pub fn is_resharding(&self) -> bool {
+        self.rescale_target.is_some() || !self.pending_moves.is_empty()
     }
 
     /// The fan-out consumers that are there, in name order.
@@ -145,7 +155,10 @@ impl StreamEntry {
     /// Open shards that count for limits: what the stream has, or will have.
     #[must_use]
     pub fn claimed_shards(&self) -> u64 {
-        self.rescale_target.map_or(0, u64::from).max(self.shards.open_len() as u64)
+        let is_split = |one: &&ReshardMove| matches!(one, ReshardMove::Split { .. });
+        let splits = self.pending_moves.iter().filter(is_split).count();
+        let open = (self.shards.open_len() + splits) as u64;
+        self.rescale_target.map_or(0, u64::from).max(open)
     }
 
     /// The shard with this id, if it can be seen.

@@ -1,7 +1,8 @@
 //! SplitShard, MergeShards, UpdateShardCount, and forgetting shards that have expired.
 //!
-//! One command closes shards and opens their children. A rescaling is a state of the stream and a
-//! row of such commands, made by a task that goes on after a restart.
+//! One command closes shards and opens their children. What a caller asks for is first a state of the
+//! stream, which is UPDATING while its shards are as they were; after that time a task makes the
+//! command, or, for a rescaling, a row of them. The task goes on after a restart.
 
 use super::control::Control;
 use super::quota::Quota;
@@ -14,7 +15,7 @@ use crate::lookup::{find, find_active};
 use crate::settings::EngineSettings;
 use crate::state::catalog::Catalog;
 use crate::state::command::{
-    BeginRescale, Command, EndRescale, ForgetShards, Reshard, ReshardMove,
+    BeginRescale, BeginReshard, Command, EndRescale, ForgetShards, Reshard, ReshardMove,
 };
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::{StreamEntry, StreamMode};
@@ -25,8 +26,8 @@ use anabranch_storage::AppendError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Pause before another try of a rescaling's next step.
-const RESCALE_PAUSE: Duration = Duration::from_secs(5);
+/// Pause before another try of a reshard's next step.
+const RESHARD_PAUSE: Duration = Duration::from_secs(5);
 /// How often to look for shards that have expired.
 const FORGET_PERIOD: Duration = Duration::from_secs(60);
 
@@ -48,6 +49,20 @@ enum Wish {
     Service,
 }
 
+/// Why there was no next step of a reshard.
+#[derive(Debug)]
+enum NoStep {
+    /// The stream is where it shall be, or gone.
+    Nothing,
+    Failure(ChangeFailure),
+}
+
+impl From<ChangeFailure> for NoStep {
+    fn from(failure: ChangeFailure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 impl Control {
     /// Splits an open shard; `new_starting_hash_key` (decimal) is where the upper child starts.
     ///
@@ -55,7 +70,7 @@ impl Control {
     /// When the stream is not ACTIVE or on-demand, there is no such open shard, the key is not
     /// well inside its range, or the account has as many shards as it may have.
     pub async fn split_shard(
-        &self,
+        self: &Arc<Self>,
         scope: &Scope,
         name: &str,
         shard: &str,
@@ -64,21 +79,19 @@ impl Control {
         let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
         let (shard, key) = (shard.to_owned(), new_starting_hash_key.to_owned());
         let quota = self.quota(scope);
-        self.ledger
-            .change(move |catalog, now_ms| {
-                let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
-                let shard = open_shard(stream, &shard, now_ms)?;
-                let range = shard.range;
-                let at = hash_key::parse(&key).filter(|at| reshard::split(range, *at).is_some());
-                let Some(at) = at else {
-                    let (stream, shard) = (stream.reference.clone(), shard.id);
-                    return Err(SplitKeyInvalid { stream, shard, key, range }.into());
-                };
-                check_room(catalog, &quota, stream, 1, now_ms)?;
-                let moves = vec![split(shard, at)];
-                Ok((reshard_by(stream, moves, quota.settings.transition_ms), ()))
-            })
-            .await
+        self.begin_reshard(move |catalog, now_ms| {
+            let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
+            let shard = open_shard(stream, &shard, now_ms)?;
+            let range = shard.range;
+            let at = hash_key::parse(&key).filter(|at| reshard::split(range, *at).is_some());
+            let Some(at) = at else {
+                let (stream, shard) = (stream.reference.clone(), shard.id);
+                return Err(SplitKeyInvalid { stream, shard, key, range }.into());
+            };
+            check_room(catalog, &quota, stream, 1, now_ms)?;
+            Ok((stream.number, split(shard, at)))
+        })
+        .await
     }
 
     /// Merges two open shards; `upper` must start where `lower` ends.
@@ -87,7 +100,7 @@ impl Control {
     /// When the stream is not ACTIVE or on-demand, there are no such open shards, or they are not
     /// neighbours in this order.
     pub async fn merge_shards(
-        &self,
+        self: &Arc<Self>,
         scope: &Scope,
         name: &str,
         lower: &str,
@@ -95,21 +108,45 @@ impl Control {
     ) -> Result<(), ReshardError> {
         let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
         let (lower, upper) = (lower.to_owned(), upper.to_owned());
-        let transition_ms = self.settings.transition_ms;
-        self.ledger
-            .change(move |catalog, now_ms| {
-                let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
-                let lower = open_shard(stream, &lower, now_ms)?;
-                let upper = open_shard(stream, &upper, now_ms)?;
-                if reshard::merge(lower.range, upper.range).is_none() {
-                    let (lower, upper) = (lower.id, upper.id);
-                    let stream = stream.reference.clone();
-                    return Err(NotAdjacent { stream, lower, upper }.into());
-                }
-                let moves = vec![merge(lower, upper)];
-                Ok((reshard_by(stream, moves, transition_ms), ()))
-            })
-            .await
+        self.begin_reshard(move |catalog, now_ms| {
+            let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
+            let lower = open_shard(stream, &lower, now_ms)?;
+            let upper = open_shard(stream, &upper, now_ms)?;
+            if reshard::merge(lower.range, upper.range).is_none() {
+                let (lower, upper) = (lower.id, upper.id);
+                let stream = stream.reference.clone();
+                return Err(NotAdjacent { stream, lower, upper }.into());
+            }
+            Ok((stream.number, merge(lower, upper)))
+        })
+        .await
+    }
+
+    /// Begins what a caller has decided on: a stream's number, and what happens to its shards.
+    async fn begin_reshard(
+        self: &Arc<Self>,
+        decide: impl FnOnce(&Catalog, u64) -> Result<(u32, ReshardMove), ReshardError> + Send + 'static,
+    ) -> Result<(), ReshardError> {
+        let control = self.clone();
+        // A caller that goes away must not leave a stream that is UPDATING until a restart.
+        let task = detach(async move {
+            let transition_ms = control.settings.transition_ms;
+            let change = move |catalog: &Catalog, now_ms| {
+                let (stream, one) = decide(catalog, now_ms)?;
+                let moves = vec![one];
+                let command = match transition_ms {
+                    0 => Command::Reshard(Reshard { stream, moves, transition_ms }),
+                    _ => Command::BeginReshard(BeginReshard { stream, moves }),
+                };
+                Ok::<_, ReshardError>((command, stream))
+            };
+            let stream = control.ledger.change(change).await?;
+            if transition_ms > 0 {
+                control.reshard_later(stream, Duration::from_millis(transition_ms));
+            }
+            Ok(())
+        });
+        task.await.unwrap_or_else(|_| Err(ChangeFailure::from(Interrupted).into()))
     }
 
     /// Brings a stream to `target` shards of equal size. It is UPDATING until they are there.
@@ -191,61 +228,53 @@ impl Control {
                     Ok((Command::BeginRescale(begin), update))
                 })
                 .await?;
-            control.rescale_later(begun.stream.number);
+            let delay = Duration::from_millis(control.settings.transition_ms);
+            control.reshard_later(begun.stream.number, delay);
             Ok(begun)
         });
         task.await.unwrap_or_else(|_| Err(ChangeFailure::from(Interrupted).into()))
     }
 
-    /// Rescalings that were under way when the last process ended.
-    pub(crate) fn resume_rescalings(self: &Arc<Self>) {
-        let rescaling: Vec<u32> = {
+    /// What was under way when the last process ended.
+    pub(crate) fn resume_reshards(self: &Arc<Self>) {
+        let under_way: Vec<u32> = {
             let view = self.ledger.view();
-            let rescaling = view.streams().all().filter(|stream| stream.rescale_target.is_some());
-            rescaling.map(|stream| stream.number).collect()
+            let under_way = view.streams().all().filter(|stream| stream.is_resharding());
+            under_way.map(|stream| stream.number).collect()
         };
-        rescaling.into_iter().for_each(|number| self.rescale_later(number));
+        under_way.into_iter().for_each(|number| self.reshard_later(number, Duration::ZERO));
     }
 
-    /// Makes all steps of a rescaling, in a task of its own.
-    fn rescale_later(self: &Arc<Self>, number: u32) {
-        supervise(self, Duration::ZERO, move |control| async move {
-            match control.rescale_step(number).await {
-                Ok(true) => Next::After(Duration::ZERO),
-                Ok(false)
-                | Err(ChangeFailure::Append(AppendError::Failed | AppendError::ShuttingDown)) => {
+    /// Makes what a stream is on its way to, in a task of its own, after a while.
+    fn reshard_later(self: &Arc<Self>, number: u32, delay: Duration) {
+        supervise(self, delay, move |control| async move {
+            match control.reshard_step(number).await {
+                Ok(()) => Next::After(Duration::ZERO),
+                Err(
+                    NoStep::Nothing
+                    | NoStep::Failure(ChangeFailure::Append(
+                        AppendError::Failed | AppendError::ShuttingDown,
+                    )),
+                ) => {
                     // What is left is done after the restart.
                     Next::Done
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a stream is not rescaled yet; trying again");
-                    Next::After(RESCALE_PAUSE)
+                Err(NoStep::Failure(error)) => {
+                    tracing::warn!(%error, "a stream is not resharded yet; trying again");
+                    Next::After(RESHARD_PAUSE)
                 }
             }
         });
     }
 
-    /// Makes the next step of a rescaling. `false`: there is none.
-    async fn rescale_step(&self, number: u32) -> Result<bool, ChangeFailure> {
-        let is_under_way = {
-            let view = self.ledger.view();
-            let stream = view.streams().of_number(number);
-            stream.is_some_and(|s| s.rescale_target.is_some() && s.gone_at_ms.is_none())
+    /// Makes the next step of what a stream is on its way to.
+    async fn reshard_step(&self, number: u32) -> Result<(), NoStep> {
+        let change = move |catalog: &Catalog, _| {
+            let stream = catalog.streams().of_number(number);
+            let stream = stream.filter(|stream| stream.gone_at_ms.is_none());
+            Ok((stream.and_then(|stream| next_step(stream)).ok_or(NoStep::Nothing)?, ()))
         };
-        if !is_under_way {
-            return Ok(false);
-        }
-        let transition_ms = self.settings.transition_ms;
-        self.ledger
-            .change(move |catalog, _| {
-                // Of a stream that was purged this moment there is nothing left to change.
-                let stream = catalog.streams().of_number(number);
-                let next = stream.and_then(|stream| next_round(stream, transition_ms));
-                let is_last = next.is_none();
-                let end = || Command::EndRescale(EndRescale { stream: number, transition_ms });
-                Ok((next.unwrap_or_else(end), !is_last))
-            })
-            .await
+        self.ledger.change(change).await
     }
 
     /// Forgets closed shards of which nothing can be read any more. Returns how many streams had
@@ -374,20 +403,23 @@ fn reshard_by(stream: &StreamEntry, moves: Vec<ReshardMove>, transition_ms: u64)
     Command::Reshard(Reshard { stream: stream.number, moves, transition_ms })
 }
 
-/// The next step of a rescaling. `None`: the shards are as they shall be.
-fn next_round(stream: &StreamEntry, transition_ms: u64) -> Option<Command> {
+/// The next step of what a stream is on its way to. `None`: it is where it shall be.
+fn next_step(stream: &StreamEntry) -> Option<Command> {
+    if !stream.pending_moves.is_empty() {
+        return Some(reshard_by(stream, stream.pending_moves.clone(), 0));
+    }
     let target = stream.rescale_target?;
     let shards = &stream.shards;
     let ranges: Vec<HashKeyRange> = shards.open().map(|shard| shard.range).collect();
     let round = reshard::next_round(&ranges, target);
     if round.is_empty() {
-        return None;
+        return Some(Command::EndRescale(EndRescale { stream: stream.number, transition_ms: 0 }));
     }
     let moves = round.into_iter().map(|one| match one {
         Move::Split { place, at } => split(shards.open_at(place), at),
         Move::Merge { lower } => merge(shards.open_at(lower), shards.open_at(lower + 1)),
     });
-    Some(reshard_by(stream, moves.collect(), transition_ms))
+    Some(reshard_by(stream, moves.collect(), 0))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::ring::{assert_covers_ring, list};
 use crate::world::{ALICE, STREAM, World, entry_at, named};
 use anabranch_engine::error::{
-    GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit, RescaleError, RescaleTooHigh,
-    RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit, ShardNameError, StreamUnavailable,
+    CreateStreamError, GetRecordsError, IteratorError, NotReshardable, RescaleCallLimit,
+    RescaleError, RescaleTooHigh, RescaleTooLow, ReshardError, ShardIteratorError, ShardLimit,
+    ShardNameError, StreamUnavailable,
 };
 use anabranch_engine::{
     EngineSettings, NewStream, PutOutcome, StartingPosition, StreamMode, StreamStatus,
@@ -280,11 +281,46 @@ async fn only_active_provisioned_streams_are_resharded_by_callers() {
         world.merge("1", "2").await,
         Err(ReshardError::Stream(NotReshardable::Stream(StreamUnavailable::NotActive(_))))
     ));
-    world.clock.advance_ms(50);
+    world.settle().await;
     assert!(matches!(world.split("0", HALF).await, Err(ReshardError::ShardClosed(_))));
     assert!(matches!(world.split("9", HALF).await, Err(ReshardError::ShardIdInvalid(_))));
     assert!(matches!(world.merge("2", "1").await, Err(ReshardError::NotAdjacent(_))));
     assert!(matches!(world.merge("1", "1").await, Err(ReshardError::NotAdjacent(_))));
     assert!(matches!(world.split("2", HALF + 1).await, Err(ReshardError::SplitKeyInvalid(_))));
     world.merge("1", "2").await.expect("merged");
+}
+
+#[tokio::test]
+async fn until_a_reshard_is_made_the_parents_are_all_there_is() {
+    // So long that it is made by the next start alone.
+    let transition_ms = 24 * HOUR_MS;
+    for cuts_power in [false, true] {
+        let settings =
+            EngineSettings { shard_limit: 3, transition_ms, ..EngineSettings::default() };
+        let mut world = World::with_stream(2, settings).await;
+        world.clock.advance_ms(transition_ms);
+        world.split("0", 1 << 126).await.expect("begun");
+        assert_eq!(world.status(), Some(StreamStatus::Updating));
+        assert_eq!(ids(&world.list(ShardFilter::FromTrimHorizon)), [0, 1]);
+        for data in [b"1", b"2"] {
+            assert_eq!(shard_of(world.put_at(0, data).await), 0);
+        }
+        // What is to come counts already.
+        let other = world.create("t", 1).await;
+        assert!(matches!(other, Err(CreateStreamError::ShardLimit(_))));
+        // And it stays so, whatever the clock says.
+        world.clock.advance_ms(2 * transition_ms);
+        assert_eq!(world.status(), Some(StreamStatus::Updating));
+
+        if cuts_power {
+            world.cut_power().await
+        } else {
+            world.restart().await
+        }
+        world.settle().await;
+        assert_eq!(world.status(), Some(StreamStatus::Active));
+        assert_eq!(ids(&world.open()), [2, 3, 1]);
+        assert_covers_ring(&world.open());
+        assert_eq!(shard_of(world.put_at(0, b"3").await), 2);
+    }
 }

@@ -56,7 +56,10 @@ struct Life {
 
 impl Case {
     fn new(seed: u64) -> Self {
-        let settings = EngineSettings { limit_streams: false, ..Setup::default().settings };
+        // Half of the seeds have a reshard as a state of the stream before it is made.
+        let transition_ms = seed % 2;
+        let settings =
+            EngineSettings { limit_streams: false, transition_ms, ..Setup::default().settings };
         Self {
             seed,
             rng: StdRng::seed_from_u64(seed),
@@ -110,6 +113,7 @@ impl Case {
     async fn create(&self, engine: &Arc<Engine>) {
         let new = NewStream::provisioned(STREAM, 2);
         engine.control.create_stream(&scope(), new).await.expect("created");
+        self.setup.clock.advance_ms(self.setup.settings.transition_ms);
     }
 
     fn produce(&self, life: &mut Life) {

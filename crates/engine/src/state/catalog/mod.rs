@@ -118,6 +118,7 @@ impl Catalog {
                 let closed = Effect::Closed(reshard.closed_shards());
                 return changed.into_iter().chain([closed]).collect();
             }
+            Command::BeginReshard(begin) => self.begin_reshard(begin),
             Command::BeginRescale(begin) => self.change(begin.stream, |stream| {
                 stream.begin_rescale(begin.target, begin.is_counted.then_some(place));
             }),
@@ -173,6 +174,7 @@ impl Catalog {
             active_at_ms: place.arrival_ms + create.transition_ms,
             updating_until_ms: 0,
             rescale_target: None,
+            pending_moves: Vec::new(),
             rescale_calls_ms: Vec::new(),
             gone_at_ms: None,
             mode: create.mode.into(),

@@ -1,7 +1,7 @@
 //! What resharding does to a stream's shards.
 
 use super::{Catalog, Effect};
-use crate::state::command::{ForgetShards, Reshard, ReshardMove};
+use crate::state::command::{BeginReshard, ForgetShards, Reshard, ReshardMove};
 use crate::state::machine::Place;
 use crate::state::shards::Shards;
 use crate::state::stream::StreamEntry;
@@ -17,7 +17,12 @@ impl Catalog {
             reshard.moves.iter().for_each(|one| family.apply(one));
             stream.shards = Arc::new(Shards::new(family.shards));
             stream.updating_until_ms = place.arrival_ms + reshard.transition_ms;
+            stream.pending_moves.clear();
         })
+    }
+
+    pub(super) fn begin_reshard(&mut self, begin: &BeginReshard) -> Option<Effect> {
+        self.change(begin.stream, |stream| stream.pending_moves.clone_from(&begin.moves))
     }
 
     pub(super) fn forget_shards(&mut self, forget: &ForgetShards) -> Option<Effect> {

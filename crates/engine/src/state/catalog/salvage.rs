@@ -11,10 +11,14 @@ use std::sync::Arc;
 impl Catalog {
     /// Whether a command can be applied though one before it may be missing.
     pub(crate) fn can_apply(&self, command: &Command) -> bool {
-        let Command::Reshard(reshard) = command else { return true };
-        let Some(stream) = self.streams.of_number(reshard.stream) else { return true };
+        let (stream, moves) = match command {
+            Command::Reshard(reshard) => (reshard.stream, &reshard.moves),
+            Command::BeginReshard(begin) => (begin.stream, &begin.moves),
+            _ => return true,
+        };
+        let Some(stream) = self.streams.of_number(stream) else { return true };
         let open = |id: u32| stream.shards.open().find(|shard| shard.id.0 == id);
-        reshard.moves.iter().all(|one| match *one {
+        moves.iter().all(|one| match *one {
             ReshardMove::Split { shard, at } => open(shard).is_some_and(|shard| {
                 let (range, at) = (shard.range, u128::from_be_bytes(at));
                 range.start < at && at <= range.end_inclusive

@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use super::encryption::EncryptionState;
-use crate::state::command::{CommandError, Distribution, Mode};
+use crate::state::command::{CommandError, Distribution, Mode, ReshardMove};
 use crate::state::commitments::Commitments;
 use crate::state::consumer::Consumer;
 use crate::state::history::History;
@@ -171,6 +171,8 @@ struct StreamState {
     encryption: Option<EncryptionState>,
     #[n(27)]
     policy: Option<String>,
+    #[n(28)]
+    pending_moves: Option<Vec<ReshardMove>>,
 }
 
 #[derive(Encode, Decode)]
@@ -256,6 +258,7 @@ fn encode_stream(stream: &StreamEntry) -> StreamState {
         write_peaks: Some(encode_peaks(&stream.write_peaks)),
         encryption: EncryptionState::of(&stream.encryption),
         policy: stream.policy.as_ref().map(|policy| policy.text().to_owned()),
+        pending_moves: (!stream.pending_moves.is_empty()).then(|| stream.pending_moves.clone()),
     }
 }
 
@@ -305,6 +308,7 @@ fn decode_stream(state: StreamState) -> Result<StreamEntry, CommandError> {
         active_at_ms: state.active_at_ms,
         updating_until_ms: state.updating_until_ms.unwrap_or(0),
         rescale_target: state.rescale_target,
+        pending_moves: state.pending_moves.unwrap_or_default(),
         rescale_calls_ms: state.rescale_calls_ms.unwrap_or_default(),
         gone_at_ms: state.gone_at_ms,
         mode: state.mode.into(),

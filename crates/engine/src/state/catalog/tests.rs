@@ -2,10 +2,10 @@ use super::*;
 use crate::live::stream::Stream;
 use crate::state::command;
 use crate::state::command::{
-    AddTags, BeginRescale, DeletePolicy, DeleteStream, DeregisterConsumer, Distribution,
-    EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RecordWritePeak, RegisterConsumer,
-    Reshard, ReshardMove, SetCommitment, SetDistribution, SetMaxRecordSize, SetRetention,
-    SetShardMetrics, SetStreamMode, SetWarmThroughput, TagConsumer, UntagConsumer,
+    AddTags, BeginRescale, BeginReshard, DeletePolicy, DeleteStream, DeregisterConsumer,
+    Distribution, EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RecordWritePeak,
+    RegisterConsumer, Reshard, ReshardMove, SetCommitment, SetDistribution, SetMaxRecordSize,
+    SetRetention, SetShardMetrics, SetStreamMode, SetWarmThroughput, TagConsumer, UntagConsumer,
 };
 use crate::state::stream::{RecordDistribution, StreamMode};
 
@@ -173,8 +173,15 @@ fn commands_and_snapshots_are_the_bytes_that_they_were() {
 
 #[test]
 fn a_snapshot_at_any_place_and_the_rest_give_the_same_catalog() {
-    let commands = recovered(&story());
+    let begin = |moves: &[ReshardMove]| {
+        Command::BeginReshard(BeginReshard { stream: 2, moves: moves.to_vec() })
+    };
+    // Begun and made; begun.
+    let one = [split(5, 100)];
+    let more = [begin(&one), reshard(&one), begin(&[split(7, 2), split(8, 4)])];
+    let commands = recovered(&[story(), more.to_vec()].concat());
     let whole = Catalog::rebuild(None, &commands).expect("rebuilt");
+    assert_eq!(whole.streams().of_number(2).expect("there").pending_moves.len(), 2);
     for split in 0..=commands.len() {
         let (before, after) = commands.split_at(split);
         let early = Catalog::rebuild(None, before).expect("rebuilt");

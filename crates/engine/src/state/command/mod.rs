@@ -62,6 +62,9 @@ pub enum Command {
     /// Forgets shards of which nothing can be read any more.
     #[n(10)]
     ForgetShards(#[n(0)] ForgetShards),
+    /// Puts a stream on its way to other shards: its shards are as they were until then.
+    #[n(11)]
+    BeginReshard(#[n(0)] BeginReshard),
     /// Adds a fan-out consumer.
     #[n(20)]
     RegisterConsumer(#[n(0)] RegisterConsumer),

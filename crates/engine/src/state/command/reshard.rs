@@ -17,6 +17,17 @@ pub struct Reshard {
     pub transition_ms: u64,
 }
 
+/// See [`super::Command::BeginReshard`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BeginReshard {
+    /// The stream's number.
+    #[n(0)]
+    pub stream: u32,
+    /// What will happen, as in [`Reshard`].
+    #[n(1)]
+    pub moves: Vec<ReshardMove>,
+}
+
 impl Reshard {
     /// The shards that it closes.
     #[must_use]
