@@ -10,6 +10,7 @@ use crate::live::stream::Stream;
 use crate::opening::CellOpening;
 use crate::records::Data;
 use crate::settings::EngineSettings;
+use crate::state::moment::Moment;
 use crate::state::scope::{Scope, StreamRef};
 use crate::stream_ledger::StreamLedger;
 use crate::streams::Control;
@@ -139,6 +140,12 @@ impl Engine {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.ledger.now_ms()
+    }
+
+    /// Now, for what can be read as well.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.ledger.moment()
     }
 
     /// Time that only rises, in microseconds: what rates go by.

@@ -73,6 +73,7 @@ pub use state::consumer::{Consumer, ConsumerName, ConsumerStatus};
 pub use state::directory::Directory;
 pub use state::encryption::{Encryption, WrappedKey};
 pub use state::machine::Place;
+pub use state::moment::Moment;
 pub use state::policy::ResourcePolicy;
 pub use state::scope::{ConsumerRef, ResourceName, Scope, StreamRef};
 pub use state::shard_metrics::{ShardMetric, ShardMetrics};

@@ -1,26 +1,66 @@
 //! Wall time and monotonic time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A source of time.
+/// A source of time. One that believes its wall clock has to say no more than that and how time
+/// passes; [`crate::AgreedClock`] does not.
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
-    /// Wall time in milliseconds since 1970. May step backwards.
+    /// When it is, as far as can be believed, in milliseconds since 1970. May step backwards.
     fn now_ms(&self) -> u64;
-    /// Microseconds since some fixed moment. Never steps backwards.
+
+    /// Microseconds since some fixed moment, also while the machine sleeps. Never steps backwards.
     fn monotonic_us(&self) -> u64;
+
+    /// What the wall clock says, in milliseconds since 1970: for what others see of their own, such
+    /// as signatures. May step in both directions.
+    fn wall_ms(&self) -> u64 {
+        self.now_ms()
+    }
+
+    /// What had expired by this time (milliseconds since 1970) may be deleted.
+    fn deletion_ms(&self) -> u64 {
+        self.now_ms()
+    }
+
+    /// Says what is known at the start: what may be deleted, and when the newest record arrived.
+    fn begin(&self, deletion_ms: u64, newest_ms: u64) {
+        let _ = (deletion_ms, newest_ms);
+    }
+
+    /// Compares its clocks. To be called every few seconds, by one thread.
+    fn observe(&self) {}
+
+    /// The operator says that the wall clock is right.
+    fn believe_wall(&self) {}
 }
 
 /// The machine's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
-    start: Instant,
+    start: Duration,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: since_boot() }
     }
+}
+
+/// The time since some moment before this process, sleep included: a laptop that wakes must not
+/// look as if somebody had set its clock.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).expect("not before boot")
+}
+
+/// As for Linux. macOS counts sleep by itself.
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 impl Clock for SystemClock {
@@ -30,7 +70,8 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_us(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+        let passed = since_boot().saturating_sub(self.start);
+        u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

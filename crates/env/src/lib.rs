@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 #![expect(clippy::disallowed_methods, reason = "what others must not touch is touched here")]
 
+mod agreed_clock;
 mod allocate;
 mod byte_budget;
 mod clock;
@@ -19,6 +20,7 @@ mod real_disk;
 mod sequential;
 mod short_slices;
 
+pub use agreed_clock::{AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
 pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::Disk;

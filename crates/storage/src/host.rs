@@ -3,6 +3,17 @@
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 
+/// Records of a shard that are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletedRange {
+    /// The shard.
+    pub shard: ShardKey,
+    /// Index of the first one, and that after the last one.
+    pub indices: (u64, u64),
+    /// Arrival time of the last one, epoch milliseconds.
+    pub last_ms: u64,
+}
+
 /// The machines of a cell, as storage needs them. Called from the maintenance thread.
 pub trait Host: Send + Sync + 'static {
     /// The class whose segment gets the shard's records. `None`: the shard is gone.
@@ -14,6 +25,10 @@ pub trait Host: Send + Sync + 'static {
 
     /// Counts up whenever shards have gone, so that segments may have no reader any more.
     fn dropped_shards(&self) -> u64;
+
+    /// These records are deleted, because they have expired or their stream is gone: for the log.
+    /// They are those of one segment, or of one part of the memory.
+    fn deleting(&self, ranges: &[DeletedRange]);
 
     /// The machines' state and the number of a command: it holds all up to this one, and maybe more.
     fn snapshot(&self) -> (u64, Vec<u8>);

@@ -27,6 +27,7 @@ pub(crate) use sequence::Sequence;
 
 use crate::error::{ChangeFailure, Interrupted};
 use crate::state::machine::{Kept, Machine, Place};
+use crate::state::moment::Moment;
 use crate::state::payload;
 use crate::supervisor::detach;
 use anabranch_storage::{AppendError, Confirmation, Gate, Store, Succession};
@@ -135,6 +136,11 @@ impl<O: Owner> Ledger<O> {
     /// The cell's time, epoch milliseconds: what states, limits and starting positions go by.
     pub(crate) fn now_ms(&self) -> u64 {
         self.store().now_ms()
+    }
+
+    /// Now, for what can be read as well.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { now_ms: self.now_ms(), believed_ms: self.store().believed_ms() }
     }
 
     /// Changes the machine: `decide` looks at it and says what to do. Returns when that is durable

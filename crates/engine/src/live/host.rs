@@ -8,9 +8,12 @@ use crate::state::snapshot::{self, Part};
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
-use anabranch_storage::Host;
+use anabranch_storage::{DeletedRange, Host};
 use parking_lot::RwLock;
 use std::sync::Arc;
+
+/// Shards of one segment that have a line of their own in the log.
+const LOGGED_SHARDS_MAX: usize = 100;
 
 pub(crate) struct CellHost {
     streams: Arc<RwLock<View>>,
@@ -41,11 +44,43 @@ impl Host for CellHost {
     fn trim_horizon_ms(&self, shard: ShardKey) -> Option<u64> {
         let view = self.streams.read();
         let stream = stream_of(&view, shard)?;
-        Some(stream.retention.trim_horizon_ms(self.clock.now_ms()))
+        Some(stream.retention.trim_horizon_ms(self.clock.deletion_ms()))
     }
 
     fn dropped_shards(&self) -> u64 {
         self.streams.read().purged_streams()
+    }
+
+    fn deleting(&self, ranges: &[DeletedRange]) {
+        let view = self.streams.read();
+        for range in ranges.iter().take(LOGGED_SHARDS_MAX) {
+            let DeletedRange { shard, indices: (first, end), last_ms } = *range;
+            let (number, id) = (shard.stream(), shard.shard());
+            match stream_of(&view, shard) {
+                Some(stream) => tracing::info!(
+                    stream = %stream.reference.as_arn(),
+                    shard = %id,
+                    first,
+                    end,
+                    last_ms,
+                    hours = stream.retention.hours,
+                    "records are deleted: their retention period is over"
+                ),
+                None => tracing::info!(
+                    stream = number,
+                    shard = %id,
+                    first,
+                    end,
+                    last_ms,
+                    "records are deleted: their stream or shard is gone"
+                ),
+            }
+        }
+        if let Some(more) = ranges.len().checked_sub(LOGGED_SHARDS_MAX).filter(|more| *more > 0) {
+            let ranges = &ranges[LOGGED_SHARDS_MAX..];
+            let last_ms = ranges.iter().map(|range| range.last_ms).max();
+            tracing::info!(shards = more, last_ms, "records of more shards are deleted");
+        }
     }
 
     fn snapshot(&self) -> (u64, Vec<u8>) {

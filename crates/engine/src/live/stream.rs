@@ -1,6 +1,7 @@
 //! A stream as calls see it: what the catalog has of it, and what this process has for each shard.
 
 use super::slot::{Route, ShardSlot};
+use crate::state::moment::Moment;
 use crate::state::shards::place_of;
 use crate::state::stream::StreamEntry;
 use anabranch_model::hash_key::HashKeyRange;
@@ -80,8 +81,8 @@ impl Stream {
 
     /// The shards that can be seen: none while the stream is CREATING, and of the closed ones
     /// those that may still hold a record.
-    pub fn visible_shards(&self, now_ms: u64) -> impl Iterator<Item = &Arc<ShardSlot>> {
-        let horizon_ms = self.visible_from_ms(now_ms);
+    pub fn visible_shards(&self, moment: Moment) -> impl Iterator<Item = &Arc<ShardSlot>> {
+        let horizon_ms = self.visible_from_ms(moment);
         self.shards.iter().filter(move |slot| {
             horizon_ms.is_some_and(|horizon_ms| !slot.shard.is_closed_before(horizon_ms))
         })
@@ -89,8 +90,8 @@ impl Stream {
 
     /// The slot of the shard with this id, if it can be seen.
     #[must_use]
-    pub fn visible_slot(&self, id: ShardId, now_ms: u64) -> Option<&Arc<ShardSlot>> {
-        self.visible_shard(id, now_ms).and_then(|shard| self.slot(shard.id))
+    pub fn visible_slot(&self, id: ShardId, moment: Moment) -> Option<&Arc<ShardSlot>> {
+        self.visible_shard(id, moment).and_then(|shard| self.slot(shard.id))
     }
 }
 

@@ -129,7 +129,7 @@ impl Data {
         let reference = || stream.reference.clone();
         let id = ShardId::parse_lenient(shard)
             .ok_or_else(|| ShardIdInvalid { stream: reference(), shard: shard.to_owned() })?;
-        let slot = stream.visible_slot(id, self.ledger.now_ms());
+        let slot = stream.visible_slot(id, self.ledger.moment());
         slot.ok_or_else(|| ShardNotFound { stream: reference(), shard: id }.into())
     }
 

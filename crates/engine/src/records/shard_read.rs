@@ -48,7 +48,7 @@ impl Data {
         position: &IteratorPosition,
         wanted: Wanted<'_>,
     ) -> Result<ShardRead, ShardReadError> {
-        let horizon_ms = stream.retention.trim_horizon_ms(self.ledger.now_ms());
+        let horizon_ms = stream.retention.trim_horizon_ms(self.ledger.store().believed_ms());
         let read = ReadRequest {
             shard: slot.key,
             from_index: position.from_index,

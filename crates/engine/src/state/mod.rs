@@ -9,6 +9,7 @@ pub(crate) mod directory;
 pub(crate) mod encryption;
 pub(crate) mod history;
 pub(crate) mod machine;
+pub(crate) mod moment;
 pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod scope;

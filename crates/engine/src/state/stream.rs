@@ -3,6 +3,7 @@
 use super::command::ReshardMove;
 use super::consumer::{Consumer, ConsumerStatus};
 use super::encryption::Encryption;
+use super::moment::Moment;
 use super::policy::ResourcePolicy;
 use super::scope::StreamRef;
 use super::shard_metrics::ShardMetrics;
@@ -163,14 +164,14 @@ impl StreamEntry {
 
     /// The shard with this id, if it can be seen.
     #[must_use]
-    pub fn visible_shard(&self, id: ShardId, now_ms: u64) -> Option<&Shard> {
-        let horizon_ms = self.visible_from_ms(now_ms)?;
+    pub fn visible_shard(&self, id: ShardId, moment: Moment) -> Option<&Shard> {
+        let horizon_ms = self.visible_from_ms(moment)?;
         self.shards.of_id(id).filter(|shard| !shard.is_closed_before(horizon_ms))
     }
 
     /// Closing time from which shards can be seen. `None`: none can.
-    pub(crate) fn visible_from_ms(&self, now_ms: u64) -> Option<u64> {
-        let is_there = self.status(now_ms) != Some(StreamStatus::Creating);
-        is_there.then(|| self.retention.trim_horizon_ms(now_ms))
+    pub(crate) fn visible_from_ms(&self, moment: Moment) -> Option<u64> {
+        let is_there = self.status(moment.now_ms) != Some(StreamStatus::Creating);
+        is_there.then(|| self.retention.trim_horizon_ms(moment.believed_ms))
     }
 }

@@ -52,6 +52,7 @@ impl Control {
         let keyring = self.keyring.clone();
         keyring.permit(&key_arn, &principal).map_err(|problem| refuse(problem, &key_arn))?;
         let (scope, name, settings) = (scope.clone(), name.to_owned(), self.settings.clone());
+        let deletion_ms = Some(self.ledger.store().deletion_ms());
         self.ledger
             .change(move |catalog, now_ms| {
                 let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
@@ -73,6 +74,7 @@ impl Control {
                     key_arn: key_arn.to_string(),
                     wrapped,
                     transition_ms: settings.transition_ms,
+                    deletion_ms,
                 };
                 Ok((Command::StartEncryption(command), ()))
             })
@@ -101,12 +103,14 @@ impl Control {
         // A key that is gone can still be named as it was named when encryption was started.
         let key_arn = resolved.map_err(|_| ChangeFailure::from(Interrupted))?.ok();
         let (scope, name, settings) = (scope.clone(), name.to_owned(), self.settings.clone());
+        let deletion_ms = Some(self.ledger.store().deletion_ms());
         self.ledger
             .change(move |catalog, now_ms| {
                 let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 check_stop(stream, &key_id, key_arn.as_deref(), settings.limit_streams, now_ms)?;
                 let (stream, transition_ms) = (stream.number, settings.transition_ms);
-                Ok((Command::StopEncryption(StopEncryption { stream, transition_ms }), ()))
+                let stop = StopEncryption { stream, transition_ms, deletion_ms };
+                Ok((Command::StopEncryption(stop), ()))
             })
             .await
     }

@@ -105,7 +105,8 @@ impl Control {
         scope: &Scope,
         request: &ShardPageRequest<'_>,
     ) -> Result<ShardPage, ListError> {
-        let now_ms = self.ledger.now_ms();
+        let moment = self.ledger.moment();
+        let now_ms = moment.now_ms;
         let (stream, after, filter, limit) = match request {
             ShardPageRequest::First { stream, after, filter, limit, created_secs } => {
                 let stream = stream.stream().map_err(StreamUnavailable::from)?;
@@ -130,9 +131,10 @@ impl Control {
         require_settled(stream, now_ms)?;
         let limit = limit.unwrap_or(limits::LIST_SHARDS_PAGE).min(limits::LIST_SHARDS_PAGE);
         // Of a young stream, the horizon is its beginning.
-        let horizon_ms = stream.retention.trim_horizon_ms(now_ms).max(stream.created_ms);
+        let horizon_ms =
+            stream.retention.trim_horizon_ms(moment.believed_ms).max(stream.created_ms);
         let mut passing = stream
-            .visible_shards(now_ms)
+            .visible_shards(moment)
             .filter(|slot| after.is_none_or(|after| slot.shard.id > after))
             .filter(|slot| filter.passes(&slot.shard, horizon_ms));
         let shards: Vec<Arc<ShardSlot>> = passing.by_ref().take(limit).cloned().collect();

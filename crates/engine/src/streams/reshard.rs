@@ -17,6 +17,7 @@ use crate::state::catalog::Catalog;
 use crate::state::command::{
     BeginRescale, BeginReshard, Command, EndRescale, ForgetShards, Reshard, ReshardMove,
 };
+use crate::state::moment::Moment;
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::{StreamEntry, StreamMode};
 use crate::supervisor::{Next, detach, supervise};
@@ -79,9 +80,10 @@ impl Control {
         let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
         let (shard, key) = (shard.to_owned(), new_starting_hash_key.to_owned());
         let quota = self.quota(scope);
+        let believed_ms = self.ledger.store().believed_ms();
         self.begin_reshard(move |catalog, now_ms| {
             let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
-            let shard = open_shard(stream, &shard, now_ms)?;
+            let shard = open_shard(stream, &shard, Moment { now_ms, believed_ms })?;
             let range = shard.range;
             let at = hash_key::parse(&key).filter(|at| reshard::split(range, *at).is_some());
             let Some(at) = at else {
@@ -108,10 +110,11 @@ impl Control {
     ) -> Result<(), ReshardError> {
         let stream = StreamRef { scope: scope.clone(), name: Arc::from(name) };
         let (lower, upper) = (lower.to_owned(), upper.to_owned());
+        let believed_ms = self.ledger.store().believed_ms();
         self.begin_reshard(move |catalog, now_ms| {
             let stream = changeable(catalog, &stream, Wish::Caller, now_ms)?;
-            let lower = open_shard(stream, &lower, now_ms)?;
-            let upper = open_shard(stream, &upper, now_ms)?;
+            let lower = open_shard(stream, &lower, Moment { now_ms, believed_ms })?;
+            let upper = open_shard(stream, &upper, Moment { now_ms, believed_ms })?;
             if reshard::merge(lower.range, upper.range).is_none() {
                 let (lower, upper) = (lower.id, upper.id);
                 let stream = stream.reference.clone();
@@ -185,12 +188,14 @@ impl Control {
         shards: Vec<ShardId>,
     ) -> Result<(), ReshardError> {
         let (stream, quota) = (stream.clone(), self.quota(&stream.scope));
+        let believed_ms = self.ledger.store().believed_ms();
         self.ledger
             .change(move |catalog, now_ms| {
                 let stream = changeable(catalog, &stream, Wish::Service, now_ms)?;
                 let mut moves = Vec::with_capacity(shards.len());
                 for id in shards {
-                    let shard = open_shard(stream, &id.to_string(), now_ms)?;
+                    let shard =
+                        open_shard(stream, &id.to_string(), Moment { now_ms, believed_ms })?;
                     let range = shard.range;
                     let Some(at) = reshard::middle(range) else {
                         let (stream, key) = (stream.reference.clone(), String::from("middle"));
@@ -285,11 +290,11 @@ impl Control {
     /// # Errors
     /// When the journal refuses.
     pub async fn forget_expired_shards(&self) -> Result<usize, ChangeFailure> {
-        let now_ms = self.ledger.now_ms();
+        let deletion_ms = self.ledger.store().deletion_ms();
         let expired: Vec<(u32, u64)> = {
             let view = self.ledger.view();
             let with_expired = view.streams().all().filter_map(|stream| {
-                let horizon_ms = stream.retention.trim_horizon_ms(now_ms);
+                let horizon_ms = stream.retention.trim_horizon_ms(deletion_ms);
                 stream.has_closed_before(horizon_ms).then_some((stream.number, horizon_ms))
             });
             with_expired.collect()
@@ -332,11 +337,11 @@ fn changeable<'a>(
 fn open_shard<'a>(
     stream: &'a StreamEntry,
     text: &str,
-    now_ms: u64,
+    moment: Moment,
 ) -> Result<&'a Shard, ReshardError> {
     let reference = || stream.reference.clone();
     let id = ShardId::parse_lenient(text);
-    match id.and_then(|id| stream.visible_shard(id, now_ms)) {
+    match id.and_then(|id| stream.visible_shard(id, moment)) {
         Some(shard) if shard.is_open() => Ok(shard),
         Some(shard) => Err(ShardClosed { stream: reference(), shard: shard.id }.into()),
         None => {

@@ -52,11 +52,13 @@ impl Control {
         direction: Direction,
     ) -> Result<(), RetentionError> {
         let (scope, name) = (scope.clone(), name.to_owned());
+        let deletion_ms = Some(self.ledger.store().deletion_ms());
         self.ledger
             .change(move |catalog, now_ms| {
                 let stream = find_active(catalog.streams(), &scope, &name, now_ms)?;
                 let hours = check(stream, hours, direction)?;
-                Ok((Command::SetRetention(SetRetention { stream: stream.number, hours }), ()))
+                let set = SetRetention { stream: stream.number, hours, deletion_ms };
+                Ok((Command::SetRetention(set), ()))
             })
             .await
     }

@@ -5,7 +5,7 @@
 //! A failure names its seed; `ANABRANCH_SEED=n` runs that one alone.
 
 use crate::ring::{assert_covers_ring, list};
-use crate::world::{Setup, entry, get_request, named, put_on, scope};
+use crate::world::{START_MS, Setup, entry, get_request, named, put_on, scope};
 use anabranch_engine::error::{
     ChangeFailure, CreateStreamError, DeleteStreamError, NotReshardable, PutError, RescaleError,
     ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
@@ -41,6 +41,10 @@ struct StreamModel {
     uncertain: Vec<Vec<Record>>,
     /// Records that arrived before may be gone.
     floor_ms: u64,
+    /// What was before this at the last look was hidden.
+    horizon_ms: u64,
+    /// Failed puts of earlier lives that were not seen since a start, because the clock was ahead.
+    hidden: Vec<Vec<Record>>,
 }
 
 struct Case {
@@ -187,10 +191,11 @@ impl Case {
     /// What is before the horizon now may be gone for good.
     fn raise_floors(&mut self) {
         let engine = self.engine();
-        let now_ms = engine.now_ms().max(self.setup.clock.now_ms());
+        let now_ms = self.setup.clock.now_ms();
         for (name, model) in &mut self.streams {
             let Ok(stream) = engine.stream(&scope(), name) else { continue };
-            model.floor_ms = model.floor_ms.max(stream.retention.trim_horizon_ms(now_ms));
+            model.horizon_ms = stream.retention.trim_horizon_ms(now_ms);
+            model.floor_ms = model.floor_ms.max(model.horizon_ms);
         }
     }
 
@@ -355,9 +360,13 @@ impl Case {
                 assert!(*arrival_ms < model.floor_ms, "seed {seed}: {name} lost {place:?}");
             }
         }
-        // What failed shows after a start, if at all: as a whole or not, and once and for all.
-        let failed =
-            if self.is_starting { std::mem::take(&mut model.uncertain) } else { Vec::new() };
+        // What failed shows after a start, if at all: as a whole or not, and once and for all. Only a
+        // clock that is ahead then may hide it until it is right.
+        let mut failed = std::mem::take(&mut model.hidden);
+        if self.is_starting {
+            failed.append(&mut model.uncertain);
+        }
+        let may_hide = model.horizon_ms > START_MS;
         for sent in failed {
             let is_sent = |(_, record): &(u64, Record)| sent.contains(record);
             let there: Vec<_> = found
@@ -367,6 +376,9 @@ impl Case {
                 .collect();
             let is_whole = there.is_empty() || there.len() == sent.len();
             assert!(is_whole, "seed {seed}: {name}: half of {sent:?}");
+            if there.is_empty() && may_hide {
+                model.hidden.push(sent.clone());
+            }
             for place in there {
                 let record = found.remove(&place).expect("there");
                 model.records.insert(place, record);

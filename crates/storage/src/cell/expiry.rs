@@ -2,11 +2,12 @@
 
 use crate::cell::chapter::{Chapter, ChapterState};
 use crate::cell::shared::Shared;
-use crate::format::segment::SegmentName;
-use crate::host::Host;
+use crate::format::segment::{DirectoryEntry, OpenSegment, SegmentName};
+use crate::host::{DeletedRange, Host};
 use anabranch_model::retention::HOUR_MS;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 /// A segment is looked at again after this long at the latest: retention may have been lowered.
 const LOOK_AGAIN_MS: u64 = HOUR_MS / 6;
@@ -57,6 +58,14 @@ impl Expiry {
                 None if state.has_journal => {}
                 None if is_memory_readable(&state, host) => {}
                 None => {
+                    let memtable = state.memtable.as_ref().expect("it is in memory alone");
+                    let newest = memtable.newest_by_shard();
+                    let ranges = newest.map(|(shard, newest)| DeletedRange {
+                        shard,
+                        indices: (chapter.first_index, newest.end_index()),
+                        last_ms: newest.arrival_ms,
+                    });
+                    host.deleting(&ranges.collect::<Vec<_>>());
                     drop(state);
                     shared.chapters.remove(chapter.number);
                 }
@@ -103,6 +112,7 @@ impl Expiry {
         let is_readable = is_readable(basis, name);
         if let Ok(false) = is_readable {
             self.look_again_ms.remove(name);
+            basis.host.deleting(&ranges_of(&*segment(basis, name)?));
             self.expired.push(*name);
         } else {
             // After an error as well: whoever reads it will be told, and it stays for `inspect`.
@@ -139,13 +149,23 @@ fn is_memory_readable(state: &ChapterState, host: &dyn Host) -> bool {
     })
 }
 
+fn ranges_of(segment: &OpenSegment) -> Vec<DeletedRange> {
+    let range = |entry: &DirectoryEntry| DeletedRange {
+        shard: entry.shard,
+        indices: (entry.first_index, entry.end_index),
+        last_ms: entry.last_ms,
+    };
+    segment.directory().iter().map(range).collect()
+}
+
+fn segment(basis: Basis<'_>, name: &SegmentName) -> io::Result<Arc<OpenSegment>> {
+    let opened = basis.shared.segment_cache.get(&*basis.shared.shelf, name);
+    opened.map_err(|error| io::Error::other(error.to_string()))
+}
+
 fn is_readable(basis: Basis<'_>, name: &SegmentName) -> io::Result<bool> {
-    let Basis { shared, host, .. } = basis;
-    let segment = shared
-        .segment_cache
-        .get(&*shared.shelf, name)
-        .map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(segment.directory().iter().any(|entry| {
+    let host = basis.host;
+    Ok(segment(basis, name)?.directory().iter().any(|entry| {
         host.trim_horizon_ms(entry.shard).is_some_and(|horizon| entry.last_ms >= horizon)
     }))
 }

@@ -1,6 +1,7 @@
 //! The maintenance thread: turns old journal into segments, and deletes what has expired.
 
 use crate::cell::chapter::Chapter;
+use crate::cell::deletion_time::DeletionTime;
 use crate::cell::eviction::Eviction;
 use crate::cell::expiry::Expiry;
 use crate::cell::shared::Shared;
@@ -23,8 +24,10 @@ pub(crate) fn maintain_until_stopped(
     clock: &dyn Clock,
 ) {
     shared.upkeep.begin();
+    let mut deletion_time = DeletionTime::default();
     while shared.upkeep.next_turn() {
-        let turn = match maintenance.turn(shared, host, clock.now_ms()) {
+        deletion_time.look(clock, &*shared.shelf);
+        let turn = match maintenance.turn(shared, host, clock.deletion_ms()) {
             Ok(()) => Turn::Done,
             Err(error) if error.kind() == ErrorKind::WouldBlock => Turn::Early,
             Err(error) => {
@@ -35,6 +38,7 @@ pub(crate) fn maintain_until_stopped(
         };
         shared.upkeep.end_turn(turn);
     }
+    deletion_time.end(clock, &*shared.shelf);
 }
 
 /// What is kept between turns.

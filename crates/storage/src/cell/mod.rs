@@ -2,6 +2,7 @@
 
 pub(crate) mod chapter;
 pub(crate) mod common;
+pub(crate) mod deletion_time;
 pub(crate) mod eviction;
 pub(crate) mod expiry;
 pub(crate) mod gate;

@@ -12,7 +12,7 @@ use crate::error::OpenError;
 use crate::host::Host;
 use crate::medium::disk::medium::DiskMedium;
 use crate::medium::memory::MemoryMedium;
-use crate::medium::opened::{Medium, Opened};
+use crate::medium::opened::{Found, Medium, Opened};
 use crate::options::{Durability, StoreOptions};
 use crate::recovered::Recovered;
 use anabranch_env::{Clock, Disk};
@@ -59,6 +59,8 @@ impl Store {
         let Opened { found, journal, shelf, lock } = medium.open(&common)?;
         let Common { queue, chapters, health, upkeep } = common;
         queue.begin_at(found.next_index, found.next_command, found.last_ms);
+        let begins_ms = deletion_begins_ms(&found, clock.wall_ms());
+        clock.begin(begins_ms, found.last_ms);
         chapters.extend(found.chapters);
         let shared = Arc::new(Shared {
             options,
@@ -77,6 +79,16 @@ impl Store {
             store: Store::new(shared, clock, lock),
         };
         Ok((opening, found.recovered))
+    }
+}
+
+/// Up to when data may be deleted at the start. A directory of an older version tells no more than
+/// when its newest record arrived.
+fn deletion_begins_ms(found: &Found, wall_ms: u64) -> u64 {
+    match found.deletion_ms {
+        Some(kept_ms) => kept_ms,
+        None if found.last_ms == 0 => wall_ms,
+        None => wall_ms.min(found.last_ms),
     }
 }
 

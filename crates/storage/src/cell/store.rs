@@ -1,5 +1,6 @@
 //! The store: what the engine holds.
 
+use crate::cell::deletion_time::held_ms;
 use crate::cell::gate::Gate;
 use crate::cell::health::StoreHealth;
 use crate::cell::queue::{Appended, Caller, Succession, command_frame_bytes};
@@ -155,6 +156,32 @@ impl Store {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms().max(self.shared.queue.last_ms())
+    }
+
+    /// When it is, as far as can be believed, epoch milliseconds: what can be read goes by it. A
+    /// record that was dated ahead by a wrong clock hides no other.
+    #[must_use]
+    pub fn believed_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// What had expired by this time (epoch milliseconds) may be deleted.
+    #[must_use]
+    pub fn deletion_ms(&self) -> u64 {
+        self.clock.deletion_ms()
+    }
+
+    /// How far deletion is behind the wall clock, in milliseconds, if it is held: because the machine
+    /// was off, or its clock was set.
+    #[must_use]
+    pub fn deletion_held_ms(&self) -> Option<u64> {
+        held_ms(&*self.clock)
+    }
+
+    /// The operator says that the wall clock is right, so that deletion goes on.
+    pub fn resume_deletion(&self) {
+        self.clock.believe_wall();
+        self.shared.upkeep.request();
     }
 
     /// Tells of new durable records of a shard.

@@ -11,6 +11,7 @@ pub(crate) const SEGMENT_TRAILER_MAGIC: [u8; 4] = *b"ABT1";
 pub(crate) const SNAPSHOT_MAGIC: [u8; 4] = *b"ABC1";
 /// First bytes of the list of segments.
 pub(crate) const SEGMENT_LIST_MAGIC: [u8; 4] = *b"ABL1";
+pub(crate) const DELETION_TIME_MAGIC: [u8; 4] = *b"ABD1";
 /// First bytes of the copy of a journal file's end.
 pub(crate) const TAIL_COPY_MAGIC: [u8; 4] = *b"ABK1";
 /// First bytes of a frame.

@@ -57,6 +57,10 @@ impl Layout {
         self.root.join("SEGMENTS")
     }
 
+    pub(crate) fn deletion_time(&self) -> PathBuf {
+        self.root.join("DELETION")
+    }
+
     pub(crate) fn catalog_dir(&self) -> PathBuf {
         self.root.join("catalog")
     }

@@ -1,5 +1,6 @@
 //! What is on the disk: one file for each thing, with its layout, encoding, decoding and tests.
 
+pub(crate) mod deletion_time;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod journal_header;

@@ -113,6 +113,10 @@ impl Shelf for EmptyShelf {
         Err(ErrorKind::Unsupported.into())
     }
 
+    fn keep_deletion_time(&self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     fn settle(&self) -> io::Result<()> {
         Ok(())
     }

@@ -36,6 +36,8 @@ pub(crate) struct Found {
     /// Number of the last command in the snapshot.
     pub(crate) covered_command: Option<u64>,
     pub(crate) last_ms: u64,
+    /// Up to when the last process could delete, epoch milliseconds.
+    pub(crate) deletion_ms: Option<u64>,
 }
 
 /// The first record's index: 0 is the shard's own starting number.

@@ -44,6 +44,9 @@ pub(crate) trait Shelf: Debug + Send + Sync {
     /// All of a chapter is here: its part of the journal may go. Chapters are released in order.
     fn release(&self, chapter: u64) -> io::Result<()>;
 
+    /// Keeps up to which time data could be deleted, epoch milliseconds, for the next process.
+    fn keep_deletion_time(&self, ms: u64) -> io::Result<()>;
+
     /// There is nothing to do for now.
     fn idle(&self);
 }

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use crate::DeletedRange;
 use crate::{AppendError, Appended, Confirmation, Gate, Host, Store, Succession};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
@@ -28,6 +29,8 @@ impl Host for TestHost {
     fn trim_horizon_ms(&self, _shard: ShardKey) -> Option<u64> {
         Some(self.horizon_ms.load(Ordering::Acquire))
     }
+
+    fn deleting(&self, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         0

@@ -21,7 +21,8 @@ impl Catalog {
                 started_ms: place.arrival_ms,
                 retired_ms: None,
             };
-            let horizon_ms = stream.retention.trim_horizon_ms(place.arrival_ms);
+            let deletion_ms = place.arrival_ms.min(start.deletion_ms.unwrap_or(u64::MAX));
+            let horizon_ms = stream.retention.trim_horizon_ms(deletion_ms);
             stream.encryption.start(intern(&start.key_id), data_key, horizon_ms);
             stream.updating_until_ms = place.arrival_ms + start.transition_ms;
         })
@@ -33,7 +34,8 @@ impl Catalog {
         place: Place,
     ) -> Option<Effect> {
         self.change(stop.stream, |stream| {
-            let horizon_ms = stream.retention.trim_horizon_ms(place.arrival_ms);
+            let deletion_ms = place.arrival_ms.min(stop.deletion_ms.unwrap_or(u64::MAX));
+            let horizon_ms = stream.retention.trim_horizon_ms(deletion_ms);
             stream.encryption.stop(place.arrival_ms, horizon_ms);
             stream.updating_until_ms = place.arrival_ms + stop.transition_ms;
         })

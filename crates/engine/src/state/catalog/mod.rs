@@ -105,7 +105,8 @@ impl Catalog {
             }
             Command::PurgeStream(purge) => self.purge_stream(purge.stream),
             Command::SetRetention(set) => self.change(set.stream, |stream| {
-                stream.retention = stream.retention.changed(set.hours, place.arrival_ms);
+                let now_ms = place.arrival_ms.min(set.deletion_ms.unwrap_or(u64::MAX));
+                stream.retention = stream.retention.changed(set.hours, now_ms);
             }),
             Command::AddTags(add) => self.change(add.stream, |stream| {
                 stream.tags.extend(add.tags.iter().map(|(k, v)| (k.clone(), v.clone())));

@@ -39,6 +39,7 @@ fn start_encryption(stream: u32, data_key: u32) -> Command {
         key_arn: "arn:aws:kms:us-east-1:123456789012:key/k".into(),
         wrapped: vec![data_key as u8; 4],
         transition_ms: 20,
+        deletion_ms: None,
     })
 }
 
@@ -53,7 +54,7 @@ fn story() -> Vec<Command> {
         create(0, "a"),
         create(1, "b"),
         Command::AddTags(AddTags { stream: 0, tags: BTreeMap::from([("x".into(), "y".into())]) }),
-        Command::SetRetention(SetRetention { stream: 1, hours: 48 }),
+        Command::SetRetention(SetRetention { stream: 1, hours: 48, deletion_ms: None }),
         register(1, "c"),
         register(1, "d"),
         Command::DeregisterConsumer(DeregisterConsumer {
@@ -87,7 +88,11 @@ fn story() -> Vec<Command> {
         }),
         start_encryption(2, 0),
         start_encryption(2, 1),
-        Command::StopEncryption(command::StopEncryption { stream: 2, transition_ms: 20 }),
+        Command::StopEncryption(command::StopEncryption {
+            stream: 2,
+            transition_ms: 20,
+            deletion_ms: None,
+        }),
         start_encryption(2, 2),
     ]
     .into_iter()

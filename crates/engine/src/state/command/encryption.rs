@@ -23,6 +23,10 @@ pub struct StartEncryption {
     /// How long it stays UPDATING, in milliseconds.
     #[n(5)]
     pub transition_ms: u64,
+    /// Data keys that only records need which had expired by then may be forgotten, epoch
+    /// milliseconds; by the frame's arrival time if it is earlier or this is not there.
+    #[n(6)]
+    pub deletion_ms: Option<u64>,
 }
 
 /// See [`super::Command::StopEncryption`].
@@ -34,4 +38,7 @@ pub struct StopEncryption {
     /// How long it stays UPDATING, in milliseconds.
     #[n(1)]
     pub transition_ms: u64,
+    /// As in [`StartEncryption`].
+    #[n(2)]
+    pub deletion_ms: Option<u64>,
 }

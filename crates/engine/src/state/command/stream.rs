@@ -104,6 +104,10 @@ pub struct SetRetention {
     /// The new period in hours.
     #[n(1)]
     pub hours: u32,
+    /// What had expired by then stays so, epoch milliseconds; by the frame's arrival time if it is
+    /// earlier or this is not there.
+    #[n(2)]
+    pub deletion_ms: Option<u64>,
 }
 
 /// See [`super::Command::AddTags`].

@@ -2,6 +2,7 @@
 
 use crate::cell::common::Common;
 use crate::error::OpenError;
+use crate::format::deletion_time;
 use crate::format::layout::Layout;
 use crate::medium::disk::directory::Directory;
 use crate::medium::disk::journal::DiskJournal;
@@ -55,7 +56,8 @@ impl Medium for DiskMedium {
         for directory in layout.root.ancestors() {
             sync_ancestor(&layout, disk, directory)?;
         }
-        let (found, file) = Recovery::new(options, &layout, disk).recover_or_initialise()?;
+        let (mut found, file) = Recovery::new(options, &layout, disk).recover_or_initialise()?;
+        found.deletion_ms = deletion_time::read(disk, &layout)?;
         let directory = Arc::new(Directory {
             options: options.clone(),
             layout,

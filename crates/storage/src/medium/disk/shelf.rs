@@ -1,6 +1,7 @@
 //! The shelf of a data directory.
 
 use crate::cell::common::Common;
+use crate::format::deletion_time;
 use crate::format::segment::{self, SegmentContent, SegmentFile, SegmentName};
 use crate::format::segment_list;
 use crate::format::snapshot::{self, SnapshotPlace};
@@ -90,6 +91,10 @@ impl Shelf for DiskShelf {
             health.fail();
         }
         synced
+    }
+
+    fn keep_deletion_time(&self, ms: u64) -> io::Result<()> {
+        deletion_time::write(&*self.0.disk, &self.0.layout, ms)
     }
 
     fn idle(&self) {

@@ -12,6 +12,7 @@
 
 use super::driver::{Driver, Request};
 use super::plain::{Model, Record, Sent, Uncertain, closed_by};
+use crate::DeletedRange;
 use crate::format::record::Records;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, OpenError, ReadError, ReadRequest, Recovered,
@@ -90,6 +91,8 @@ impl Host for ModelHost {
         state.told_ms[group] = state.told_ms[group].max(horizon_ms);
         (!state.dropped.contains(&shard.0)).then_some(state.told_ms[group])
     }
+
+    fn deleting(&self, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         self.state.lock().dropped.len() as u64

@@ -10,8 +10,8 @@ use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::Stream;
 use anabranch_engine::error::ShardIdInvalid;
+use anabranch_engine::{Moment, Stream};
 use anabranch_model::{ShardId, limits};
 use anabranch_protocol::shape::{Rule, rules::*};
 use anabranch_protocol::{Timestamp, WireError, input, output};
@@ -75,7 +75,7 @@ impl Operation for DescribeStream {
         let after = after.map(|id| start_shard(stream, id)).transpose()?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);
         let page = limit.min(limits::DESCRIBE_STREAM_PAGE);
-        let stream_description = describe(stream, after, page, admitted.cell.now_ms());
+        let stream_description = describe(stream, after, page, admitted.cell.moment());
         Ok(DescribeStreamOutput { stream_description })
     }
 }
@@ -91,15 +91,15 @@ fn describe(
     stream: &Stream,
     after: Option<ShardId>,
     page: usize,
-    now_ms: u64,
+    moment: Moment,
 ) -> StreamDescription {
     let mut shards = stream
-        .visible_shards(now_ms)
+        .visible_shards(moment)
         .filter(|slot| after.is_none_or(|after| slot.shard.id > after));
     StreamDescription {
         stream_name: stream.reference.name.to_string(),
         stream_arn: stream.reference.arn(),
-        stream_status: status(stream, now_ms),
+        stream_status: status(stream, moment.now_ms),
         stream_mode_details: Some(stream.mode.into()),
         shards: shards.by_ref().take(page).map(|slot| Shard::from(&slot.shard)).collect(),
         has_more_shards: shards.next().is_some(),

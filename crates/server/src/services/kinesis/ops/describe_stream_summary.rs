@@ -83,9 +83,10 @@ impl Operation for DescribeStreamSummary {
 }
 
 fn summarise(engine: &Engine, stream: &Stream) -> StreamDescriptionSummary {
-    let now_ms = engine.now_ms();
+    let moment = engine.moment();
+    let now_ms = moment.now_ms;
     let is_on_demand = stream.mode == StreamMode::OnDemand;
-    let open_shards = stream.visible_shards(now_ms).filter(|slot| slot.shard.is_open()).count();
+    let open_shards = stream.visible_shards(moment).filter(|slot| slot.shard.is_open()).count();
     let consumers = stream.consumers_present(now_ms).count();
     StreamDescriptionSummary {
         stream_name: stream.reference.name.to_string(),
