@@ -68,7 +68,7 @@ def test_a_member_given_twice_does_no_harm(server):
 
 
 def test_a_body_over_the_cap_is_refused_before_it_is_read(server):
-    head = (f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {raw.JSON}\r\n"
+    head = (f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {raw.JSON}\r\n"
             f"X-Amz-Target: {raw.PREFIX}PutRecord\r\nContent-Length: {10**12}\r\n\r\n")
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
         sock.sendall(head.encode())
@@ -79,7 +79,7 @@ def test_a_body_over_the_cap_is_refused_before_it_is_read(server):
 
 
 def test_a_chunked_body_over_the_cap_is_cut_off(server):
-    head = (f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {raw.JSON}\r\n"
+    head = (f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {raw.JSON}\r\n"
             f"X-Amz-Target: {raw.PREFIX}PutRecord\r\nTransfer-Encoding: chunked\r\n\r\n")
     chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
     received = b""
@@ -109,7 +109,7 @@ def test_the_largest_legal_request_is_below_the_cap(server, client, make_stream)
 
 def test_headers_without_end_are_refused(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
-        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n")
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
         try:
             for index in range(2000):
                 sock.sendall(b"X-Filler-%d: %s\r\n" % (index, b"y" * 1000))
@@ -123,8 +123,8 @@ def test_headers_without_end_are_refused(server):
 @pytest.mark.parametrize("garbage", [
     b"\x00" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50,
     b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 200,
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
 ], ids=["zeros", "tls", "http09", "http99", "broken-h2", "negative-length", "two-lengths"])
 def test_bytes_that_are_no_http(server, garbage):
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
@@ -143,7 +143,7 @@ def test_a_slow_client_does_not_hold_up_others(server):
     slow = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(50)]
     try:
         for index, sock in enumerate(slow):
-            sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"[:10 + index])
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"[:10 + index])
         assert all(is_alive(server) for _ in range(20))
     finally:
         for sock in slow:
@@ -154,7 +154,7 @@ def test_a_client_that_stops_sending_still_gets_its_answer(server):
     body = b"{}"
     headers = "".join(f"{k}: {v}\r\n" for k, v in raw.any_authorization().items())
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
-        sock.sendall((f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {raw.JSON}\r\n{headers}"
+        sock.sendall((f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {raw.JSON}\r\n{headers}"
                       f"X-Amz-Target: {raw.PREFIX}DescribeLimits\r\nContent-Length: 2\r\n\r\n"
                       ).encode() + body)
         sock.shutdown(socket.SHUT_WR)
@@ -162,7 +162,7 @@ def test_a_client_that_stops_sending_still_gets_its_answer(server):
 
 
 def test_a_client_that_leaves_in_the_middle_does_no_harm(server, client, stream):
-    request = (f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {raw.JSON}\r\n"
+    request = (f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {raw.JSON}\r\n"
                f"X-Amz-Target: {raw.PREFIX}PutRecord\r\nContent-Length: 1000\r\n\r\n"
                '{"StreamName":').encode()
     for _ in range(50):
@@ -190,7 +190,7 @@ def test_ten_thousand_idle_connections(start_server):
         client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
         assert streams.data(streams.read(client, name)) == [b"x"]
         for sock in (idle[0], idle[-1]):
-            sock.sendall(b"GET /_anabranch/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.sendall(b"GET /_anabranch/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert sock.recv(1000).startswith(b"HTTP/1.1 200")
     finally:
         for sock in idle:

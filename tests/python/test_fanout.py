@@ -307,7 +307,7 @@ def test_a_dry_run_takes_nothing_over(server, client, consumer):
 def first_bytes(server, body, content_type):
     """Head and first message of an answer, over a bare socket."""
     head = "".join(f"{k}: {v}\r\n" for k, v in {
-        **raw.any_authorization(), "Content-Type": content_type, "Host": "x",
+        **raw.any_authorization(), "Content-Type": content_type, "Host": "localhost",
         "X-Amz-Target": raw.PREFIX + "SubscribeToShard", "Content-Length": len(body)}.items())
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\n" + head.encode() + b"\r\n" + body)

@@ -41,7 +41,7 @@ def test_other_methods_are_denied_in_xml(server, method):
 
 
 def test_a_browser_is_told_what_it_may_see(server):
-    reply = raw.call(server, "DescribeLimits", {}, headers={"Origin": "https://example.org"})
+    reply = raw.call(server, "DescribeLimits", {}, headers={"Origin": "http://localhost:3000"})
     assert reply.headers["access-control-allow-origin"] == "*"
     assert reply.headers["access-control-expose-headers"] == (
         "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date")
@@ -51,7 +51,7 @@ def test_a_browser_is_told_what_it_may_see(server):
 
 def test_the_preflight_of_a_browser(server):
     reply = raw.send(server, None, None, content_type=None, method="OPTIONS", authorize=False,
-                     headers={"Origin": "https://example.org",
+                     headers={"Origin": "http://localhost:3000",
                               "Access-Control-Request-Headers": "x-amz-target,x-amz-date",
                               "Access-Control-Request-Method": "POST"})
     assert (reply.status, reply.body) == (200, b"")
@@ -128,9 +128,9 @@ def test_an_operation_that_is_not_there_yet(server, operation):
     assert reply.error[0] == "UnsupportedOperationException"
 
 
-def test_the_path_and_the_host_do_not_matter(server):
+def test_the_path_does_not_matter(server):
     for path in ("/", "/anything/at/all", "/?Action=DeleteStream"):
-        reply = raw.call(server, "DescribeLimits", {}, path=path, headers={"Host": "example.org"})
+        reply = raw.call(server, "DescribeLimits", {}, path=path)
         assert reply.status == 200, path
 
 

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anabranch_engine as engine;
+use anabranch_server::AllowedHost;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
@@ -70,6 +71,10 @@ pub(crate) struct ServeSettings {
     /// File of the keys that streams can be encrypted with. Default `keyring.toml` in the data
     /// directory. What is encrypted with a lost key is lost.
     pub(crate) keyring: Option<PathBuf>,
+    /// Hosts that requests may name. Default none. Without credentials loopback names and `listen`
+    /// are answered as well, and web pages from all of them; with credentials the list is
+    /// everything, if there is one.
+    pub(crate) allowed_hosts: Vec<AllowedHost>,
     /// Accept callers without credentials on any address. Default false. Whoever reaches the
     /// port can then read, write and delete everything.
     pub(crate) insecure_anonymous: bool,
@@ -201,6 +206,7 @@ impl ServeSettings {
                 Some(path) => server::Access::Credentials(path.clone()),
                 None => server::Access::Open { insecure: self.insecure_anonymous },
             },
+            allowed_hosts: self.allowed_hosts.clone(),
             account_id: self.account_id.clone(),
             region: self.region.clone(),
             keyring: self.keyring_path(),
@@ -291,6 +297,10 @@ pub(crate) struct ServeLayer {
     /// [default: keyring.toml in the data directory]
     #[arg(long, env = "ANABRANCH_KEYRING", value_name = "FILE")]
     keyring: Option<PathBuf>,
+    /// Hosts that requests may name, NAME, NAME:PORT or *. Without credentials: besides loopback
+    /// and the listen address, for web pages too. With credentials: no others, if any are given
+    #[arg(long, env = "ANABRANCH_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
+    allowed_host: Option<Vec<String>>,
     /// Accept anybody on any address
     #[arg(long, env = "ANABRANCH_INSECURE_ANONYMOUS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -379,6 +389,7 @@ impl ServeLayer {
             tls_self_signed: self.tls_self_signed.or(weaker.tls_self_signed),
             credentials: self.credentials.or(weaker.credentials),
             keyring: self.keyring.or(weaker.keyring),
+            allowed_host: self.allowed_host.or(weaker.allowed_host),
             insecure_anonymous: self.insecure_anonymous.or(weaker.insecure_anonymous),
             account_id: self.account_id.or(weaker.account_id),
             region: self.region.or(weaker.region),
@@ -422,6 +433,7 @@ impl ServeLayer {
             tls,
             credentials: self.credentials,
             keyring: self.keyring,
+            allowed_hosts: parse_all("allowed-host", self.allowed_host)?,
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
             region: self.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
@@ -451,6 +463,16 @@ impl ServeLayer {
         settings.check()?;
         Ok(settings)
     }
+}
+
+/// What a list of texts means.
+fn parse_all<T: FromStr<Err = String>>(
+    setting: &str,
+    texts: Option<Vec<String>>,
+) -> anyhow::Result<Vec<T>> {
+    let texts = texts.unwrap_or_default();
+    let parsed = texts.iter().map(|text| text.parse().map_err(anyhow::Error::msg));
+    parsed.collect::<anyhow::Result<_>>().with_context(|| format!("{setting} is not valid"))
 }
 
 fn merge_tls(
@@ -501,6 +523,9 @@ impl ServeSettings {
     pub(crate) fn to_toml(&self) -> String {
         let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
         let path = |value: &Path| text(&value.to_string_lossy());
+        let list = |values: Vec<String>| {
+            toml::Value::Array(values.into_iter().map(toml::Value::String).collect()).to_string()
+        };
         let mut lines = vec![
             format!("listen = {}", text(&self.listen.to_string())),
             format!("data-dir = {}", path(&self.data_dir)),
@@ -519,6 +544,10 @@ impl ServeSettings {
         }
         if let Some(file) = &self.keyring {
             lines.push(format!("keyring = {}", path(file)));
+        }
+        if !self.allowed_hosts.is_empty() {
+            let hosts = self.allowed_hosts.iter().map(ToString::to_string).collect();
+            lines.push(format!("allowed-host = {}", list(hosts)));
         }
         let log_format = match self.log_format {
             LogFormat::Text => "text",
@@ -633,6 +662,7 @@ mod tests {
             ("durability = 'interval=0'", "positive"),
             ("durability = 'async'", "use sync"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),
+            ("allowed-host = ['a@b']", "NAME:PORT"),
         ] {
             let text = format!("{:#}", merged("", config).unwrap_err());
             assert!(text.contains(expected), "{config}: {text}");
@@ -649,6 +679,7 @@ mod tests {
             "limits = 'aws'\nscaling-period-ms = 0",
             "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
+            "allowed-host = ['a', 'b.example:80', '[::1]', '*']",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
         ] {
             let settings = merged("", config).unwrap();

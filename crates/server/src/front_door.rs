@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation of a service: what comes before the operation is known.
 //!
-//! The order is AWS's: body size, CORS, then what the service checks by itself
+//! First, which is ours, whether the host that it names is one of this server's ([`Hosts`]). The order
+//! of the rest is AWS's: body size, CORS, then what the service checks by itself
 //! ([`crate::service::Service::codec`]), well-formedness, target, caller.
 
 use crate::admin::Admin;
@@ -8,6 +9,7 @@ use crate::answer::Answered;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
 use crate::context::Peer;
+use crate::hosts::{HostRefusal, Hosts};
 use crate::refusal::ContentKind;
 use crate::reply::{self, Reply};
 use crate::service::{Call, Found, Service};
@@ -27,6 +29,7 @@ pub(crate) struct FrontDoor {
     pub(crate) admin: Admin,
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) hosts: Hosts,
     pub(crate) bodies: BodyMemory,
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -38,13 +41,23 @@ impl FrontDoor {
         let (parts, body) = request.into_parts();
         if let Some(path) = Admin::path(&parts) {
             let call = self.call(&parts, peer, Codec::Json11, &[]);
-            let mut reply = self.admin.answer(path, call);
+            let mut reply = match self.hosts.check(&parts) {
+                Err(refusal) if !Admin::is_for_everybody(path) => {
+                    refuse_host(refusal, &parts.headers, self.services.of(&parts))
+                }
+                _ => self.admin.answer(path, call),
+            };
             reply::add_request_ids(reply.headers_mut(), false);
             return reply;
         }
         let service = self.services.of(&parts);
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
+        if let Err(refusal) = self.hosts.check(&parts) {
+            let mut reply = refuse_host(refusal, &parts.headers, service);
+            reply::add_request_ids(reply.headers_mut(), is_preflight);
+            return reply;
+        }
         let mut reply = match self.bodies.read(body).await {
             Err(error) => refuse_body(error, &parts.headers, service),
             Ok(_) if is_preflight => reply::preflight(&parts.headers),
@@ -103,6 +116,23 @@ async fn answer_call(service: &dyn Service, call: Call<'_>) -> Result<Answered, 
     call.authenticate(service.wire().signing_name)?;
     let text = format!("Anabranch does not support {name} yet.");
     Err(CommonError::UnsupportedOperation.because(text))
+}
+
+/// No header for browsers is with it: a page is not to read even this.
+fn refuse_host(refusal: HostRefusal, headers: &HeaderMap, service: &dyn Service) -> Reply {
+    tracing::debug!(?refusal, "a request was refused for its Host or Origin");
+    let mut reply = match ContentKind::of(headers, service.wire().codecs).codec() {
+        Some(codec) => {
+            let error = CommonError::AccessDenied.because(refusal.text());
+            reply::error(codec, &error, service.wire().common_errors)
+        }
+        None => {
+            let text = Some(refusal.text());
+            reply::xml_error(StatusCode::FORBIDDEN, "AccessDeniedException", text)
+        }
+    };
+    *reply.status_mut() = StatusCode::FORBIDDEN;
+    reply
 }
 
 fn refuse_body(error: BodyError, headers: &HeaderMap, service: &dyn Service) -> Reply {

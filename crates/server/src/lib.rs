@@ -17,6 +17,7 @@ mod connection;
 mod context;
 mod event_reply;
 mod front_door;
+mod hosts;
 mod idle;
 pub mod keys;
 mod operation;
@@ -35,4 +36,4 @@ mod settings;
 mod tls;
 
 pub use serve::{RunningServer, ServeError, start};
-pub use settings::{Access, ServerSettings, TlsSettings};
+pub use settings::{Access, AllowedHost, ServerSettings, TlsSettings};

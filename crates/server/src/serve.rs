@@ -5,6 +5,7 @@ use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, Cr
 use crate::body::BodyMemory;
 use crate::connection;
 use crate::front_door::FrontDoor;
+use crate::hosts::Hosts;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::services::Services;
 use crate::settings::{Access, ServerSettings, TlsSettings};
@@ -100,11 +101,13 @@ pub async fn start(
     let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
     let cells = OneCell::serve(engine);
     let (stop, stopped) = watch::channel(false);
+    let hosts = Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts);
     let door = Arc::new(FrontDoor {
         services: Services::new(&cells, settings.limit_calls),
         admin: Admin(Server { cells: cells.clone(), stopping: stopped.clone() }),
         cells: cells.clone(),
         authenticator,
+        hosts,
         bodies: BodyMemory::new(settings.body_memory_bytes),
         stopping: stopped.clone(),
     });

@@ -16,6 +16,45 @@ pub enum Access {
     },
 }
 
+/// A host that requests may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedHost {
+    /// Every one.
+    Any,
+    /// This one.
+    Name {
+        /// A name or a number, IPv6 in brackets.
+        name: String,
+        /// `None`: on any port.
+        port: Option<u16>,
+    },
+}
+
+impl std::str::FromStr for AllowedHost {
+    type Err = String;
+
+    /// `NAME`, `NAME:PORT`, or `*` for every host.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let host = text.parse::<http::uri::Authority>();
+        let host = host.ok().filter(|host| !host.host().is_empty() && !text.contains('@'));
+        let host = host.ok_or_else(|| format!("use NAME, NAME:PORT or * host={text:?}"))?;
+        Ok(Self::Name { name: host.host().to_owned(), port: host.port_u16() })
+    }
+}
+
+impl std::fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Name { name, port: None } => f.write_str(name),
+            Self::Name { name, port: Some(port) } => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
 /// Encryption of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsSettings {
@@ -42,6 +81,9 @@ pub struct ServerSettings {
     pub tls: TlsSettings,
     /// Who is let in.
     pub access: Access,
+    /// Hosts and origins that are answered besides loopback and `listen` without credentials; the
+    /// only hosts with credentials, unless there are none.
+    pub allowed_hosts: Vec<AllowedHost>,
     /// Account of callers that do not name one, twelve digits.
     pub account_id: String,
     /// Region of callers that do not name one.

@@ -140,7 +140,9 @@ pub(crate) fn ask_health(address: &str) -> Result<()> {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(address)?;
     socket.set_read_timeout(Some(std::time::Duration::from_secs(60)))?;
-    socket.write_all(b"GET /_anabranch/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+    socket.write_all(
+        b"GET /_anabranch/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    )?;
     let mut reply = Vec::new();
     socket.read_to_end(&mut reply)?;
     ensure!(reply.starts_with(b"HTTP/1.1 200"), "health is not well");

@@ -53,6 +53,13 @@ impl Admin {
         parts.uri.path().strip_prefix(PREFIX).filter(|_| !is_aws)
     }
 
+    /// Whether a path tells the same to everybody, whatever name the server is called by: probes and
+    /// balancers have their own.
+    pub(crate) fn is_for_everybody(path: &str) -> bool {
+        let mut routes = ROUTES.iter().filter(|route| route.path == path);
+        routes.all(|route| matches!(route.access, Access::Everybody))
+    }
+
     pub(crate) fn answer(&self, path: &str, call: Call<'_>) -> Reply {
         let Some(route) = ROUTES.iter().find(|route| route.path == path) else {
             return reply::empty(StatusCode::NOT_FOUND);

@@ -55,6 +55,7 @@ impl World {
             listen: ([127, 0, 0, 1], 0).into(),
             tls: TlsSettings::Off,
             access: Access::Open { insecure: false },
+            allowed_hosts: Vec::new(),
             account_id: ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
             max_connections: 10,
@@ -88,7 +89,7 @@ impl World {
             Codec::Cbor => ("cbor", to_cbor(request)),
         };
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-{name}-1.1\r\n\
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-{name}-1.1\r\n\
              X-Amz-Target: Kinesis_20131202.{operation}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );

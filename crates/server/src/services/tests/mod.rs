@@ -9,7 +9,9 @@ use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsFile};
 use crate::body::BodyMemory;
 use crate::context::Peer;
 use crate::front_door::FrontDoor;
+use crate::hosts::Hosts;
 use crate::operation_schema::OperationSchema;
+use crate::settings::Access;
 use anabranch_engine::{Engine, EngineSettings, NoKeys, OneCell, StoreOptions};
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_protocol::Codec;
@@ -64,6 +66,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
     FrontDoor {
         services: Services(vec![Box::new(kinesis), Box::new(Echo)]),
         admin: Admin(Server { cells: cells.clone(), stopping: stopping.clone() }),
+        hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
         authenticator: Arc::new(Authenticator::new(mode, "us-east-1")),
         bodies: BodyMemory::new(1 << 20),
         cells,
