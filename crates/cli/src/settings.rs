@@ -11,6 +11,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anabranch_engine as engine;
+use anabranch_model::AWS_REGIONS;
+use anabranch_protocol::sigv4::is_region_name;
 use anabranch_server::AllowedHost;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
@@ -27,6 +29,9 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "./anabranch-data";
 
 /// The account of callers that do not say theirs.
 pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
+
+/// In a list of Regions: all that AWS has.
+const AWS: &str = "aws";
 
 /// States that pass by themselves shall pass within an hour.
 const TRANSITION_MS_MAX: u64 = 3_600_000;
@@ -82,6 +87,11 @@ pub(crate) struct ServeSettings {
     pub(crate) account_id: String,
     /// The Region of unsigned callers; signed ones name theirs. Default us-east-1.
     pub(crate) region: String,
+    /// The Regions that there are besides `region`; `aws` stands for all that AWS has. Default `aws`.
+    /// A signature for another is refused; who needs none and names another is in `region`.
+    pub(crate) regions: Vec<String>,
+    /// Open shards that one account may have in all Regions together. Default `shard_limit`.
+    pub(crate) account_shard_limit: u32,
     /// Open shards that one account may have in one Region. Default 20000, as AWS in its
     /// largest Regions. Creating more is refused with LimitExceededException.
     pub(crate) shard_limit: u32,
@@ -181,6 +191,14 @@ impl ServeSettings {
         self.keyring.clone().unwrap_or_else(|| self.data_dir.join(KEYRING_NAME))
     }
 
+    fn region_names(&self) -> Vec<String> {
+        let named = self.regions.iter().flat_map(|name| match name.as_str() {
+            AWS => AWS_REGIONS.to_vec(),
+            name => vec![name],
+        });
+        named.map(str::to_owned).collect()
+    }
+
     /// The settings in the server's own terms.
     pub(crate) fn to_server(&self) -> anabranch_server::ServerSettings {
         use anabranch_server as server;
@@ -209,6 +227,7 @@ impl ServeSettings {
             allowed_hosts: self.allowed_hosts.clone(),
             account_id: self.account_id.clone(),
             region: self.region.clone(),
+            regions: self.region_names(),
             keyring: self.keyring_path(),
             max_connections: self.max_connections,
             body_memory_bytes: BODY_MEMORY_BYTES,
@@ -216,6 +235,7 @@ impl ServeSettings {
             store,
             engine: engine::EngineSettings {
                 shard_limit: self.shard_limit,
+                account_shard_limit: self.account_shard_limit,
                 transition_ms: self.transition_ms,
                 rates: engine::ShardRates {
                     write_bytes: limits.write_bytes_per_s,
@@ -311,6 +331,12 @@ pub(crate) struct ServeLayer {
     /// Region of unsigned callers [default: us-east-1]
     #[arg(long, env = "ANABRANCH_REGION", value_name = "REGION")]
     region: Option<String>,
+    /// The Regions that there are besides; `aws` stands for AWS's own [default: aws]
+    #[arg(long, env = "ANABRANCH_REGIONS", value_name = "REGION", value_delimiter = ',')]
+    regions: Option<Vec<String>>,
+    /// Open shards per account in all Regions together [default: by --shard-limit]
+    #[arg(long, env = "ANABRANCH_ACCOUNT_SHARD_LIMIT", value_name = "N")]
+    account_shard_limit: Option<u32>,
     /// Open shards per account and Region [default: 20000]
     #[arg(long, env = "ANABRANCH_SHARD_LIMIT", value_name = "N")]
     shard_limit: Option<u32>,
@@ -393,6 +419,8 @@ impl ServeLayer {
             insecure_anonymous: self.insecure_anonymous.or(weaker.insecure_anonymous),
             account_id: self.account_id.or(weaker.account_id),
             region: self.region.or(weaker.region),
+            regions: self.regions.or(weaker.regions),
+            account_shard_limit: self.account_shard_limit.or(weaker.account_shard_limit),
             shard_limit: self.shard_limit.or(weaker.shard_limit),
             transition_ms: self.transition_ms.or(weaker.transition_ms),
             limits: self.limits.or(weaker.limits),
@@ -437,6 +465,8 @@ impl ServeLayer {
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
             region: self.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+            regions: self.regions.unwrap_or_else(|| vec![AWS.to_owned()]),
+            account_shard_limit: self.account_shard_limit.or(self.shard_limit).unwrap_or(20_000),
             shard_limit: self.shard_limit.unwrap_or(20_000),
             transition_ms: self.transition_ms.unwrap_or(20),
             limits: preset,
@@ -493,7 +523,13 @@ fn merge_tls(
 impl ServeSettings {
     fn check(&self) -> anyhow::Result<()> {
         parse_account_id(&self.account_id).map_err(anyhow::Error::msg)?;
-        ensure!(!self.region.is_empty(), "region is empty");
+        for name in self.regions.iter().chain([&self.region]) {
+            ensure!(
+                is_region_name(name),
+                "a Region is named with at most 32 lower-case letters, digits and `-` \
+                 region={name:?}"
+            );
+        }
         ensure!(
             self.credentials.is_none() || !self.insecure_anonymous,
             "insecure-anonymous excludes credentials"
@@ -558,7 +594,9 @@ impl ServeSettings {
             format!("insecure-anonymous = {}", self.insecure_anonymous),
             format!("account-id = {}", text(&self.account_id)),
             format!("region = {}", text(&self.region)),
+            format!("regions = {}", list(self.regions.clone())),
             format!("shard-limit = {}", self.shard_limit),
+            format!("account-shard-limit = {}", self.account_shard_limit),
             format!("transition-ms = {}", self.transition_ms),
             format!("limits = {}", text(self.limits.name())),
             format!("limit-shard-write-bytes = {}", limits.write_bytes_per_s),
@@ -663,6 +701,8 @@ mod tests {
             ("durability = 'async'", "use sync"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),
             ("allowed-host = ['a@b']", "NAME:PORT"),
+            ("region = ''", "lower-case"),
+            ("regions = ['aws', 'Europe']", "lower-case"),
         ] {
             let text = format!("{:#}", merged("", config).unwrap_err());
             assert!(text.contains(expected), "{config}: {text}");
@@ -679,6 +719,7 @@ mod tests {
             "limits = 'aws'\nscaling-period-ms = 0",
             "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
+            "regions = []\nregion = 'local'\naccount-shard-limit = 7",
             "allowed-host = ['a', 'b.example:80', '[::1]', '*']",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
         ] {

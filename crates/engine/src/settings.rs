@@ -46,6 +46,8 @@ impl ShardRates {
 pub struct EngineSettings {
     /// Open shards in one account and Region.
     pub shard_limit: u32,
+    /// Open shards in one account, in all Regions together.
+    pub account_shard_limit: u32,
     /// How long CREATING and DELETING stay visible, in milliseconds.
     pub transition_ms: u64,
     /// Throughput of each shard.
@@ -60,6 +62,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
+            account_shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
             transition_ms: 20,
             rates: ShardRates::AWS,
             limit_streams: true,

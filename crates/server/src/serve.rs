@@ -100,6 +100,7 @@ pub async fn start(
     let keyring = Arc::new(keyring);
     let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
     let cells = OneCell::serve(engine);
+    warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
     let (stop, stopped) = watch::channel(false);
     let hosts = Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts);
     let door = Arc::new(FrontDoor {
@@ -148,5 +149,21 @@ fn authenticator(
             AuthMode::Open { account_id: Arc::from(settings.account_id.as_str()) }
         }
     };
-    Ok(Authenticator::new(mode, settings.region.as_str()))
+    Ok(Authenticator::new(mode, &settings.region, &settings.regions))
+}
+
+/// Streams are where they were made, and nobody can name their Region any more.
+fn warn_of_hidden_regions(cells: &dyn Cells, default_region: &str, regions: &[String]) {
+    let is_known = |name: &str| name == default_region || regions.iter().any(|known| known == name);
+    let found = cells.all().iter().flat_map(|cell| cell.control.regions());
+    let mut hidden: Vec<_> = found.filter(|name| !is_known(name)).collect();
+    hidden.dedup();
+    if !hidden.is_empty() {
+        let regions = hidden.join(",");
+        tracing::warn!(
+            regions,
+            "there are streams in Regions that are not listed, which nobody reaches; list them with \
+             --regions aws,NAME"
+        );
+    }
 }

@@ -88,6 +88,9 @@ pub struct ServerSettings {
     pub account_id: String,
     /// Region of callers that do not name one.
     pub region: String,
+    /// The Regions that there are besides. Signatures for another are refused; callers without
+    /// credentials that name another are in `region`.
+    pub regions: Vec<String>,
     /// Connections open at once; further ones wait in the listen queue.
     pub max_connections: u32,
     /// Memory for request bodies in bytes; beyond it, requests wait.

@@ -87,4 +87,14 @@ pub struct ShardLimit {
     pub current: u64,
     pub limit: u64,
     pub additional: u64,
+    pub scope: ShardLimitScope,
+}
+
+/// What a limit of shards is counted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardLimitScope {
+    /// The account in the stream's Region.
+    Region,
+    /// The account in all Regions.
+    Account,
 }

@@ -2,7 +2,7 @@
 
 use super::scope::{Scope, StreamRef};
 use super::stream::StreamEntry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Streams, found by name and by number. `S` is a stream, or what is known of one beside.
@@ -10,11 +10,13 @@ use std::sync::Arc;
 pub struct Directory<S> {
     by_name: HashMap<Scope, BTreeMap<Arc<str>, Arc<S>>>,
     by_number: HashMap<u32, Arc<S>>,
+    /// The Regions in which an account has names.
+    regions: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
 impl<S> Default for Directory<S> {
     fn default() -> Self {
-        Self { by_name: HashMap::new(), by_number: HashMap::new() }
+        Self { by_name: HashMap::new(), by_number: HashMap::new(), regions: HashMap::new() }
     }
 }
 
@@ -45,6 +47,20 @@ impl<S: AsRef<StreamEntry>> Directory<S> {
         })
     }
 
+    /// An account's streams in all Regions.
+    pub fn of_account(&self, account: &Arc<str>) -> impl Iterator<Item = &Arc<S>> {
+        let regions = self.regions.get(account).into_iter().flatten();
+        let scopes =
+            regions.map(|region| Scope { account: account.clone(), region: region.clone() });
+        scopes.flat_map(|scope| self.after(&scope, None))
+    }
+
+    /// The Regions in which there are streams.
+    #[must_use]
+    pub fn regions(&self) -> BTreeSet<Arc<str>> {
+        self.regions.values().flatten().cloned().collect()
+    }
+
     /// All streams.
     pub fn all(&self) -> impl Iterator<Item = &Arc<S>> {
         self.by_number.values()
@@ -55,6 +71,7 @@ impl<S: AsRef<StreamEntry>> Directory<S> {
         let StreamEntry { number, reference, .. } = (*stream).as_ref();
         let (number, StreamRef { scope, name }) = (*number, reference.clone());
         self.by_number.insert(number, stream.clone());
+        self.regions.entry(scope.account.clone()).or_default().insert(scope.region.clone());
         let streams = self.by_name.entry(scope).or_default();
         // One that is gone but not purged yet may have left its name to a newer one.
         let is_newest = |named: &Arc<S>| {
@@ -76,6 +93,12 @@ impl<S: AsRef<StreamEntry>> Directory<S> {
             streams.remove(name);
             if streams.is_empty() {
                 self.by_name.remove(scope);
+                if let Some(regions) = self.regions.get_mut(&scope.account) {
+                    regions.remove(&scope.region);
+                    if regions.is_empty() {
+                        self.regions.remove(&scope.account);
+                    }
+                }
             }
         }
         Some(removed)

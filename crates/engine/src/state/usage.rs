@@ -5,7 +5,7 @@ use super::scope::Scope;
 use super::stream::{StreamEntry, StreamMode, StreamStatus};
 use std::iter::Sum;
 
-/// Counted over an account's streams in a Region.
+/// Counted over an account's streams in a Region, and where it says so in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Open shards, and those that streams are on their way to.
@@ -15,6 +15,8 @@ pub struct Usage {
     pub on_demand_streams: usize,
     /// Streams in CREATING.
     pub creating: usize,
+    /// As `open_shards`, in all Regions.
+    pub account_shards: u64,
 }
 
 impl Usage {
@@ -23,7 +25,13 @@ impl Usage {
         scope: &Scope,
         now_ms: u64,
     ) -> Self {
-        let mut usage = Self::default();
+        let claimed = |stream: &StreamEntry| match stream.status(now_ms) {
+            Some(_) => stream.claimed_shards(),
+            None => 0,
+        };
+        let of_account = streams.of_account(&scope.account);
+        let account_shards = of_account.map(|stream| claimed((**stream).as_ref())).sum();
+        let mut usage = Self { account_shards, ..Self::default() };
         for stream in streams.after(scope, None) {
             let stream: &StreamEntry = (**stream).as_ref();
             let shards = stream.claimed_shards();
@@ -46,6 +54,7 @@ impl Sum for Usage {
             provisioned_shards: sum.provisioned_shards + usage.provisioned_shards,
             on_demand_streams: sum.on_demand_streams + usage.on_demand_streams,
             creating: sum.creating + usage.creating,
+            account_shards: sum.account_shards + usage.account_shards,
         })
     }
 }

@@ -1,13 +1,15 @@
 //! How many streams and shards an account may have, over all cells.
 
 use super::control::Control;
-use crate::error::{CreatingLimit, OnDemandLimit, ShardLimit};
+use crate::error::{CreatingLimit, OnDemandLimit, ShardLimit, ShardLimitScope};
 use crate::settings::EngineSettings;
 use crate::state::directory::Directory;
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::StreamEntry;
 use crate::state::usage::Usage;
 use anabranch_model::limits;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// An account's limits, and what it uses of them elsewhere.
 #[derive(Clone, Debug)]
@@ -24,6 +26,12 @@ impl Control {
     /// Open shards that each account may have.
     pub(crate) fn shard_limit(&self) -> u64 {
         u64::from(self.settings.shard_limit)
+    }
+
+    /// The Regions in which there are streams.
+    #[must_use]
+    pub fn regions(&self) -> BTreeSet<Arc<str>> {
+        self.ledger.view().streams().regions()
     }
 
     /// What an account uses in this cell.
@@ -77,16 +85,26 @@ impl Quota {
         stream: &StreamRef,
         additional: u64,
     ) -> Result<(), ShardLimit> {
-        if additional <= self.shards_left(usage) {
-            return Ok(());
+        let of_region = (usage.open_shards, self.shards_max(), ShardLimitScope::Region);
+        let of_account =
+            (usage.account_shards, self.account_shards_max(), ShardLimitScope::Account);
+        for (current, limit, scope) in [of_region, of_account] {
+            if additional > limit.saturating_sub(current) {
+                let stream = stream.clone();
+                return Err(ShardLimit { stream, current, limit, additional, scope });
+            }
         }
-        let (current, limit) = (usage.open_shards, self.shards_max());
-        Err(ShardLimit { stream: stream.clone(), current, limit, additional })
+        Ok(())
     }
 
     /// Open shards that it may have more than it has.
     pub(super) fn shards_left(&self, usage: &Usage) -> u64 {
-        self.shards_max().saturating_sub(usage.open_shards)
+        let in_region = self.shards_max().saturating_sub(usage.open_shards);
+        in_region.min(self.account_shards_max().saturating_sub(usage.account_shards))
+    }
+
+    fn account_shards_max(&self) -> u64 {
+        u64::from(self.settings.account_shard_limit.min(limits::OPEN_SHARDS_MAX))
     }
 
     fn shards_max(&self) -> u64 {

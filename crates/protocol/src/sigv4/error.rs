@@ -131,6 +131,12 @@ pub enum SigV4Error {
 }
 
 impl SigV4Error {
+    /// What is said of a Region that has a good name and is none that there is.
+    #[must_use]
+    pub fn unknown_region(region: &str) -> Self {
+        Self::BadScope { faults: vec![ScopeFault::Region { region: region.to_owned() }] }
+    }
+
     /// The error of the wire.
     pub fn kind(&self) -> CommonError {
         match self {

@@ -5,11 +5,16 @@
 //! token fit, has the key expired, and last whether scope, clock and signature are right. The
 //! body is hashed only for a known key.
 //!
-//! With [`AuthMode::Open`] everybody is believed and nothing is ever refused.
+//! A Region that is none of the server's is refused last of all, so that strangers do not learn which
+//! there are.
+//!
+//! With [`AuthMode::Open`] everybody is believed and nothing is ever refused. Who names no Region of
+//! the server's is in the default one.
 
 pub mod credentials;
 mod intern;
 pub mod policies;
+mod regions;
 mod secret;
 mod store;
 #[cfg(test)]
@@ -18,7 +23,7 @@ mod tests;
 use std::sync::Arc;
 
 use anabranch_policy::{Policy, Principal};
-use anabranch_protocol::sigv4::{self, SigV4Error, Verifier, is_region_name};
+use anabranch_protocol::sigv4::{self, SigV4Error, Verifier};
 use anabranch_protocol::{CommonError, WireError};
 use http::request::Parts;
 
@@ -30,6 +35,7 @@ pub use store::CredentialStore;
 pub(crate) use store::may_pass;
 
 use intern::Interner;
+use regions::Regions;
 
 /// One is needed per access key, day, Region and service in use.
 const SIGNING_KEYS_MAX: usize = 4096;
@@ -120,19 +126,20 @@ pub struct Authenticator {
     mode: AuthMode,
     default_region: Arc<str>,
     verifier: Verifier,
-    regions: Interner<Arc<str>>,
+    regions: Regions,
     /// With [`AuthMode::Open`]: callers in the default Region by access key id.
     open_callers: Interner<Caller>,
 }
 
 impl Authenticator {
-    /// `default_region` is for callers without a credential scope.
-    pub fn new(mode: AuthMode, default_region: impl Into<Arc<str>>) -> Self {
+    /// `default_region` is for callers without a credential scope. There are it and `regions`.
+    pub fn new(mode: AuthMode, default_region: &str, regions: &[String]) -> Self {
+        let names = regions.iter().map(String::as_str).chain([default_region]);
         Self {
             mode,
             default_region: default_region.into(),
             verifier: Verifier::new(SIGNING_KEYS_MAX),
-            regions: Interner::default(),
+            regions: Regions::new(names),
             open_callers: Interner::default(),
         }
     }
@@ -176,7 +183,9 @@ impl Authenticator {
         let request = sigv4::Request { payload_sha256_hex: hash.as_str(), ..unhashed };
         let secret = credential.secret_access_key.expose();
         self.verifier.verify(&presented, &request, secret, services, now_unix_secs)?;
-        Ok(Caller::of(credential, self.region(presented.credential.region())))
+        let region = presented.credential.region();
+        let region = self.regions.of(region).ok_or_else(|| SigV4Error::unknown_region(region))?;
+        Ok(Caller::of(credential, region))
     }
 
     /// A caller whose request goes on for long, as its key is now: it may have other policies.
@@ -214,16 +223,10 @@ impl Authenticator {
                 access_key_id: id.into(),
             }
         });
-        match claimed.as_ref().map(|credential| credential.region()) {
-            Some(region) if is_region_name(region) => {
-                Caller { region: self.region(region), ..caller }
-            }
-            _ => caller,
+        match claimed.and_then(|credential| self.regions.of(credential.region())) {
+            Some(region) => Caller { region, ..caller },
+            None => caller,
         }
-    }
-
-    fn region(&self, name: &str) -> Arc<str> {
-        self.regions.get_or_make(name, || name.into())
     }
 }
 

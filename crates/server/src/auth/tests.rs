@@ -63,12 +63,16 @@ fn problem_of(text: &str) -> String {
 }
 
 fn signer(id: &str, secret: &str, token: Option<&str>) -> Signer {
+    signer_in("eu-west-3", id, secret, token)
+}
+
+fn signer_in(region: &str, id: &str, secret: &str, token: Option<&str>) -> Signer {
     let credentials = Credentials {
         access_key_id: id.into(),
         secret_access_key: secret.into(),
         session_token: token.map(str::to_owned),
     };
-    Signer::new(credentials, "eu-west-3", "kinesis")
+    Signer::new(credentials, region, "kinesis")
 }
 
 fn unsigned() -> http::request::Builder {
@@ -102,14 +106,22 @@ fn signed(signer: &Signer) -> Parts {
     parts(builder)
 }
 
+fn regions() -> Vec<String> {
+    anabranch_model::AWS_REGIONS.iter().map(|name| (*name).to_owned()).collect()
+}
+
 fn authenticator() -> (TempDir, Authenticator) {
     let (directory, file) = file_with(FILE);
     let store = CredentialStore::open(file, NOW).unwrap();
-    (directory, Authenticator::new(AuthMode::Sigv4(store), "us-east-1"))
+    (directory, Authenticator::new(AuthMode::Sigv4(store), "us-east-1", &regions()))
 }
 
 fn open_mode() -> Authenticator {
-    Authenticator::new(AuthMode::Open { account_id: "000000000000".into() }, "us-east-1")
+    Authenticator::new(
+        AuthMode::Open { account_id: "000000000000".into() },
+        "us-east-1",
+        &regions(),
+    )
 }
 
 #[test]
@@ -490,4 +502,26 @@ fn a_caller_is_known_again_while_its_key_is_the_same() {
 
     let anybody = open_mode().authenticate(&parts(unsigned()), BODY, KINESIS, NOW).unwrap();
     assert_eq!(open_mode().again(&anybody, NOW + 5), Some(anybody));
+}
+
+#[test]
+fn a_region_that_is_not_listed_is_none() {
+    let (_directory, file) = file_with(FILE);
+    let store = CredentialStore::open(file, NOW).unwrap();
+    let strict = Authenticator::new(AuthMode::Sigv4(store), "local", &["eu-north-1".to_owned()]);
+    let open = AuthMode::Open { account_id: "000000000000".into() };
+    let open = Authenticator::new(open, "local", &["eu-north-1".to_owned()]);
+    for (region, is_there) in [("local", true), ("eu-north-1", true), ("us-east-1", false)] {
+        let request = signed(&signer_in(region, "AKIAALICE", "alice-secret", None));
+        let answer = strict.authenticate(&request, BODY, KINESIS, NOW);
+        match answer {
+            Ok(caller) => assert!(is_there && *caller.region == *region, "{region}"),
+            Err(error) => {
+                assert!(!is_there, "{region}: {error}");
+                assert_eq!(error, SigV4Error::unknown_region(region).into());
+            }
+        }
+        let believed = open.authenticate(&request, BODY, KINESIS, NOW).unwrap();
+        assert_eq!(&*believed.region, if is_there { region } else { "local" });
+    }
 }

@@ -186,6 +186,19 @@ pub enum KeyringError {
         /// What is wrong.
         problem: String,
     },
+    /// It would be larger than what is read; the file is as before.
+    #[error(
+        "keyring would be too large to be read again bytes={bytes} bytes_max={bytes_max} path={}; \
+         delete keys that nothing is encrypted with",
+        path.display()
+    )]
+    TooLarge {
+        path: PathBuf,
+        /// What it would have.
+        bytes: u64,
+        /// What it may have.
+        bytes_max: u64,
+    },
     /// Writing failed; the file is as before.
     #[error("cannot write keyring path={}", path.display())]
     Write {
@@ -208,12 +221,20 @@ impl KeyringError {
 #[derive(Clone, Debug)]
 pub struct KeyringFile {
     path: PathBuf,
+    /// What is read at most, and so written at most.
+    bytes_max: u64,
 }
 
 impl KeyringFile {
     /// Names a file, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), bytes_max: FILE_BYTES_MAX }
+    }
+
+    /// The same file if it may have so many bytes.
+    #[cfg(test)]
+    pub(super) fn of_at_most(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// Where it is.
@@ -257,9 +278,14 @@ impl KeyringFile {
         let mut keys = self.load()?;
         keys.retain(|key| !key.is_gone(now_unix_secs));
         let outcome = change(&mut keys)?;
-        let path = self.path.clone();
-        check_names(&keys).map_err(|problem| KeyringError::Invalid { path, problem })?;
+        let invalid = |problem| KeyringError::Invalid { path: self.path.clone(), problem };
+        check_names(&keys).map_err(invalid)?;
         let text = render(&keys);
+        let (bytes, bytes_max) = (text.len() as u64, self.bytes_max);
+        // What cannot be read would keep the server from starting.
+        if bytes > bytes_max {
+            return Err(KeyringError::TooLarge { path: self.path.clone(), bytes, bytes_max }.into());
+        }
         replace_durably(&self.path, ".new", PRIVATE_FILE, text.as_bytes()).map_err(failed)?;
         Ok(outcome)
     }
@@ -267,7 +293,7 @@ impl KeyringFile {
     fn read(&self) -> Result<Option<Zeroizing<String>>, KeyringError> {
         let path = self.path.clone();
         let mut text = Zeroizing::new(String::new());
-        match files::read_private(&path, FILE_BYTES_MAX, &mut text) {
+        match files::read_private(&path, self.bytes_max, &mut text) {
             Ok(()) => Ok(Some(text)),
             Err(PrivateFileError::OpenToOthers { mode }) => {
                 Err(KeyringError::OpenToOthers { path, mode })

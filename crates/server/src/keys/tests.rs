@@ -311,3 +311,35 @@ fn damage_in_the_file_is_refused_or_shows_in_the_keys_and_never_opens_a_data_key
         }
     }
 }
+
+#[test]
+fn a_keyring_that_could_not_be_read_again_is_not_written() {
+    let world = World::new();
+    let file = world.file.clone().of_at_most(2000);
+    let store = KeyStore::open(file.clone(), world.clock.clone()).expect("opened");
+    let mut made = Vec::new();
+    let full = loop {
+        let caller = scope("123456789012", &format!("eu-north-{}", made.len()));
+        match store.resolve(&caller, "alias/aws/kinesis") {
+            Ok(arn) => made.push((caller, arn)),
+            Err(problem) => break problem,
+        }
+    };
+    assert_eq!(full, KeyProblem::Unavailable);
+    assert!(made.len() > 2);
+    let size = fs::metadata(file.path()).expect("there").len();
+    assert!((1000..=2000).contains(&size), "{size}");
+    // What was made is there, now and after a restart.
+    let again = KeyStore::open(file.clone(), world.clock.clone()).expect("opened again");
+    for (caller, arn) in &made {
+        for store in [&store, &again] {
+            assert_eq!(store.resolve(caller, "alias/aws/kinesis").as_ref(), Ok(arn));
+        }
+    }
+    let error = file.change(NOW_SECS, |keys| {
+        keys.push(CustomerKey::new("123456789012", "us-east-1", NOW_SECS));
+        Ok::<_, KeyringError>(())
+    });
+    let text = error.expect_err("too large").to_string();
+    assert!(text.contains("bytes_max=2000") && text.contains("delete keys"), "{text}");
+}

@@ -58,6 +58,7 @@ impl World {
             allowed_hosts: Vec::new(),
             account_id: ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
+            regions: Vec::new(),
             max_connections: 10,
             body_memory_bytes: 1 << 26,
             limit_calls: true,

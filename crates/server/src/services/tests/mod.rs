@@ -67,7 +67,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
         services: Services(vec![Box::new(kinesis), Box::new(Echo)]),
         admin: Admin(Server { cells: cells.clone(), stopping: stopping.clone() }),
         hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
-        authenticator: Arc::new(Authenticator::new(mode, "us-east-1")),
+        authenticator: Arc::new(Authenticator::new(mode, "us-east-1", &[])),
         bodies: BodyMemory::new(1 << 20),
         cells,
         stopping,

@@ -4,7 +4,7 @@ use super::wire::{ToWire, limit_exceeded};
 use crate::services::kinesis::errors::KinesisError;
 use anabranch_engine::error::{
     NotAdjacent, RescaleCallLimit, RescaleOverLimit, RescaleTooHigh, RescaleTooLow, ShardClosed,
-    ShardIdInvalid, ShardLimit, ShardNotFound, SplitKeyInvalid,
+    ShardIdInvalid, ShardLimit, ShardLimitScope, ShardNotFound, SplitKeyInvalid,
 };
 use anabranch_protocol::WireError;
 
@@ -98,8 +98,12 @@ impl ToWire for RescaleCallLimit {
 
 impl ToWire for ShardLimit {
     fn to_wire(self) -> WireError {
-        let Self { stream, current, limit, additional } = self;
-        let (account, region) = (&stream.scope.account, &stream.scope.region);
+        let Self { stream, current, limit, additional, scope } = self;
+        let account = &stream.scope.account;
+        let region = match scope {
+            ShardLimitScope::Region => &*stream.scope.region,
+            ShardLimitScope::Account => "all Regions",
+        };
         limit_exceeded(format!(
             "This request would exceed the shard limit for the account {account} in {region}. \
                  Current shard count for the account: {current}. Limit: {limit}. Number of \
