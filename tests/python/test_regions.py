@@ -37,7 +37,7 @@ def test_a_region_that_is_not_listed_is_refused(key, start):
     for region in ["us-east-1", "cn-north-1", "us-gov-west-1", "here", "local"]:
         assert client(server, key, region).list_streams()["StreamNames"] == []
     for region in ["eu-north-9", "a" * 32]:
-        with refused("InvalidSignatureException", "valid region", 403):
+        with refused("InvalidSignatureException", "valid region"):
             client(server, key, region).list_streams()
 
 
@@ -73,7 +73,7 @@ def test_streams_of_a_region_that_was_taken_from_the_list_are_named_at_the_start
     server.terminate()
     again = start(data_dir=server.data_dir)
     assert "not listed" in again.log() and "regions=\"here\"" in again.log()
-    with refused("InvalidSignatureException", "valid region", 403):
+    with refused("InvalidSignatureException", "valid region"):
         client(again, key, "here").list_streams()
 
 

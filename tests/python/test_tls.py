@@ -1,5 +1,7 @@
 """The server's own certificate, HTTP/1.1 and HTTP/2 by ALPN."""
 
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -8,7 +10,7 @@ import botocore.exceptions
 import pytest
 
 from support import raw, streams
-from support.server import Server, run_cli
+from support.server import Server, poll, run_cli
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,43 @@ def test_a_certificate_that_is_none_is_refused(tmp_path):
                      "--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem")
     assert result.returncode > 0
     assert b"cert.pem" in result.stderr and b"panicked" not in result.stderr
+
+
+def make_pair(cert, key, name):
+    """A new pair, its key first, each put into place at once as certbot does."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-out", f"{cert}.new", "-keyout", f"{key}.new"], check=True, capture_output=True)
+    os.replace(f"{key}.new", key)
+    os.replace(f"{cert}.new", cert)
+
+
+def shown(server):
+    pem = ssl.get_server_certificate(("127.0.0.1", server.port), timeout=20)
+    subject = subprocess.run(["openssl", "x509", "-noout", "-subject"], input=pem.encode(),
+                             check=True, capture_output=True)
+    return subject.stdout.decode().strip().rsplit("=", 1)[1].strip()
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(start_server, tmp_path):
+    cert, key = tmp_path / "own.pem", tmp_path / "own.key"
+    make_pair(cert, key, "first")
+    server = start_server("--tls-cert", cert, "--tls-key", key)
+    assert shown(server) == "first"
+    make_pair(cert, key, "second")
+    poll(lambda: shown(server) == "second", what="the renewed certificate")
+    cert.write_text("nothing")
+    poll(lambda: shown(server) == "second" and "cannot be used" in server.log(), what="a warning")
+    assert server.client(verify=False).list_streams()["StreamNames"] == []
+
+
+def test_a_hang_up_has_the_files_looked_at_and_ends_nothing(start_server, tmp_path):
+    cert, key = tmp_path / "own.pem", tmp_path / "own.key"
+    make_pair(cert, key, "first")
+    server = start_server("--tls-cert", cert, "--tls-key", key)
+    make_pair(cert, key, "second")
+    server.process.send_signal(signal.SIGHUP)
+    poll(lambda: "certificate read again" in server.log(), what="a line in the log")
+    assert shown(server) == "second"
+    assert server.terminate() == 0

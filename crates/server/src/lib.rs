@@ -13,6 +13,7 @@ mod answer;
 pub mod auth;
 mod body;
 mod call_rates;
+mod certificate_end;
 mod connection;
 mod context;
 mod event_reply;

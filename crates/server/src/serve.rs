@@ -9,7 +9,7 @@ use crate::hosts::Hosts;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::services::Services;
 use crate::settings::{Access, ServerSettings, TlsSettings};
-use crate::tls::{self, TlsError};
+use crate::tls::{Tls, TlsError};
 use anabranch_engine::{Cells, Engine, OneCell, StartError};
 use anabranch_env::{Clock, Disk};
 use std::net::SocketAddr;
@@ -59,8 +59,27 @@ pub struct RunningServer {
     pub is_tls: bool,
     /// The service behind it.
     pub cells: Arc<dyn Cells>,
+    watched: Watched,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+}
+
+/// The files that are looked at again while the server runs.
+#[derive(Debug)]
+struct Watched {
+    authenticator: Arc<Authenticator>,
+    keyring: Arc<KeyStore>,
+    tls: Option<Tls>,
+}
+
+impl Watched {
+    fn look(&self) {
+        self.authenticator.look();
+        self.keyring.look();
+        if let Some(tls) = &self.tls {
+            tls.look();
+        }
+    }
 }
 
 impl RunningServer {
@@ -68,6 +87,13 @@ impl RunningServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
+    }
+
+    /// Looks at credentials, keyring and TLS files at once, and takes over what has changed. What
+    /// cannot be used leaves what is in force, and the log says why. Reads files: not for a thread
+    /// that must not wait.
+    pub fn reload(&self) {
+        self.watched.look();
     }
 
     /// Stops accepting, lets requests under way finish, and closes the log.
@@ -91,13 +117,15 @@ pub async fn start(
     clock: Arc<dyn Clock>,
 ) -> Result<RunningServer, ServeError> {
     let authenticator = Arc::new(authenticator(&settings, &*clock)?);
-    let acceptor = tls::acceptor(&settings.tls, &settings.store.directory)?;
+    let tls = Tls::open(&settings.tls, &settings.store.directory, clock.clone())?;
+    let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
     // The address first: a taken one is found before gigabytes of journal are read.
     let listen_error = |error| ServeError::Listen { address: settings.listen, error };
     let listener = listen(settings.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let keyring = KeyStore::open(KeyringFile::new(settings.keyring), clock.clone())?;
     let keyring = Arc::new(keyring);
+    let watched = Watched { authenticator: authenticator.clone(), keyring: keyring.clone(), tls };
     let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
     let cells = OneCell::serve(engine);
     warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
@@ -115,7 +143,8 @@ pub async fn start(
     let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
     #[expect(clippy::disallowed_methods, reason = "whoever stops the server waits for it")]
     let serving = tokio::spawn(serving);
-    Ok(RunningServer { address, is_tls: settings.tls != TlsSettings::Off, cells, stop, serving })
+    let is_tls = settings.tls != TlsSettings::Off;
+    Ok(RunningServer { address, is_tls, cells, watched, stop, serving })
 }
 
 /// Connections that may wait to be accepted; the system may allow fewer.

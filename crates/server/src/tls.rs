@@ -1,12 +1,18 @@
 //! TLS: certificates and what is negotiated.
 
+use crate::certificate_end::{End, Validity};
 use crate::settings::TlsSettings;
-use anabranch_env::files::{PRIVATE_FILE, create_private_directory, replace_durably};
+use anabranch_env::Clock;
+use anabranch_env::files::{FileVersion, PRIVATE_FILE, create_private_directory, replace_durably};
+use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_rustls::TlsAcceptor;
 
 /// Why TLS cannot be set up.
@@ -39,33 +45,189 @@ pub enum TlsError {
     Certificate(String),
 }
 
-/// The acceptor for the settings; `None` for plain HTTP.
-pub(crate) fn acceptor(
-    settings: &TlsSettings,
-    data_directory: &Path,
-) -> Result<Option<TlsAcceptor>, TlsError> {
-    let config = match settings {
-        TlsSettings::Off => return Ok(None),
-        TlsSettings::Files { certificate, key } => {
-            let (chain, key) = (read_chain(certificate)?, read_key(key)?);
-            config(chain, key).map_err(|error| TlsError::Certificate(error.to_string()))?
+impl TlsError {
+    /// The same, about the server's own certificate.
+    fn of_own(self, data_directory: &Path) -> Self {
+        Self::Own {
+            certificate: data_directory.join("tls-cert.pem"),
+            key: data_directory.join("tls-key.pem"),
+            error: self.to_string(),
         }
-        TlsSettings::SelfSigned => own(data_directory)?,
-    };
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+    }
 }
 
-fn config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+/// What connections are encrypted with.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    certificates: Arc<Certificates>,
+}
+
+impl Tls {
+    /// What the settings say, read from its files, which must be good at the start. `None`: plain
+    /// HTTP.
+    pub(crate) fn open(
+        settings: &TlsSettings,
+        data_directory: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Option<Self>, TlsError> {
+        let (certificate, key, is_own) = match settings {
+            TlsSettings::Off => return Ok(None),
+            TlsSettings::Files { certificate, key } => (certificate.clone(), key.clone(), false),
+            TlsSettings::SelfSigned => {
+                (data_directory.join("tls-cert.pem"), data_directory.join("tls-key.pem"), true)
+            }
+        };
+        if is_own {
+            make_own_if_missing(data_directory, &certificate, &key)?;
+        }
+        let files = Files { certificate, key };
+        let certificates = Certificates::open(files, clock).map_err(|error| match is_own {
+            true => error.of_own(data_directory),
+            false => error,
+        })?;
+        Ok(Some(Self { certificates: Arc::new(certificates) }))
+    }
+
+    /// What takes connections over.
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+        let mut config = config.with_no_client_auth().with_cert_resolver(self.certificates.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Looks at the files, and at how long the certificate is good.
+    pub(crate) fn look(&self) {
+        self.certificates.look();
+    }
+}
+
+/// A certificate chain and its key, PEM.
+#[derive(Clone, Debug)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// What tells that a pair of files is another one. Nothing of a file that is not there.
+type Versions = [Option<FileVersion>; 2];
+
+impl Files {
+    fn versions(&self) -> Versions {
+        [&self.certificate, &self.key].map(|path| FileVersion::of(path).ok())
+    }
+
+    fn read(&self) -> Result<CertifiedKey, TlsError> {
+        let (chain, key) = (read_chain(&self.certificate)?, read_key(&self.key)?);
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        // Refused unless they belong together: a renewal may have replaced one of them so far.
+        CertifiedKey::from_der(chain, key, &provider)
+            .map_err(|error| TlsError::Certificate(error.to_string()))
+    }
+}
+
+/// The certificate that is shown, kept in step with its files.
+///
+/// They are looked at not more than once a second, when a client comes, and read when one of them
+/// has changed. While they are missing, wrong or do not belong together, the last good pair stays in
+/// force and the log says why, once for each change.
+#[derive(Debug)]
+struct Certificates {
+    files: Files,
+    clock: Arc<dyn Clock>,
+    /// When the files were last looked at, monotonic seconds.
+    looked_secs: AtomicU64,
+    /// What was last read, with or without success. Locked by whoever is reading.
+    seen: Mutex<Versions>,
+    current: RwLock<Arc<CertifiedKey>>,
+    /// When it was last warned of the end of the certificate, monotonic seconds.
+    warned_secs: Mutex<Option<u64>>,
+}
+
+/// How often the end of a certificate is warned of.
+const WARNING_SECS: u64 = 24 * 3600;
+
+impl Certificates {
+    fn open(files: Files, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        // Taken before reading: a change in between is then noticed at the next look.
+        let seen = Mutex::new(files.versions());
+        let current = RwLock::new(Arc::new(files.read()?));
+        let looked_secs = AtomicU64::new(clock.monotonic_us() / 1_000_000);
+        let warned_secs = Mutex::default();
+        let opened = Self { files, clock, looked_secs, seen, current, warned_secs };
+        opened.warn_of_the_end();
+        Ok(opened)
+    }
+
+    /// The pair to show. Once a second one caller looks at the files first.
+    fn current(&self) -> Arc<CertifiedKey> {
+        let now_secs = self.clock.monotonic_us() / 1_000_000;
+        let (last, order) = (self.looked_secs.load(Ordering::Relaxed), Ordering::Relaxed);
+        if last != now_secs
+            && self.looked_secs.compare_exchange(last, now_secs, order, order).is_ok()
+        {
+            self.look();
+        }
+        self.current.read().clone()
+    }
+
+    fn look(&self) {
+        self.read_if_changed();
+        self.warn_of_the_end();
+    }
+
+    fn read_if_changed(&self) {
+        let versions = self.files.versions();
+        let Some(mut seen) = self.seen.try_lock().filter(|seen| **seen != versions) else {
+            return;
+        };
+        *seen = versions;
+        let path = self.files.certificate.display();
+        match self.files.read() {
+            Ok(pair) => {
+                *self.current.write() = Arc::new(pair);
+                *self.warned_secs.lock() = None;
+                tracing::info!(%path, "TLS certificate read again");
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "TLS files changed but cannot be used, the previous certificate stays in force"
+            ),
+        }
+    }
+
+    fn warn_of_the_end(&self) {
+        let now_secs = self.clock.monotonic_us() / 1_000_000;
+        let mut warned = self.warned_secs.lock();
+        if warned.is_some_and(|last| now_secs < last + WARNING_SECS) {
+            return;
+        }
+        let unix_secs = (self.clock.now_ms() / 1000).cast_signed();
+        let current = self.current.read().clone();
+        let end = current.end_entity_cert().ok().and_then(|leaf| Validity::of(leaf));
+        let Some(end) = end.map(|validity| validity.end_at(unix_secs)) else { return };
+        let path = self.files.certificate.display();
+        match end {
+            End::Far => return,
+            End::Near { days } => {
+                tracing::warn!(days, %path, "the TLS certificate ends soon; renew its file");
+            }
+            End::Over => tracing::error!(
+                %path,
+                "the TLS certificate has ended, clients refuse it; renew its file"
+            ),
+        }
+        *warned = Some(now_secs);
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current())
+    }
 }
 
 fn file_error(path: &Path, error: impl std::fmt::Display) -> TlsError {
@@ -86,29 +248,17 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(|e| file_error(path, e))
 }
 
-/// The server with a certificate for localhost of its own: the one in the data directory, or a
-/// new one that is left there, for clients to be pointed to.
+/// Sees to it that the server has a certificate for localhost of its own: the one in the data
+/// directory, or a new one that is left there, for clients to be pointed to.
 ///
 /// The key is written before the certificate. So a key alone is what a first start left that did
 /// not get far: no client knows its certificate, and both are made anew. A certificate alone may
 /// be trusted somewhere, and is not replaced behind the back of whoever trusts it.
-fn own(data_directory: &Path) -> Result<ServerConfig, TlsError> {
-    let certificate = data_directory.join("tls-cert.pem");
-    let key = data_directory.join("tls-key.pem");
-    let is_there = certificate.try_exists().map_err(|e| file_error(&certificate, e))?;
-    if !is_there {
-        make_own(data_directory, &certificate, &key)?;
+fn make_own_if_missing(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsError> {
+    match certificate.try_exists().map_err(|e| file_error(certificate, e))? {
+        true => Ok(()),
+        false => make_own(directory, certificate, key),
     }
-    let read = || -> Result<ServerConfig, String> {
-        let chain = read_chain(&certificate).map_err(|e| e.to_string())?;
-        let key = read_key(&key).map_err(|e| e.to_string())?;
-        config(chain, key).map_err(|e| e.to_string())
-    };
-    read().map_err(|error| TlsError::Own {
-        certificate: certificate.clone(),
-        key: key.clone(),
-        error,
-    })
 }
 
 fn make_own(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsError> {
@@ -130,10 +280,83 @@ fn make_own(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anabranch_env::ManualClock;
     use std::os::unix::fs::PermissionsExt;
 
-    fn start(directory: &Path) -> Result<Option<TlsAcceptor>, TlsError> {
-        acceptor(&TlsSettings::SelfSigned, directory)
+    fn start(directory: &Path) -> Result<Option<Tls>, TlsError> {
+        let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
+        Tls::open(&TlsSettings::SelfSigned, directory, clock)
+    }
+
+    /// A certificate of its own in two files, and when they are looked at.
+    struct Pair {
+        directory: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+    }
+
+    impl Pair {
+        fn new() -> (Self, Tls) {
+            let directory = tempfile::tempdir().expect("a directory");
+            let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
+            let pair = Self { directory, clock };
+            pair.make("cert", "key");
+            let settings =
+                TlsSettings::Files { certificate: pair.path("cert"), key: pair.path("key") };
+            let tls = Tls::open(&settings, pair.directory.path(), pair.clock.clone());
+            (pair, tls.expect("good").expect("TLS"))
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn make(&self, certificate: &str, key: &str) -> CertificateDer<'static> {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+            self.put(certificate, &made.cert.pem());
+            self.put(key, &made.signing_key.serialize_pem());
+            made.cert.der().clone()
+        }
+
+        fn put(&self, name: &str, text: &str) {
+            replace_durably(&self.path(name), ".new", PRIVATE_FILE, text.as_bytes()).expect("put");
+        }
+
+        fn shown(&self, tls: &Tls) -> CertificateDer<'static> {
+            self.clock.advance_ms(1000);
+            let current = tls.certificates.current();
+            current.end_entity_cert().expect("a certificate").clone().into_owned()
+        }
+    }
+
+    #[test]
+    fn a_renewed_pair_is_taken_over_when_a_client_comes() {
+        let (pair, tls) = Pair::new();
+        let first = pair.shown(&tls);
+        let second = pair.make("cert", "key");
+        assert_ne!(first, second);
+        assert_eq!(pair.shown(&tls), second);
+        // Within the same second nobody looks, unless told to.
+        let third = pair.make("cert", "key");
+        let current = |tls: &Tls| tls.certificates.current().cert[0].clone();
+        assert_eq!(current(&tls), second);
+        tls.look();
+        assert_eq!(current(&tls), third);
+    }
+
+    #[test]
+    fn half_a_renewal_and_damage_leave_the_certificate_in_force() {
+        let (pair, tls) = Pair::new();
+        let first = pair.shown(&tls);
+        let second = pair.make("new-cert", "new-key");
+        let text = |name: &str| std::fs::read_to_string(pair.path(name)).expect("there");
+        for damage in ["", "nothing", &text("new-cert")] {
+            pair.put("cert", damage);
+            assert_eq!(pair.shown(&tls), first, "{damage}");
+        }
+        pair.put("key", &text("new-key"));
+        assert_eq!(pair.shown(&tls), second);
+        std::fs::remove_file(pair.path("key")).expect("removed");
+        assert_eq!(pair.shown(&tls), second);
     }
 
     fn read(directory: &Path, name: &str) -> (String, u32) {
@@ -190,7 +413,7 @@ mod tests {
                 Some(text) => std::fs::write(path, text).expect("written"),
                 None => std::fs::remove_file(path).expect("removed"),
             }
-            let error = start(directory.path()).err().expect("refused").to_string();
+            let error = start(directory.path()).expect_err("refused").to_string();
             assert!(error.contains("delete both files"), "{error}");
             assert!(error.contains("tls-cert.pem") && error.contains("tls-key.pem"), "{error}");
         }

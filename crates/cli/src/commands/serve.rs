@@ -10,7 +10,7 @@ use anabranch_env::{RealDisk, SystemClock};
 use anabranch_server::RunningServer;
 use anyhow::Context;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::output;
@@ -103,16 +103,24 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     tell(manager.as_ref(), Notice::Ready);
     tokio::select! {
         () = keep_alive(manager.as_ref(), &server) => {}
+        () = reload_at_each(&mut hang_up, &server) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        // The terminal has gone; settings are not read again.
-        _ = hang_up.recv() => {}
     }
     tracing::info!("stopping: no new connections, requests under way finish");
     tell(manager.as_ref(), Notice::Stopping);
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Looks at files again when it is told to. Never ends.
+async fn reload_at_each(hang_up: &mut Signal, server: &RunningServer) {
+    while hang_up.recv().await.is_some() {
+        tokio::task::block_in_place(|| server.reload());
+        tracing::info!("credentials, keyring and TLS files were looked at; settings stay");
+    }
+    std::future::pending().await
 }
 
 /// Who has started us and wants to be told.

@@ -144,6 +144,14 @@ impl Authenticator {
         }
     }
 
+    /// Looks at the credentials file at once, if there is one.
+    pub fn look(&self) {
+        match &self.mode {
+            AuthMode::Sigv4(store) => store.look(),
+            AuthMode::Open { .. } => {}
+        }
+    }
+
     /// Says who sent this request with this body. `services` are the names that the credential
     /// scope may carry for it: `["kinesis"]` for an operation of Kinesis.
     pub fn authenticate(

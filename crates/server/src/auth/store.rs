@@ -51,6 +51,11 @@ impl CredentialStore {
         self.credentials.read().get(access_key_id).cloned()
     }
 
+    /// Looks at the file at once, and reads it if it has changed.
+    pub fn look(&self) {
+        self.reload_if_changed();
+    }
+
     /// Number of access keys in force.
     pub fn len(&self) -> usize {
         self.credentials.read().len()

@@ -162,6 +162,11 @@ impl KeyStore {
         })
     }
 
+    /// Looks at the file at once, and reads it if it has changed.
+    pub fn look(&self) {
+        self.reload_if_changed();
+    }
+
     fn now_unix_secs(&self) -> i64 {
         (self.clock.now_ms() / 1000).cast_signed()
     }
