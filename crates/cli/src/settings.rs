@@ -13,12 +13,12 @@ use std::time::Duration;
 use anabranch_engine as engine;
 use anabranch_model::AWS_REGIONS;
 use anabranch_protocol::sigv4::is_region_name;
-use anabranch_server::AllowedHost;
+use anabranch_server::{AdminListen, AllowedHost};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
 
-use crate::units::ByteSize;
+use crate::units::{ByteSize, parse_span};
 
 /// The keyring's name in the data directory.
 pub(crate) const KEYRING_NAME: &str = "keyring.toml";
@@ -32,6 +32,12 @@ pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
 
 /// In a list of Regions: all that AWS has.
 const AWS: &str = "aws";
+
+/// The admin listener's port.
+const ADMIN_PORT: u16 = 4569;
+/// How long requests under way may take when the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+const SPAN_MAX: Duration = Duration::from_secs(3600);
 
 /// States that pass by themselves shall pass within an hour.
 const TRANSITION_MS_MAX: u64 = 3_600_000;
@@ -64,6 +70,13 @@ pub(crate) struct ServeSettings {
     /// Address of the one port for HTTP/1.1 and HTTP/2. Default 127.0.0.1:4567. Port 0 takes a
     /// free port; an address that is not loopback needs `credentials` or `insecure_anonymous`.
     pub(crate) listen: SocketAddr,
+    /// Where probes and the operator are answered beside the main port, in plain HTTP. Default
+    /// 127.0.0.1:4569, if it is free; a free port if `listen` takes one.
+    pub(crate) admin_listen: AdminListen,
+    /// How long the server goes on as ever after SIGTERM, telling probes that it drains. Default 0.
+    pub(crate) lame_duck: Duration,
+    /// How long requests under way may take after that. Default 10 s.
+    pub(crate) drain_timeout: Duration,
     /// Directory of everything durable. Default `./anabranch-data`; created if missing, used by
     /// one server at a time.
     pub(crate) data_dir: PathBuf,
@@ -213,6 +226,8 @@ impl ServeSettings {
         let limits = self.shard_limits;
         server::ServerSettings {
             listen: self.listen,
+            admin_listen: self.admin_listen,
+            drain_timeout: self.drain_timeout,
             tls: match &self.tls {
                 Tls::Off => server::TlsSettings::Off,
                 Tls::SelfSigned => server::TlsSettings::SelfSigned,
@@ -292,6 +307,16 @@ pub(crate) struct ServeLayer {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4567]
     #[arg(long, env = "ANABRANCH_LISTEN", value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Address to answer probes and the operator on, in plain HTTP, or `off`
+    /// [default: 127.0.0.1:4569 if it is free]
+    #[arg(long, env = "ANABRANCH_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    admin_listen: Option<String>,
+    /// How long to go on after SIGTERM while probes are told that the server drains [default: 0s]
+    #[arg(long, env = "ANABRANCH_LAME_DUCK", value_name = "SPAN")]
+    lame_duck: Option<String>,
+    /// How long requests under way may take when the server stops [default: 10s]
+    #[arg(long, env = "ANABRANCH_DRAIN_TIMEOUT", value_name = "SPAN")]
+    drain_timeout: Option<String>,
     /// Directory of everything durable [default: ./anabranch-data]
     #[arg(long, env = "ANABRANCH_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -408,6 +433,9 @@ impl ServeLayer {
     pub(crate) fn over(self, weaker: ServeLayer) -> ServeLayer {
         ServeLayer {
             listen: self.listen.or(weaker.listen),
+            admin_listen: self.admin_listen.or(weaker.admin_listen),
+            lame_duck: self.lame_duck.or(weaker.lame_duck),
+            drain_timeout: self.drain_timeout.or(weaker.drain_timeout),
             data_dir: self.data_dir.or(weaker.data_dir),
             durability: self.durability.or(weaker.durability),
             tls_cert: self.tls_cert.or(weaker.tls_cert),
@@ -447,6 +475,7 @@ impl ServeLayer {
     /// Fills in the defaults and checks what only all settings together can tell.
     pub(crate) fn into_settings(self) -> anyhow::Result<ServeSettings> {
         let default_listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4567);
+        let listen = self.listen.unwrap_or(default_listen);
         let bytes = |size: Option<ByteSize>, default: u64| size.map_or(default, |size| size.0);
         let tls = merge_tls(self.tls_cert, self.tls_key, self.tls_self_signed)?;
         let preset = self.limits.unwrap_or(LimitsPreset::Shards);
@@ -455,7 +484,10 @@ impl ServeLayer {
             LimitsPreset::Off => NO_SHARD_LIMITS,
         };
         let settings = ServeSettings {
-            listen: self.listen.unwrap_or(default_listen),
+            listen,
+            admin_listen: merge_admin(self.admin_listen.as_deref(), listen)?,
+            lame_duck: span("lame-duck", self.lame_duck.as_deref(), Duration::ZERO)?,
+            drain_timeout: span("drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             durability: self.durability.unwrap_or(Durability::Sync),
             tls,
@@ -493,6 +525,32 @@ impl ServeLayer {
         settings.check()?;
         Ok(settings)
     }
+}
+
+/// Where to listen for probes and the operator. Servers with a port of the system's choosing are
+/// many on one machine: each of them has such an admin port, too.
+fn merge_admin(text: Option<&str>, listen: SocketAddr) -> anyhow::Result<AdminListen> {
+    match text {
+        Some("off") => Ok(AdminListen::Off),
+        Some(text) => {
+            let address = text.parse();
+            let address =
+                address.with_context(|| format!("use ADDR:PORT or off admin_listen={text:?}"))?;
+            Ok(AdminListen::At(address))
+        }
+        None => {
+            let port = if listen.port() == 0 { 0 } else { ADMIN_PORT };
+            Ok(AdminListen::IfFree(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)))
+        }
+    }
+}
+
+/// A span of at most an hour.
+fn span(setting: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {
+    let span = text.map(parse_span).transpose().map_err(anyhow::Error::msg);
+    let span = span.with_context(|| format!("{setting} is not valid"))?.unwrap_or(default);
+    ensure!(span <= SPAN_MAX, "{setting} must be at most an hour span={span:?}");
+    Ok(span)
 }
 
 /// What a list of texts means.
@@ -540,6 +598,14 @@ impl ServeSettings {
              by `anabranch credentials add`) or --insecure-anonymous listen={}",
             self.listen
         );
+        let admin = self.admin_listen.address();
+        ensure!(
+            admin.is_none_or(|admin| admin.ip().is_loopback())
+                || self.credentials.is_some()
+                || self.insecure_anonymous,
+            "refusing to listen for everybody without credentials: give --credentials FILE or \
+             --insecure-anonymous, or an admin-listen on loopback admin_listen={admin:?}"
+        );
         ensure!(
             self.journal_file_bytes >= 16 << 20,
             "journal-file-bytes must be at least 16MiB, for a request can be 10MiB \
@@ -564,9 +630,19 @@ impl ServeSettings {
         };
         let mut lines = vec![
             format!("listen = {}", text(&self.listen.to_string())),
+            format!("lame-duck = {}", text(&format!("{}ms", self.lame_duck.as_millis()))),
+            format!("drain-timeout = {}", text(&format!("{}ms", self.drain_timeout.as_millis()))),
             format!("data-dir = {}", path(&self.data_dir)),
             format!("durability = {}", text(&self.durability.to_text())),
         ];
+        match self.admin_listen {
+            // Written, it would have to be free.
+            AdminListen::IfFree(_) => {}
+            AdminListen::Off => lines.push(format!("admin-listen = {}", text("off"))),
+            AdminListen::At(address) => {
+                lines.push(format!("admin-listen = {}", text(&address.to_string())));
+            }
+        }
         match &self.tls {
             Tls::Off => {}
             Tls::SelfSigned => lines.push("tls-self-signed = true".to_owned()),
@@ -701,6 +777,10 @@ mod tests {
             ("durability = 'async'", "use sync"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),
             ("allowed-host = ['a@b']", "NAME:PORT"),
+            ("admin-listen = 'on'", "ADDR:PORT or off"),
+            ("listen = '127.0.0.1:1'\nadmin-listen = '0.0.0.0:2'", "admin-listen"),
+            ("drain-timeout = '2h'", "an hour"),
+            ("lame-duck = 'long'", "lame-duck is not valid"),
             ("region = ''", "lower-case"),
             ("regions = ['aws', 'Europe']", "lower-case"),
         ] {
@@ -719,6 +799,8 @@ mod tests {
             "limits = 'aws'\nscaling-period-ms = 0",
             "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
+            "admin-listen = 'off'\ndrain-timeout = '1m'",
+            "admin-listen = '[::1]:1'\nlame-duck = '2.5s'",
             "regions = []\nregion = 'local'\naccount-shard-limit = 7",
             "allowed-host = ['a', 'b.example:80', '[::1]', '*']",
             "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",

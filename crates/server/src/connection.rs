@@ -1,8 +1,8 @@
 //! Sockets: accepting, TLS, HTTP/1.1 and HTTP/2 on one port, and ending well.
 
 use crate::context::Peer;
-use crate::front_door::FrontDoor;
 use crate::idle::{IDLE_PATIENCE, Idle};
+use crate::reply::Reply;
 use crate::reply_body::ReplyMemory;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,8 +25,6 @@ use tokio_rustls::TlsAcceptor;
 const HEADER_PATIENCE: Duration = IDLE_PATIENCE;
 /// How long a client may take to agree on TLS.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long requests under way may take when the server is told to stop.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause after an accept that failed for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of headers of one HTTP/2 request.
@@ -42,20 +40,32 @@ const H1_BUFFER_BYTES: usize = 64 << 10;
 /// Memory for large replies; beyond it, they wait.
 const REPLY_MEMORY_BYTES: usize = 256 << 20;
 
+/// What answers the requests of all connections.
+pub(crate) trait Answering: Send + Sync + 'static {
+    /// Whatever the request, there is an answer.
+    fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Reply> + Send;
+}
+
 /// What all connections share.
-struct Shared {
-    door: Arc<FrontDoor>,
+struct Shared<A> {
+    door: A,
     replies: ReplyMemory,
     http: auto::Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
 }
 
-/// Accepts and serves until `stop` says so, then lets requests under way finish.
-pub(crate) async fn serve(
+/// Accepts and serves until `stop` says so, then lets requests under way finish, for as long as
+/// `drain_timeout`.
+pub(crate) async fn serve<A: Answering>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    door: Arc<FrontDoor>,
+    door: A,
     max_connections: u32,
+    drain_timeout: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(max_connections as usize));
@@ -94,7 +104,7 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if timeout(DRAIN_PATIENCE, graceful.shutdown()).await.is_err() {
+    if timeout(drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still busy when the server stopped");
     }
 }
@@ -127,7 +137,7 @@ fn http_builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-impl Shared {
+impl<A: Answering> Shared<A> {
     async fn serve_socket(self: Arc<Self>, socket: TcpStream, address: IpAddr, watcher: Watcher) {
         let socket = Idle::new(socket);
         let peer = Peer { address, is_tls: self.tls.is_some() };

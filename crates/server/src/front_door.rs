@@ -4,7 +4,7 @@
 //! of the rest is AWS's: body size, CORS, then what the service checks by itself
 //! ([`crate::service::Service::codec`]), well-formedness, target, caller.
 
-use crate::admin::Admin;
+use crate::admin::{Admin, RouteName};
 use crate::answer::Answered;
 use crate::auth::Authenticator;
 use crate::body::{BodyError, BodyMemory};
@@ -17,7 +17,7 @@ use crate::services::Services;
 use anabranch_engine::Cells;
 use anabranch_protocol::{Codec, CommonError, WireError};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct FrontDoor {
     pub(crate) services: Services,
-    pub(crate) admin: Admin,
+    pub(crate) admin: Arc<Admin>,
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) hosts: Hosts,
@@ -37,18 +37,9 @@ pub(crate) struct FrontDoor {
 
 impl FrontDoor {
     /// Answers a request. Whatever the request, there is an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
-        let (parts, body) = request.into_parts();
-        if let Some(path) = Admin::path(&parts) {
-            let call = self.call(&parts, peer, Codec::Json11, &[]);
-            let mut reply = match self.hosts.check(&parts) {
-                Err(refusal) if !Admin::is_for_everybody(path) => {
-                    refuse_host(refusal, &parts.headers, self.services.of(&parts))
-                }
-                _ => self.admin.answer(path, call),
-            };
-            reply::add_request_ids(reply.headers_mut(), false);
-            return reply;
+    pub(crate) async fn answer(&self, parts: Parts, body: Incoming, peer: Peer) -> Reply {
+        if let Some(name) = RouteName::among_services(&parts) {
+            return self.answer_admin(name, &parts, peer);
         }
         let service = self.services.of(&parts);
         let has_origin = parts.headers.contains_key(header::ORIGIN);
@@ -67,6 +58,18 @@ impl FrontDoor {
         if has_origin {
             reply::add_cors(reply.headers_mut());
         }
+        reply
+    }
+
+    /// Answers what is the server's own, on whichever listener it was asked.
+    pub(crate) fn answer_admin(&self, name: RouteName<'_>, parts: &Parts, peer: Peer) -> Reply {
+        let mut reply = match self.hosts.check(parts) {
+            Err(refusal) if !name.is_for_everybody() => {
+                refuse_host(refusal, &parts.headers, self.services.of(parts))
+            }
+            _ => self.admin.answer(name, self.call(parts, peer, Codec::Json11, &[])),
+        };
+        reply::add_request_ids(reply.headers_mut(), false);
         reply
     }
 

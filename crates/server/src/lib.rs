@@ -16,6 +16,7 @@ mod call_rates;
 mod certificate_end;
 mod connection;
 mod context;
+mod entrance;
 mod event_reply;
 mod front_door;
 mod hosts;
@@ -36,5 +37,5 @@ mod services;
 mod settings;
 mod tls;
 
-pub use serve::{RunningServer, ServeError, start};
-pub use settings::{Access, AllowedHost, ServerSettings, TlsSettings};
+pub use serve::{RunningServer, ServeError, StartingServer, bind, start};
+pub use settings::{Access, AdminListen, AllowedHost, ServerSettings, TlsSettings};

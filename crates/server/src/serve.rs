@@ -4,16 +4,18 @@ use crate::admin::{Admin, Server};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
 use crate::body::BodyMemory;
 use crate::connection;
+use crate::entrance::{Entrance, Opener};
 use crate::front_door::FrontDoor;
 use crate::hosts::Hosts;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
 use crate::services::Services;
-use crate::settings::{Access, ServerSettings, TlsSettings};
+use crate::settings::{Access, AdminListen, ServerSettings, TlsSettings};
 use crate::tls::{Tls, TlsError};
 use anabranch_engine::{Cells, Engine, OneCell, StartError};
 use anabranch_env::{Clock, Disk};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,6 +33,17 @@ pub enum ServeError {
     /// The address cannot be had.
     #[error("cannot listen address={address} error={error}")]
     Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// The address of the admin listener cannot be had.
+    #[error(
+        "cannot listen for probes and the operator address={address} error={error}; give another \
+         address with --admin-listen, or `--admin-listen off`"
+    )]
+    ListenForAdmin {
         /// The address.
         address: SocketAddr,
         /// What the operating system said.
@@ -55,13 +68,15 @@ pub enum ServeError {
 pub struct RunningServer {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it tells probes and the operator how it is, in plain HTTP.
+    pub admin_address: Option<SocketAddr>,
     /// Whether it speaks TLS.
     pub is_tls: bool,
     /// The service behind it.
     pub cells: Arc<dyn Cells>,
     watched: Watched,
-    stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    admin: Arc<Admin>,
+    listening: Listening,
 }
 
 /// The files that are looked at again while the server runs.
@@ -96,11 +111,15 @@ impl RunningServer {
         self.watched.look();
     }
 
+    /// Has probes told that nothing new is to be sent here; what comes is answered all the same.
+    pub fn drain(&self) {
+        self.admin.0.drain();
+    }
+
     /// Stops accepting, lets requests under way finish, and closes the log.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        // A panic there was reported; the log is closed all the same.
-        let _ = self.serving.await;
+    pub async fn stop(mut self) {
+        self.drain();
+        self.listening.end().await;
         let cells = self.cells;
         let shut_down = move || cells.all().iter().for_each(|cell| cell.store().shut_down());
         let _ = tokio::task::spawn_blocking(shut_down).await;
@@ -116,35 +135,168 @@ pub async fn start(
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningServer, ServeError> {
+    bind(settings, clock)?.open(disk).await
+}
+
+/// A server that listens and tells probes how it is, and has not read its data yet.
+#[derive(Debug)]
+pub struct StartingServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where it tells probes and the operator how it is.
+    pub admin_address: Option<SocketAddr>,
+    settings: ServerSettings,
+    clock: Arc<dyn Clock>,
+    watched: Watched,
+    admin: Arc<Admin>,
+    opener: Opener,
+    listening: Listening,
+}
+
+/// Has a server listen. What is wrong with its files other than the data is found here.
+///
+/// # Errors
+/// When it cannot, with what to do about it.
+pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingServer, ServeError> {
     let authenticator = Arc::new(authenticator(&settings, &*clock)?);
     let tls = Tls::open(&settings.tls, &settings.store.directory, clock.clone())?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
-    // The address first: a taken one is found before gigabytes of journal are read.
-    let listen_error = |error| ServeError::Listen { address: settings.listen, error };
-    let listener = listen(settings.listen).map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
-    let keyring = KeyStore::open(KeyringFile::new(settings.keyring), clock.clone())?;
-    let keyring = Arc::new(keyring);
-    let watched = Watched { authenticator: authenticator.clone(), keyring: keyring.clone(), tls };
-    let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
-    let cells = OneCell::serve(engine);
-    warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
-    let (stop, stopped) = watch::channel(false);
-    let hosts = Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts);
-    let door = Arc::new(FrontDoor {
-        services: Services::new(&cells, settings.limit_calls),
-        admin: Admin(Server { cells: cells.clone(), stopping: stopped.clone() }),
-        cells: cells.clone(),
-        authenticator,
-        hosts,
-        bodies: BodyMemory::new(settings.body_memory_bytes),
-        stopping: stopped.clone(),
-    });
-    let serving = connection::serve(listener, acceptor, door, settings.max_connections, stopped);
-    #[expect(clippy::disallowed_methods, reason = "whoever stops the server waits for it")]
-    let serving = tokio::spawn(serving);
-    let is_tls = settings.tls != TlsSettings::Off;
-    Ok(RunningServer { address, is_tls, cells, watched, stop, serving })
+    // The address before the rest: a taken one is found before gigabytes of journal are read.
+    let listener = listen(settings.listen)
+        .map_err(|error| ServeError::Listen { address: settings.listen, error })?;
+    let address = local_address(&listener, settings.listen)?;
+    let admin_listener = listen_for_admin(settings.admin_listen)?;
+    let keyring = KeyStore::open(KeyringFile::new(settings.keyring.clone()), clock.clone())?;
+    let watched = Watched { authenticator, keyring: Arc::new(keyring), tls };
+    let admin = Arc::new(Admin(Arc::new(Server::new(settings.store.durability))));
+    let (entrance, opener) = Entrance::new(admin.clone());
+    let mut listening = Listening::new();
+    let mut admin_address = None;
+    if let Some(listener) = admin_listener {
+        admin_address = Some(local_address(&listener, address)?);
+        listening.admin = Some(Listening::spawn(&listening.stop_admin, |stopped| {
+            let entrance = entrance.of_admin();
+            connection::serve(listener, None, entrance, ADMIN_CONNECTIONS, ADMIN_DRAIN, stopped)
+        }));
+    }
+    let (max, drain_timeout) = (settings.max_connections, settings.drain_timeout);
+    listening.main = Some(Listening::spawn(&listening.stop, |stopped| {
+        connection::serve(listener, acceptor, entrance, max, drain_timeout, stopped)
+    }));
+    Ok(StartingServer {
+        address,
+        admin_address,
+        settings,
+        clock,
+        watched,
+        admin,
+        opener,
+        listening,
+    })
+}
+
+/// Connections of the admin listener at once: probes and an operator.
+const ADMIN_CONNECTIONS: u32 = 64;
+/// How long a probe's request may take when the server ends.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+impl StartingServer {
+    /// Reads the data and lets requests in.
+    ///
+    /// # Errors
+    /// When it cannot, with what to do about it. It listens no more then.
+    pub async fn open(self, disk: Arc<dyn Disk>) -> Result<RunningServer, ServeError> {
+        let Self { address, admin_address, settings, clock, watched, admin, opener, listening } =
+            self;
+        let keyring = watched.keyring.clone();
+        let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
+        let cells = OneCell::serve(engine);
+        warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
+        admin.0.has_started(cells.clone());
+        opener.open(Arc::new(FrontDoor {
+            services: Services::new(&cells, settings.limit_calls),
+            admin: admin.clone(),
+            cells: cells.clone(),
+            authenticator: watched.authenticator.clone(),
+            hosts: Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts),
+            bodies: BodyMemory::new(settings.body_memory_bytes),
+            stopping: listening.stop.subscribe(),
+        }));
+        let is_tls = settings.tls != TlsSettings::Off;
+        Ok(RunningServer { address, admin_address, is_tls, cells, watched, admin, listening })
+    }
+}
+
+/// The tasks that accept connections. They are told to end when this is dropped.
+#[derive(Debug)]
+struct Listening {
+    /// Turns true when nothing new is accepted any more.
+    stop: watch::Sender<bool>,
+    /// The same of the admin listener, which is the last to go.
+    stop_admin: watch::Sender<bool>,
+    main: Option<JoinHandle<()>>,
+    admin: Option<JoinHandle<()>>,
+}
+
+impl Listening {
+    fn new() -> Self {
+        let (stop, stop_admin) = (watch::channel(false).0, watch::channel(false).0);
+        Self { stop, stop_admin, main: None, admin: None }
+    }
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(
+        stop: &watch::Sender<bool>,
+        serve: impl FnOnce(watch::Receiver<bool>) -> F,
+    ) -> JoinHandle<()> {
+        let serving = serve(stop.subscribe());
+        #[expect(clippy::disallowed_methods, reason = "whoever stops the server waits for it")]
+        tokio::spawn(serving)
+    }
+
+    /// Lets requests under way finish. A panic there was reported, and stops nothing.
+    async fn end(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(main) = self.main.take() {
+            let _ = main.await;
+        }
+        self.stop_admin.send_replace(true);
+        if let Some(admin) = self.admin.take() {
+            let _ = admin.await;
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.stop_admin.send_replace(true);
+    }
+}
+
+fn local_address(listener: &TcpListener, wanted: SocketAddr) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|error| ServeError::Listen { address: wanted, error })
+}
+
+/// The admin listener. If nobody has asked for its address, a second server on the machine goes
+/// without: what it tells is on the main port, too.
+fn listen_for_admin(wanted: AdminListen) -> Result<Option<TcpListener>, ServeError> {
+    let address = match wanted {
+        AdminListen::Off => return Ok(None),
+        AdminListen::At(address) | AdminListen::IfFree(address) => address,
+    };
+    match (listen(address), wanted) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error), AdminListen::IfFree(_)) => {
+            tracing::warn!(
+                %address,
+                %error,
+                "no admin listener, its address is taken, perhaps by another server on this machine; \
+                 give this one its own with --admin-listen, or `--admin-listen off`"
+            );
+            Ok(None)
+        }
+        (Err(error), _) => Err(ServeError::ListenForAdmin { address, error }),
+    }
 }
 
 /// Connections that may wait to be accepted; the system may allow fewer.
@@ -172,8 +324,11 @@ fn authenticator(
             AuthMode::Sigv4(CredentialStore::open(file, now_secs)?)
         }
         Access::Open { insecure } => {
-            if !insecure && !settings.listen.ip().is_loopback() {
-                return Err(ServeError::Unprotected(settings.listen));
+            let is_open = |address: &SocketAddr| !insecure && !address.ip().is_loopback();
+            let admin = settings.admin_listen.address();
+            let addresses = [Some(settings.listen), admin].into_iter().flatten();
+            if let Some(address) = addresses.into_iter().find(is_open) {
+                return Err(ServeError::Unprotected(address));
             }
             AuthMode::Open { account_id: Arc::from(settings.account_id.as_str()) }
         }

@@ -3,6 +3,7 @@
 use anabranch_engine::{EngineSettings, StoreOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Who is let in.
 #[derive(Clone, Debug)]
@@ -55,6 +56,28 @@ impl std::fmt::Display for AllowedHost {
     }
 }
 
+/// Where probes and the operator are answered beside the main port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(SocketAddr),
+    /// Here, unless somebody else has the address.
+    IfFree(SocketAddr),
+}
+
+impl AdminListen {
+    /// The address, if there is one.
+    #[must_use]
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) | Self::IfFree(address) => Some(address),
+        }
+    }
+}
+
 /// Encryption of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsSettings {
@@ -77,6 +100,10 @@ pub enum TlsSettings {
 pub struct ServerSettings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where probes and the operator are answered as well, in plain HTTP.
+    pub admin_listen: AdminListen,
+    /// How long requests under way may take when the server stops.
+    pub drain_timeout: Duration,
     /// Encryption of connections.
     pub tls: TlsSettings,
     /// Who is let in.

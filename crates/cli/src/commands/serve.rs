@@ -92,12 +92,15 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
-    let server = anabranch_server::start(
-        settings.to_server(),
-        Arc::new(RealDisk),
-        Arc::new(SystemClock::default()),
+    let clock = Arc::new(SystemClock::default());
+    let starting = anabranch_server::bind(settings.to_server(), clock)?;
+    let admin = starting.admin_address.map(|address| format!("http://{address}"));
+    tracing::info!(
+        address = %starting.address,
+        admin = admin.as_deref().unwrap_or("off"),
+        "starting: the journal is read"
     );
-    let server = server.await?;
+    let server = starting.open(Arc::new(RealDisk)).await?;
     announce(&settings, &server)?;
     let manager = service_manager();
     tell(manager.as_ref(), Notice::Ready);
@@ -107,8 +110,18 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: no new connections, requests under way finish");
     tell(manager.as_ref(), Notice::Stopping);
+    server.drain();
+    if !settings.lame_duck.is_zero() {
+        tracing::info!("draining: probes are told, requests are answered");
+        tokio::select! {
+            () = tokio::time::sleep(settings.lame_duck) => {}
+            // Told twice: at once.
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    tracing::info!("stopping: no new connections, requests under way finish");
     server.stop().await;
     tracing::info!("stopped");
     Ok(())

@@ -8,7 +8,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
     let (status, word) = server.health();
     let body = json!({
         "status": word,
-        "durability": server.cells.durability().to_string(),
+        "durability": server.durability.to_string(),
         "version": env!("CARGO_PKG_VERSION"),
     });
     (status, body)

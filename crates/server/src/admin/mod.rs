@@ -1,9 +1,14 @@
 //! The paths under `/_anabranch/`: what belongs to the server and to none of its services.
 //!
+//! They are answered where the services are, and by the admin listener, which has nothing else and
+//! knows them without the prefix as well: `/live`, `/ready`. What is for everybody is answered from the
+//! start on, before there is anything to serve.
+//!
 //! A route is a row of [`ROUTES`] and a file. Whoever may ask for a route that is not for everybody
 //! signs as the service `anabranch`, and policies call it `anabranch:NAME`.
 
 mod health;
+mod live;
 mod ready;
 mod server;
 mod status;
@@ -18,6 +23,7 @@ use anabranch_protocol::{Codec, WireError};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::Value;
+use std::sync::Arc;
 
 const PREFIX: &str = "/_anabranch/";
 /// Name in the credential scope of signatures, and before the names of actions in policies.
@@ -38,38 +44,87 @@ struct Route {
 
 const ROUTES: &[Route] = &[
     Route { path: "health", access: Access::Everybody, answer: health::answer },
-    Route { path: "ready", access: Access::Everybody, answer: ready::answer },
+    Route { path: "live", access: Access::Everybody, answer: live::answer },
+    Route { path: "ready", access: Access::Everybody, answer: ready::answer_below_prefix },
     Route { path: "status", access: Access::To("GetStatus"), answer: status::answer },
 ];
 
+/// What is another without the prefix.
+const BARE: &[Route] = &[Route { path: "ready", access: Access::Everybody, answer: ready::answer }];
+
 /// The router.
 #[derive(Debug)]
-pub(crate) struct Admin(pub(crate) Server);
+pub(crate) struct Admin(pub(crate) Arc<Server>);
+
+/// Which of the routes a request is for.
+#[derive(Clone, Copy)]
+pub(crate) struct RouteName<'a> {
+    name: &'a str,
+    has_prefix: bool,
+}
+
+impl<'a> RouteName<'a> {
+    /// That of a request where services are answered, too. An AWS request is told by its target,
+    /// whatever its path.
+    pub(crate) fn among_services(parts: &'a Parts) -> Option<Self> {
+        let is_aws = parts.headers.contains_key("x-amz-target");
+        let name = parts.uri.path().strip_prefix(PREFIX).filter(|_| !is_aws)?;
+        Some(Self { name, has_prefix: true })
+    }
+
+    /// That of a request to the admin listener.
+    pub(crate) fn alone(parts: &'a Parts) -> Self {
+        let path = parts.uri.path();
+        match path.strip_prefix(PREFIX) {
+            Some(name) => Self { name, has_prefix: true },
+            None => Self { name: path.strip_prefix('/').unwrap_or(path), has_prefix: false },
+        }
+    }
+
+    fn route(self) -> Option<&'static Route> {
+        let bare: &[Route] = if self.has_prefix { &[] } else { BARE };
+        bare.iter().chain(ROUTES).find(|route| route.path == self.name)
+    }
+
+    /// Whether it tells the same to everybody, whatever name the server is called by: probes and
+    /// balancers have their own.
+    pub(crate) fn is_for_everybody(self) -> bool {
+        self.route().is_none_or(|route| matches!(route.access, Access::Everybody))
+    }
+}
 
 impl Admin {
-    /// The path of a request below ours. An AWS request is told by its target, whatever its path.
-    pub(crate) fn path(parts: &Parts) -> Option<&str> {
-        let is_aws = parts.headers.contains_key("x-amz-target");
-        parts.uri.path().strip_prefix(PREFIX).filter(|_| !is_aws)
+    /// The reply to whoever may ask.
+    pub(crate) fn answer(&self, name: RouteName<'_>, call: Call<'_>) -> Reply {
+        match self.find(name, &call.parts.method) {
+            Err(status) => reply::empty(status),
+            Ok(route) => match allow(&route.access, call) {
+                Err(error) => json(StatusCode::FORBIDDEN, error.to_body(Codec::Json11, "")),
+                Ok(()) => self.tell(route),
+            },
+        }
     }
 
-    /// Whether a path tells the same to everybody, whatever name the server is called by: probes and
-    /// balancers have their own.
-    pub(crate) fn is_for_everybody(path: &str) -> bool {
-        let mut routes = ROUTES.iter().filter(|route| route.path == path);
-        routes.all(|route| matches!(route.access, Access::Everybody))
-    }
-
-    pub(crate) fn answer(&self, path: &str, call: Call<'_>) -> Reply {
-        let Some(route) = ROUTES.iter().find(|route| route.path == path) else {
-            return reply::empty(StatusCode::NOT_FOUND);
+    /// The reply to what everybody may ask, with its request ids; nothing else is told.
+    pub(crate) fn answer_everybody(&self, name: RouteName<'_>, method: &Method) -> Reply {
+        let mut reply = match self.find(name, method) {
+            Err(status) => reply::empty(status),
+            Ok(Route { access: Access::To(_), .. }) => reply::empty(StatusCode::FORBIDDEN),
+            Ok(route) => self.tell(route),
         };
-        if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-            return reply::empty(StatusCode::METHOD_NOT_ALLOWED);
+        reply::add_request_ids(reply.headers_mut(), false);
+        reply
+    }
+
+    fn find(&self, name: RouteName<'_>, method: &Method) -> Result<&'static Route, StatusCode> {
+        let route = name.route().ok_or(StatusCode::NOT_FOUND)?;
+        match *method {
+            Method::GET | Method::HEAD => Ok(route),
+            _ => Err(StatusCode::METHOD_NOT_ALLOWED),
         }
-        if let Err(error) = allow(&route.access, call) {
-            return json(StatusCode::FORBIDDEN, error.to_body(Codec::Json11, ""));
-        }
+    }
+
+    fn tell(&self, route: &Route) -> Reply {
         let (status, body) = (route.answer)(&self.0);
         json(status, body.to_string().into_bytes())
     }

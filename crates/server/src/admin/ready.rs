@@ -5,9 +5,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
-    let (status, word) = match *server.stopping.borrow() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-        false => server.health(),
+    let (status, word) = server.readiness();
+    (status, json!({ "status": word }))
+}
+
+/// The same in the words that it always had below `/_anabranch/`.
+pub(super) fn answer_below_prefix(server: &Server) -> (StatusCode, Value) {
+    let (status, word) = server.readiness();
+    let word = match word {
+        "ready" => "ok",
+        "draining" => "stopping",
+        other => other,
     };
     (status, json!({ "status": word }))
 }

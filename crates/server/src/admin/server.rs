@@ -1,26 +1,65 @@
 //! What the routes tell of.
 
-use anabranch_engine::{Cells, StoreHealth};
+use anabranch_engine::{Cells, Durability, StoreHealth};
 use http::StatusCode;
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// The server as its routes see it.
+/// The server as its routes see it, from its start on.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) cells: Arc<dyn Cells>,
-    /// Turns true when it stops.
-    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) durability: Durability,
+    /// Set when recovery has ended.
+    cells: OnceLock<Arc<dyn Cells>>,
+    /// Set when it is to stop.
+    is_draining: AtomicBool,
 }
 
 impl Server {
-    /// The server's health in a word, and the status that says whether it can be used. On a full
-    /// volume reads go on, and writes come back by themselves.
+    /// A server that is starting.
+    pub(crate) fn new(durability: Durability) -> Self {
+        Self { durability, cells: OnceLock::new(), is_draining: AtomicBool::new(false) }
+    }
+
+    /// From now on it is ready.
+    pub(crate) fn has_started(&self, cells: Arc<dyn Cells>) {
+        // It starts once.
+        let _ = self.cells.set(cells);
+    }
+
+    /// From now on nothing new is to be sent to it.
+    pub(crate) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// The cells. `None`: it is starting.
+    pub(super) fn cells(&self) -> Option<&dyn Cells> {
+        self.cells.get().map(|cells| &**cells)
+    }
+
+    /// The server's health in a word, and the status that says whether it is to be left alone. On a
+    /// full volume reads go on, and writes come back by themselves.
     pub(super) fn health(&self) -> (StatusCode, &'static str) {
-        match self.cells.health() {
-            StoreHealth::Writable => (StatusCode::OK, "ok"),
-            StoreHealth::Full => (StatusCode::OK, "full"),
-            StoreHealth::Failed => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+        match self.cells().map(<dyn Cells>::health) {
+            None => (StatusCode::OK, "starting"),
+            Some(StoreHealth::Writable) => (StatusCode::OK, "ok"),
+            Some(StoreHealth::Full) => (StatusCode::OK, "full"),
+            Some(StoreHealth::Failed) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+        }
+    }
+
+    /// What the server is about in a word, and whether requests are to be sent to it. A full one
+    /// answers reads and takes deletions, which are what makes room.
+    pub(super) fn readiness(&self) -> (StatusCode, &'static str) {
+        match self.health() {
+            _ if self.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            (_, "starting") => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+            (status, "ok") => (status, "ready"),
+            other => other,
         }
     }
 }

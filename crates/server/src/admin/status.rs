@@ -6,7 +6,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
-    let cells = &server.cells;
+    let Some(cells) = server.cells() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": server.health().1 }));
+    };
     let RecoverySummary { streams, records, journal_bytes, torn_bytes } = cells.recovery();
     let body = json!({
         "status": server.health().1,

@@ -3,10 +3,11 @@
 
 use anabranch_engine::{EngineSettings, ShardRates, StoreOptions};
 use anabranch_env::{FakeDisk, ManualClock};
-use anabranch_server::{Access, RunningServer, ServerSettings, TlsSettings, start};
+use anabranch_server::{Access, AdminListen, RunningServer, ServerSettings, TlsSettings, start};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,6 +33,35 @@ pub(crate) struct World {
     _keyring: TempDir,
 }
 
+/// An open server's settings.
+pub(crate) fn settings(
+    keyring: &Path,
+    rates: ShardRates,
+    journal_file_bytes: u64,
+) -> ServerSettings {
+    ServerSettings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin_listen: AdminListen::Off,
+        drain_timeout: Duration::from_secs(10),
+        tls: TlsSettings::Off,
+        access: Access::Open { insecure: false },
+        allowed_hosts: Vec::new(),
+        account_id: ACCOUNT.to_owned(),
+        region: "us-east-1".to_owned(),
+        regions: Vec::new(),
+        max_connections: 10,
+        body_memory_bytes: 1 << 26,
+        limit_calls: true,
+        keyring: keyring.join("keyring.toml"),
+        store: StoreOptions {
+            journal_file_bytes,
+            tail_cache_bytes: 3 * journal_file_bytes,
+            ..StoreOptions::new(PathBuf::from("/data"))
+        },
+        engine: EngineSettings { rates, transition_ms: 0, ..EngineSettings::default() },
+    }
+}
+
 /// What was answered; errors as type and message, whatever the codec.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -51,25 +81,7 @@ impl World {
     pub(crate) async fn with(rates: ShardRates, journal_file_bytes: u64) -> Self {
         let (disk, clock) = (FakeDisk::default(), Arc::new(ManualClock::at_ms(START_MS)));
         let keyring = tempfile::tempdir().expect("a directory");
-        let settings = ServerSettings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            tls: TlsSettings::Off,
-            access: Access::Open { insecure: false },
-            allowed_hosts: Vec::new(),
-            account_id: ACCOUNT.to_owned(),
-            region: "us-east-1".to_owned(),
-            regions: Vec::new(),
-            max_connections: 10,
-            body_memory_bytes: 1 << 26,
-            limit_calls: true,
-            keyring: keyring.path().join("keyring.toml"),
-            store: StoreOptions {
-                journal_file_bytes,
-                tail_cache_bytes: 3 * journal_file_bytes,
-                ..StoreOptions::new(PathBuf::from("/data"))
-            },
-            engine: EngineSettings { rates, transition_ms: 0, ..EngineSettings::default() },
-        };
+        let settings = settings(keyring.path(), rates, journal_file_bytes);
         let server = start(settings, Arc::new(disk.clone()), clock.clone()).await;
         let server = server.expect("started");
         let connection = TcpStream::connect(server.address).await.expect("connected");
