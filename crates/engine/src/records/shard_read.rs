@@ -53,13 +53,12 @@ impl Data {
             shard: slot.key,
             from_index: position.from_index,
             from_ms: position.from_ms.max(horizon_ms),
+            first_from_secs: position.first_from_secs,
             end_index: slot.shard.closed.map(|closed| closed.end_index),
             records_max: wanted.records_max,
             bytes_max: wanted.bytes_max,
         };
-        let mut reply = self.read(read).await?;
-        skip_first(&mut reply, position);
-        let ReadReply { runs, next_index, at_tip, reached_ms } = reply;
+        let ReadReply { runs, next_index, at_tip, reached_ms } = self.read(read).await?;
         let runs = self.open_runs(stream, slot, wanted.principal, runs)?;
         Ok(ShardRead { runs, next_index, at_tip, reached_ms })
     }
@@ -72,17 +71,6 @@ impl Data {
         let ledger = self.ledger.clone();
         let task = tokio::task::spawn_blocking(move || ledger.store().read(&request));
         Ok(task.await.map_err(|_| Interrupted)??)
-    }
-}
-
-/// Drops the record at the starting index if it is before the starting sequence number.
-fn skip_first(reply: &mut ReadReply, position: &IteratorPosition) {
-    let is_before = reply.runs.first().is_some_and(|run| {
-        run.first_index == position.from_index && run.arrival_ms / 1000 < position.first_from_secs
-    });
-    if is_before {
-        let rest = reply.runs.remove(0).without_first();
-        reply.runs.splice(0..0, rest);
     }
 }
 

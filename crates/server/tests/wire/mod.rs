@@ -1,6 +1,8 @@
 //! A server on a fake disk and a clock that the test moves, and a client that speaks to it over
 //! a socket, in JSON and in CBOR.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use anabranch_engine::{EngineSettings, ShardRates, StoreOptions};
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_server::{Access, AdminListen, RunningServer, ServerSettings, TlsSettings, start};
@@ -164,6 +166,14 @@ impl World {
 }
 
 impl Reply {
+    /// The answer, whatever the codec: blobs as base64, times in milliseconds.
+    pub(crate) fn value(&self) -> Value {
+        match self.codec {
+            Codec::Json => in_ms(serde_json::from_slice(&self.body).expect("JSON")),
+            Codec::Cbor => from_cbor(&mut &self.body[..]).expect("no break"),
+        }
+    }
+
     /// `__type` and message of an error.
     pub(crate) fn error(&self) -> (String, Option<String>) {
         match self.codec {
@@ -174,6 +184,62 @@ impl Reply {
             }
             Codec::Cbor => cbor_error(&self.body),
         }
+    }
+}
+
+/// Times are seconds in JSON, and the only numbers that may have a fraction.
+fn in_ms(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(in_ms).collect(),
+        Value::Object(members) => {
+            let member = |(name, value): (String, Value)| match value.as_f64() {
+                Some(secs) if name.ends_with("Timestamp") => {
+                    (name, Value::from((secs * 1000.0).round() as u64))
+                }
+                _ => (name, in_ms(value)),
+            };
+            members.into_iter().map(member).collect()
+        }
+        other => other,
+    }
+}
+
+/// One item. `None`: the end of a list or map of indefinite length.
+fn from_cbor(body: &mut &[u8]) -> Option<Value> {
+    let mut take = |count: usize| {
+        let (taken, rest) = body.split_at(count);
+        *body = rest;
+        taken.to_vec()
+    };
+    let first = take(1)[0];
+    let (major, info) = (first >> 5, first & 31);
+    let argument = match info {
+        0..=23 => u64::from(info),
+        24..=27 => take(1 << (info - 24)).iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+        _ => u64::MAX,
+    };
+    let count = usize::try_from(argument).expect("a count");
+    match (major, info) {
+        (0, _) => Some(argument.into()),
+        (2, _) => Some(base64_simd::STANDARD.encode_to_string(take(count)).into()),
+        (3, _) => Some(String::from_utf8(take(count)).expect("UTF-8").into()),
+        (4, _) => Some((0..count).map_while(|_| from_cbor(body)).collect()),
+        (5, _) => {
+            let mut members = serde_json::Map::new();
+            while members.len() < count
+                && let Some(name) = from_cbor(body)
+            {
+                let name = name.as_str().expect("a name").to_owned();
+                members.insert(name, from_cbor(body).expect("a value"));
+            }
+            Some(members.into())
+        }
+        // A time.
+        (6, 1) => from_cbor(body),
+        (7, 31) => None,
+        (7, 20 | 21) => Some((info == 21).into()),
+        (7, 22) => Some(Value::Null),
+        other => panic!("no test receives {other:?}"),
     }
 }
 
@@ -209,10 +275,8 @@ fn cbor_error(mut body: &[u8]) -> (String, Option<String>) {
 
 /// Blobs stay base64 texts, which the service reads in CBOR, too.
 fn to_cbor(value: &Value) -> Vec<u8> {
-    let head = |major: u8, count: usize| {
-        let count = u32::try_from(count).expect("a small value");
-        [&[major << 5 | 26][..], &count.to_be_bytes()].concat()
-    };
+    let head =
+        |major: u8, count: usize| [&[major << 5 | 27][..], &(count as u64).to_be_bytes()].concat();
     let text = |text: &str| [head(3, text.len()), text.as_bytes().to_vec()].concat();
     match value {
         Value::String(string) => text(string),

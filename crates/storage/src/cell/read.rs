@@ -28,6 +28,9 @@ pub struct ReadRequest {
     pub from_index: u64,
     /// Records that arrived earlier (epoch milliseconds) are passed over.
     pub from_ms: u64,
+    /// The record at `from_index` itself is passed over if it arrived before this second (epoch): it
+    /// counts towards no limit. 0 passes over none.
+    pub first_from_secs: u64,
     /// The shard's end, if it is closed.
     pub end_index: Option<u64>,
     /// Records at most; at least 1.
@@ -47,20 +50,6 @@ pub struct RunSlice {
     pub count: u32,
     /// The records (see [`crate::record::Records`]).
     pub body: Bytes,
-}
-
-impl RunSlice {
-    /// The same run without its first record; `None` if that was all.
-    #[must_use]
-    pub fn without_first(mut self) -> Option<Self> {
-        let mut records = Records::new(&self.body);
-        records.next();
-        let start = self.body.len() - records.remaining();
-        self.body = self.body.slice(start..);
-        self.first_index += 1;
-        self.count -= 1;
-        (self.count > 0).then_some(self)
-    }
 }
 
 /// What was read.
@@ -175,6 +164,8 @@ fn visit(
 struct Collector {
     from_index: u64,
     from_ms: u64,
+    /// Of the request, until the record at its first index has been met.
+    first_from_secs: u64,
     end_index: u64,
     records_left: usize,
     bytes_left: usize,
@@ -188,6 +179,7 @@ impl Collector {
         Self {
             from_index: request.from_index,
             from_ms: request.from_ms,
+            first_from_secs: request.first_from_secs,
             end_index: request.end_index.unwrap_or(u64::MAX),
             records_left: request.records_max.max(1),
             bytes_left: request.bytes_max,
@@ -208,6 +200,7 @@ impl Collector {
         if run.first_index >= self.end_index {
             return true;
         }
+        self.pass_first(run);
         if run.arrival_ms < self.from_ms || run.end_index() <= self.from_index {
             return true;
         }
@@ -220,6 +213,18 @@ impl Collector {
         }
         self.is_full |= self.records_left == 0;
         !self.is_full
+    }
+
+    /// Passes over the record at the first index, if it is of this run and arrived too early.
+    fn pass_first(&mut self, run: &MemRun) {
+        if run.first_index > self.from_index || run.end_index() <= self.from_index {
+            return;
+        }
+        let first_from_secs = std::mem::take(&mut self.first_from_secs);
+        if run.arrival_ms / 1000 < first_from_secs {
+            self.from_index += 1;
+            self.reached_ms = self.reached_ms.max(run.arrival_ms);
+        }
     }
 
     fn take_part(&mut self, run: &MemRun, skip: usize) {

@@ -196,8 +196,15 @@ fn check_copy(disk: &HookedDisk, directory: &str, at_least: u64) {
         loop {
             let (records_max, bytes_max) = (1000, 1 << 20);
             let (shard, end_index) = (ShardKey(shard), None);
-            let request =
-                ReadRequest { shard, from_index, from_ms: 0, end_index, records_max, bytes_max };
+            let request = ReadRequest {
+                shard,
+                from_index,
+                from_ms: 0,
+                first_from_secs: 0,
+                end_index,
+                records_max,
+                bytes_max,
+            };
             let reply = store.read(&request).expect("read");
             for run in &reply.runs {
                 found.extend(Records::new(&run.body).map(|record| {

@@ -138,8 +138,15 @@ fn read_shard(store: &Opening, shard: u64) -> Result<BTreeMap<u64, Vec<u8>>, Str
     loop {
         let (shard, end_index) = (ShardKey(shard), None);
         let (records_max, bytes_max) = (100, 1 << 20);
-        let request =
-            ReadRequest { shard, from_index, from_ms: 0, end_index, records_max, bytes_max };
+        let request = ReadRequest {
+            shard,
+            from_index,
+            from_ms: 0,
+            first_from_secs: 0,
+            end_index,
+            records_max,
+            bytes_max,
+        };
         let reply = store.read(&request).map_err(|error| error.to_string())?;
         for run in &reply.runs {
             for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {

@@ -169,6 +169,7 @@ fn readable(store: &Store) -> usize {
         shard: ShardKey(1),
         from_index: 0,
         from_ms: 0,
+        first_from_secs: 0,
         end_index: None,
         records_max: 1_000,
         bytes_max: 1 << 20,

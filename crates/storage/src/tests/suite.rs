@@ -128,8 +128,15 @@ fn read_all(read: impl Fn(&ReadRequest) -> crate::ReadReply, shard: u64) -> BTre
     loop {
         let (shard, end_index) = (ShardKey(shard), None);
         let (records_max, bytes_max) = (3, 2_000);
-        let request =
-            ReadRequest { shard, from_index, from_ms: 0, end_index, records_max, bytes_max };
+        let request = ReadRequest {
+            shard,
+            from_index,
+            from_ms: 0,
+            first_from_secs: 0,
+            end_index,
+            records_max,
+            bytes_max,
+        };
         let reply = read(&request);
         for run in &reply.runs {
             assert!(run.arrival_ms >= last_ms, "arrival times fall");

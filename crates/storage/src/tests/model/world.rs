@@ -787,6 +787,7 @@ fn request(shard: u64, from_index: u64, records_max: usize, bytes_max: usize) ->
         shard: ShardKey(shard),
         from_index,
         from_ms: 0,
+        first_from_secs: 0,
         end_index: None,
         records_max,
         bytes_max,
