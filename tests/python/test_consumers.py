@@ -189,8 +189,10 @@ def test_streams_with_consumers_are_deleted_only_when_told_so(client):
 def test_what_does_not_name_a_consumer(client, stream):
     made = register(client, stream, "c")["ConsumerARN"]
     for call in [client.describe_stream_consumer, client.deregister_stream_consumer]:
+        # As the service spells it.
+        text = "Both streamARN and consumer name must be provided if consumerARN is not provied."
         for naming in [{}, {"StreamARN": arn(stream)}, {"ConsumerName": "c"}]:
-            with refused("InvalidArgumentException"):
+            with refused("InvalidArgumentException", text):
                 call(**naming)
         with refused("InvalidArgumentException"):
             call(ConsumerARN=made, ConsumerName="d")
@@ -202,6 +204,8 @@ def test_what_does_not_name_a_consumer(client, stream):
             call(StreamARN=arn(stream), ConsumerName="d")
         with not_found("c"):
             call(StreamARN=arn("missing"), ConsumerName="c")
+        with refused("InvalidArgumentException"):
+            call(ConsumerARN=made.replace("arn:aws:", "arn:aws-cn:"))
         elsewhere = made.replace("us-east-1", "eu-west-1")
         with not_found(elsewhere):
             call(ConsumerARN=elsewhere)

@@ -137,7 +137,18 @@ def test_a_stream_can_be_deleted_while_creating(slow_server):
     name = unique()
     client.create_stream(StreamName=name, ShardCount=1)
     client.delete_stream(StreamName=name)
-    assert streams.status(client, name) == "DELETING"
+    # DELETING goes on beyond the time at which it would have become ACTIVE.
+    looked = 0
+    while True:
+        try:
+            found = client.describe_stream(StreamName=name)["StreamDescription"]
+        except client.exceptions.ResourceNotFoundException:
+            break
+        assert (found["StreamStatus"], found["Shards"]) == ("DELETING", [])
+        with refused("ResourceNotFoundException", f"Stream {name} under account {ACCOUNT} not found."):
+            client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
+        looked += 1
+    assert looked > 0
 
 
 def test_tags_given_at_creation_are_visible_while_creating(slow_server):
@@ -238,6 +249,15 @@ def test_an_arn_of_another_region_does_not_reach_a_stream_of_ours(client, stream
     with pytest.raises(client.exceptions.ClientError) as caught:
         client.describe_stream_summary(StreamARN=arn(stream, region="eu-west-1"))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_an_arn_of_a_partition_that_its_region_is_not_in_is_refused(client, stream):
+    for other in ["aws-cn", "aws-us-gov", "aws-iso", "awsx"]:
+        elsewhere = arn(stream).replace("arn:aws:", f"arn:{other}:")
+        with refused("InvalidArgumentException", f"StreamARN {elsewhere} is invalid."):
+            client.describe_stream_summary(StreamARN=elsewhere)
+        with refused("InvalidArgumentException", f"ResourceARN {elsewhere} is invalid."):
+            client.list_tags_for_resource(ResourceARN=elsewhere)
 
 
 def test_create_without_count_or_mode_makes_four_shards(client):

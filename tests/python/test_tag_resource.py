@@ -52,6 +52,21 @@ def test_texts_are_checked(client, stream):
     assert tags(client, arn(stream)) == {}
 
 
+@pytest.mark.parametrize("control", ["\t", "\n", "\x01", "\x85"])
+def test_no_text_has_a_control_character(client, stream, control):
+    consumer = client.register_stream_consumer(StreamARN=arn(stream), ConsumerName="c")
+    for resource in [arn(stream), consumer["Consumer"]["ConsumerARN"]]:
+        for bad in [{f"a{control}b": "v"}, {"k": f"a{control}"}]:
+            with refused("InvalidArgumentException"):
+                client.tag_resource(ResourceARN=resource, Tags=bad)
+            with refused("InvalidArgumentException"):
+                client.register_stream_consumer(
+                    StreamARN=arn(stream), ConsumerName="d", Tags=bad)
+        with refused("InvalidArgumentException"):
+            client.untag_resource(ResourceARN=resource, TagKeys=[f"a{control}b"])
+        assert tags(client, resource) == {}
+
+
 def test_what_is_not_there_is_not_found(client):
     missing = arn("not-there")
     text = f"Stream not-there under account {ACCOUNT} not found."

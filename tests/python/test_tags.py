@@ -44,7 +44,7 @@ def test_fifty_tags_and_no_more(client, stream):
 
 
 @pytest.mark.parametrize("key,value", [
-    ("Letters äß漢字 09", "white\tspace"), ("_.:/=+-@", "_.:/=+-@"), ("k" * 128, "v" * 256)])
+    ("Letters äß漢字 09", "white\u00a0\u3000 space"), ("_.:/=+-@", "_.:/=+-@"), ("k" * 128, "v" * 256)])
 def test_every_legal_character_passes(client, stream, key, value):
     client.add_tags_to_stream(StreamName=stream, Tags={key: value})
     assert tags(client, stream)[0] == [(key, value)]
@@ -52,7 +52,8 @@ def test_every_legal_character_passes(client, stream, key, value):
     assert tags(client, stream)[0] == []
 
 
-@pytest.mark.parametrize("bad", ["a!b", "a;b", "a*b", "a\u2603b"])
+@pytest.mark.parametrize("bad", [
+    "a!b", "a;b", "a*b", "a\u2603b", "a\tb", "a\nb", "a\r", "\x00", "a\x7fb", "a\x85b"])
 def test_other_characters_are_refused(client, stream, bad):
     text = ("Some tags contain invalid characters. Valid characters: Unicode letters, digits, white "
             "space, _ . / = + - % @.")
@@ -62,6 +63,10 @@ def test_other_characters_are_refused(client, stream, bad):
         client.add_tags_to_stream(StreamName=stream, Tags={"k": bad})
     with refused("InvalidArgumentException", text):
         client.remove_tags_from_stream(StreamName=stream, TagKeys=[bad])
+    for tags_of_new in [{bad: "v"}, {"k": bad}]:
+        with refused("InvalidArgumentException", text):
+            client.create_stream(StreamName="never-made", Tags=tags_of_new)
+    assert tags(client, stream)[0] == []
 
 
 def test_the_percent_sign_fails_the_second_check(client, stream):

@@ -70,10 +70,14 @@ pub struct StreamArn<'a> {
 }
 
 impl<'a> StreamArn<'a> {
-    /// Takes an ARN apart. `None` when it does not name a stream.
+    /// Takes an ARN apart. `None` when it does not name a stream: a Region is in one partition, and in
+    /// another there is no such Region.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let arn = Arn::parse(text).filter(|arn| arn.service == "kinesis")?;
+        if arn.partition != Partition::of_region(arn.region).0 {
+            return None;
+        }
         let Arn { region, account, .. } = arn;
         let name = arn.resource.strip_prefix("stream/")?;
         (!name.is_empty() && !name.contains('/')).then_some(Self { region, account, name })
@@ -171,6 +175,9 @@ mod tests {
             "arn:aws:kinesis:us-east-1:123456789012:stream/",
             "arn:aws:kinesis:us-east-1:123456789012:stream/s/consumer/c:1",
             "arn:aws:sqs:us-east-1:123456789012:stream/x",
+            "arn:aws-cn:kinesis:us-east-1:123456789012:stream/x",
+            "arn:aws:kinesis:cn-north-1:123456789012:stream/x",
+            "arn:aws-us-gov:kinesis:us-iso-east-1:123456789012:stream/x",
         ] {
             assert_eq!(StreamArn::parse(text), None, "{text}");
         }

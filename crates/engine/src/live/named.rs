@@ -3,7 +3,6 @@
 use super::stream::Stream;
 use crate::error::StreamNotFound;
 use crate::state::scope::StreamRef;
-use crate::state::stream::StreamStatus;
 use std::sync::Arc;
 
 /// A stream's name, and the stream as it was when it was looked up: handed on, so that all of a call
@@ -28,14 +27,12 @@ impl NamedStream {
     /// The stream, if it takes puts and gets at this time, epoch milliseconds.
     ///
     /// # Errors
-    /// When there was none, or it is still being created.
+    /// When there was none, or it is still being created, or was deleted before it was.
     pub fn data_stream(&self, now_ms: u64) -> Result<&Arc<Stream>, StreamNotFound> {
         let stream = self.stream()?;
-        match stream.status(now_ms) {
-            Some(StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting) => {
-                Ok(stream)
-            }
-            Some(StreamStatus::Creating) | None => Err(StreamNotFound(self.reference.clone())),
+        match stream.status(now_ms).is_some() && stream.is_created(now_ms) {
+            true => Ok(stream),
+            false => Err(StreamNotFound(self.reference.clone())),
         }
     }
 }

@@ -462,7 +462,8 @@ fn check_entries<P: Payload>(stream: &Stream, entries: &[PutEntry<'_, P>]) -> Re
         if entry.partition_key.is_none() && stream.distribution != RecordDistribution::Auto {
             return Err(PartitionKeyMissing { position }.into());
         }
-        // Only the data is measured against the limit, as observed on the service.
+        // Only the data is measured against the limit. Whether the service counts the key, too, is not
+        // known; a common aggregator closes its records at exactly the limit, keys beside them.
         if entry.data.data_len() > bytes_max {
             return Err(RecordTooLarge { position, bytes_max }.into());
         }

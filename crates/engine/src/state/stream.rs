@@ -66,7 +66,7 @@ pub struct StreamEntry {
     pub reference: StreamRef,
     /// When it was created, epoch milliseconds.
     pub created_ms: u64,
-    /// It is CREATING until then, epoch milliseconds.
+    /// It is CREATING until then, epoch milliseconds; if it was deleted before, not before it is gone.
     pub active_at_ms: u64,
     /// It is UPDATING until then, epoch milliseconds; 0 if it never was.
     pub updating_until_ms: u64,
@@ -169,9 +169,16 @@ impl StreamEntry {
         self.shards.of_id(id).filter(|shard| !shard.is_closed_before(horizon_ms))
     }
 
+    /// Whether it has been created by then: puts and gets know it, whether it is on its way out or not.
+    /// One that was deleted while it was CREATING never is.
+    #[must_use]
+    pub fn is_created(&self, now_ms: u64) -> bool {
+        now_ms >= self.active_at_ms
+    }
+
     /// Closing time from which shards can be seen. `None`: none can.
     pub(crate) fn visible_from_ms(&self, moment: Moment) -> Option<u64> {
-        let is_there = self.status(moment.now_ms) != Some(StreamStatus::Creating);
-        is_there.then(|| self.retention.trim_horizon_ms(moment.believed_ms))
+        let is_created = self.is_created(moment.now_ms);
+        is_created.then(|| self.retention.trim_horizon_ms(moment.believed_ms))
     }
 }

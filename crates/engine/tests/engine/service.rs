@@ -1,13 +1,15 @@
 //! The service through its public API, on a fake disk and a clock that the test moves.
 
-use crate::world::{ALICE, START_MS, World, contents, entry, get_request, named};
+use crate::world::{
+    ALICE, START_MS, STREAM, Setup, World, contents, entry, get_request, named, try_put,
+};
 use anabranch_engine::error::{
-    CreateStreamError, GetRecordsError, IteratorError, PositionError, ShardIteratorError,
+    CreateStreamError, GetRecordsError, IteratorError, PositionError, PutError, ShardIteratorError,
     TokenError,
 };
 use anabranch_engine::{
     AppendError, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest, ShardRates,
-    StartingPosition, StreamPageRequest,
+    StartingPosition, StreamPageRequest, StreamStatus,
 };
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
@@ -264,4 +266,34 @@ async fn a_full_volume_refuses_writes_serves_reads_and_recovers() {
     world.disk.set_space(None);
     world.put("s", &[("k", b"again")]).await;
     assert_eq!(world.read("s", 0, StartingPosition::TrimHorizon).await.len(), stored + 1);
+}
+
+#[tokio::test]
+async fn a_stream_deleted_while_creating_never_shows_a_shard_or_takes_a_record() {
+    // It would be ACTIVE after 10 s; by then another 10 s of DELETING have begun.
+    let settings = EngineSettings { transition_ms: 10_000, ..Setup::default().settings };
+    let world = World::with_stream(2, settings).await;
+    world.clock.advance_ms(9_999);
+    world.engine.control.delete_stream(&world.scope, STREAM, false).await.expect("deleting");
+    for wait_ms in [0, 1, 5_000] {
+        world.clock.advance_ms(wait_ms);
+        let (stream, now_ms) = (world.stream(), world.engine.now_ms());
+        assert_eq!(stream.status(now_ms), Some(StreamStatus::Deleting), "{wait_ms}");
+        assert_eq!(stream.visible_shards(now_ms).count(), 0, "{wait_ms}");
+        let put = try_put(&world.engine, STREAM, &[entry("k", b"data")]).await;
+        assert!(matches!(put, Err(PutError::StreamNotFound(_))), "{wait_ms}: {put:?}");
+        let iterator = world.iterator(STREAM, 0, StartingPosition::TrimHorizon);
+        assert!(iterator.is_err(), "{wait_ms}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_deleted_once_it_is_there_takes_records_until_it_is_gone() {
+    let settings = EngineSettings { transition_ms: 10_000, ..Setup::default().settings };
+    let world = World::with_stream(2, settings).await;
+    world.clock.advance_ms(10_000);
+    world.engine.control.delete_stream(&world.scope, STREAM, false).await.expect("deleting");
+    assert_eq!(world.stream().visible_shards(world.engine.now_ms()).count(), 2);
+    world.put(STREAM, &[("k", b"data")]).await;
+    assert_eq!(world.status(), Some(StreamStatus::Deleting));
 }

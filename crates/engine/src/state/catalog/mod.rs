@@ -100,9 +100,13 @@ impl Catalog {
                 Some(Effect::Secret(install.secret.clone()))
             }
             Command::CreateStream(create) => Some(self.create_stream(create, place)),
-            Command::DeleteStream(delete) => {
-                self.change(delete.stream, |stream| stream.gone_at_ms = Some(delete.gone_at_ms))
-            }
+            Command::DeleteStream(delete) => self.change(delete.stream, |stream| {
+                if place.arrival_ms < stream.active_at_ms {
+                    // It never comes to be: no shard of it is seen, and it takes no record.
+                    stream.active_at_ms = stream.active_at_ms.max(delete.gone_at_ms);
+                }
+                stream.gone_at_ms = Some(delete.gone_at_ms);
+            }),
             Command::PurgeStream(purge) => self.purge_stream(purge.stream),
             Command::SetRetention(set) => self.change(set.stream, |stream| {
                 let now_ms = place.arrival_ms.min(set.deletion_ms.unwrap_or(u64::MAX));

@@ -142,8 +142,10 @@ pub(crate) fn consumer<'a, O: Operation>(
         });
     }
     let (Some(stream), Some(name)) = (stream, name) else {
-        return Err(KinesisError::InvalidArgument
-            .because("Either ConsumerARN or both StreamARN and ConsumerName should be provided."));
+        // As the service spells it.
+        return Err(KinesisError::InvalidArgument.because(
+            "Both streamARN and consumer name must be provided if consumerARN is not provied.",
+        ));
     };
     let named = ConsumerName { stream, name: Arc::from(name), created_secs: None };
     let consumer = AdmittedConsumer::find(context, named);

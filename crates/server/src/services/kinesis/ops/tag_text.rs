@@ -17,7 +17,9 @@ pub(super) fn check<'a>(
     account: &str,
     doing: Doing,
 ) -> Result<(), WireError> {
-    let is_plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
+    // Spaces of any script; tabs and line ends are control characters, which no tag may have.
+    let is_space = |c: char| c.is_whitespace() && !c.is_control();
+    let is_plain = |c: char| c.is_alphanumeric() || is_space(c) || "_.:/=+-@".contains(c);
     if !texts.clone().flat_map(str::chars).all(|c| is_plain(c) || c == '%') {
         return Err(KinesisError::InvalidArgument.because(
             "Some tags contain invalid characters. Valid characters: Unicode letters, digits, \
