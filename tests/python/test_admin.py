@@ -102,3 +102,14 @@ def test_a_request_for_a_service_is_none_for_the_server(locked):
 
 def test_an_open_server_keeps_nothing_from_anybody(server):
     assert get(server, "status").json["status"] == "ok"
+
+
+def test_deletion_is_resumed_by_those_whose_policies_allow_it(locked):
+    server, keys = locked
+    assert get(server, "health").json["deletion"] == "on"
+    assert get(server, "status", keys["status"]).json["deletionHeldMs"] is None
+    assert get(server, "resume-deletion", keys["admin"]).status == 405
+    for name, status in [(None, 403), ("status", 403), ("streams", 403), ("admin", 200)]:
+        key = name and keys[name]
+        assert get(server, "resume-deletion", key, method="POST").status == status, name
+    assert "deletion goes on by the wall clock" in server.log()

@@ -77,6 +77,7 @@ pub(crate) struct ServeSettings {
     pub(crate) lame_duck: Duration,
     /// How long requests under way may take after that. Default 10 s.
     pub(crate) drain_timeout: Duration,
+    pub(crate) trust_clock: bool,
     /// Directory of everything durable. Default `./anabranch-data`; created if missing, used by
     /// one server at a time.
     pub(crate) data_dir: PathBuf,
@@ -228,6 +229,7 @@ impl ServeSettings {
             listen: self.listen,
             admin_listen: self.admin_listen,
             drain_timeout: self.drain_timeout,
+            trust_clock: self.trust_clock,
             tls: match &self.tls {
                 Tls::Off => server::TlsSettings::Off,
                 Tls::SelfSigned => server::TlsSettings::SelfSigned,
@@ -317,6 +319,10 @@ pub(crate) struct ServeLayer {
     /// How long requests under way may take when the server stops [default: 10s]
     #[arg(long, env = "ANABRANCH_DRAIN_TIMEOUT", value_name = "SPAN")]
     drain_timeout: Option<String>,
+    /// Delete by the wall clock from the start on, also what has expired while the server was off
+    #[arg(long, env = "ANABRANCH_TRUST_CLOCK", value_name = "BOOL", num_args = 0..=1,
+          default_missing_value = "true", require_equals = true)]
+    trust_clock: Option<bool>,
     /// Directory of everything durable [default: ./anabranch-data]
     #[arg(long, env = "ANABRANCH_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -436,6 +442,7 @@ impl ServeLayer {
             admin_listen: self.admin_listen.or(weaker.admin_listen),
             lame_duck: self.lame_duck.or(weaker.lame_duck),
             drain_timeout: self.drain_timeout.or(weaker.drain_timeout),
+            trust_clock: self.trust_clock.or(weaker.trust_clock),
             data_dir: self.data_dir.or(weaker.data_dir),
             durability: self.durability.or(weaker.durability),
             tls_cert: self.tls_cert.or(weaker.tls_cert),
@@ -488,6 +495,7 @@ impl ServeLayer {
             admin_listen: merge_admin(self.admin_listen.as_deref(), listen)?,
             lame_duck: span("lame-duck", self.lame_duck.as_deref(), Duration::ZERO)?,
             drain_timeout: span("drain-timeout", self.drain_timeout.as_deref(), DRAIN_TIMEOUT)?,
+            trust_clock: self.trust_clock.unwrap_or(false),
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             durability: self.durability.unwrap_or(Durability::Sync),
             tls,
@@ -632,6 +640,7 @@ impl ServeSettings {
             format!("listen = {}", text(&self.listen.to_string())),
             format!("lame-duck = {}", text(&format!("{}ms", self.lame_duck.as_millis()))),
             format!("drain-timeout = {}", text(&format!("{}ms", self.drain_timeout.as_millis()))),
+            format!("trust-clock = {}", self.trust_clock),
             format!("data-dir = {}", path(&self.data_dir)),
             format!("durability = {}", text(&self.durability.to_text())),
         ];

@@ -2,6 +2,7 @@
 
 use crate::auth::{Authenticator, Caller};
 use anabranch_engine::Scope;
+use anabranch_env::Clock;
 use http::header;
 use http::request::Parts;
 use std::net::IpAddr;
@@ -16,7 +17,9 @@ pub(crate) struct Context<'a, S> {
     /// The caller's account and Region.
     pub(crate) scope: Scope,
     pub(crate) origin: Origin<'a>,
-    /// When the request came, epoch milliseconds.
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    /// When the request came by the wall clock, epoch milliseconds. What a cell knows goes by its own
+    /// time.
     pub(crate) now_ms: u64,
     /// Whether the handler has asked what the caller may do.
     pub(crate) asked: Asked,

@@ -14,7 +14,7 @@ use crate::refusal::ContentKind;
 use crate::reply::{self, Reply};
 use crate::service::{Call, Found, Service};
 use crate::services::Services;
-use anabranch_engine::Cells;
+use anabranch_env::Clock;
 use anabranch_protocol::{Codec, CommonError, WireError};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -27,10 +27,10 @@ use tokio::sync::watch;
 pub(crate) struct FrontDoor {
     pub(crate) services: Services,
     pub(crate) admin: Arc<Admin>,
-    pub(crate) cells: Arc<dyn Cells>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) hosts: Hosts,
     pub(crate) bodies: BodyMemory,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -98,7 +98,8 @@ impl FrontDoor {
             peer,
             codec,
             body,
-            now_ms: self.cells.now_ms(),
+            clock: &self.clock,
+            now_ms: self.clock.wall_ms(),
             stopping: &self.stopping,
         }
     }

@@ -56,6 +56,7 @@ pub(crate) async fn answer<O: Operation>(
         authenticator: call.authenticator,
         scope,
         origin: Origin::of(call.parts, call.peer),
+        clock: call.clock,
         now_ms: call.now_ms,
         asked: Asked::default(),
     };

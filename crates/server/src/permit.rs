@@ -4,12 +4,14 @@ use crate::access::{Asking, Resource};
 use crate::auth::{Authenticator, Caller};
 use crate::context::{Context, Origin, Peer};
 use crate::service::Service;
+use anabranch_env::Clock;
 use std::sync::Arc;
 
 /// That a caller may do something, as long as it may.
 #[derive(Debug)]
 pub(crate) struct Permit {
     authenticator: Arc<Authenticator>,
+    clock: Arc<dyn Clock>,
     caller: Caller,
     peer: Peer,
     user_agent: Option<Box<str>>,
@@ -18,9 +20,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Whether the caller's key is still good at this time (epoch milliseconds), and what it may
-    /// do still has the operation with the resource in it.
-    pub(crate) fn holds(&self, resource: &Resource<'_>, now_ms: u64) -> bool {
+    /// Whether the caller's key is still good, and what it may do still has the operation with the
+    /// resource in it.
+    pub(crate) fn holds(&self, resource: &Resource<'_>) -> bool {
+        let now_ms = self.clock.wall_ms();
         let now_secs = (now_ms / 1000).cast_signed();
         let Some(caller) = self.authenticator.again(&self.caller, now_secs) else { return false };
         let origin = Origin { peer: self.peer, user_agent: self.user_agent.as_deref() };
@@ -34,6 +37,7 @@ impl<S: Service> Context<'_, S> {
     pub(crate) fn permit(&self, operation: &'static str) -> Permit {
         Permit {
             authenticator: self.authenticator.clone(),
+            clock: self.clock.clone(),
             caller: self.caller.clone(),
             peer: self.origin.peer,
             user_agent: self.origin.user_agent.map(Box::from),

@@ -12,7 +12,7 @@ use crate::services::Services;
 use crate::settings::{Access, AdminListen, ServerSettings, TlsSettings};
 use crate::tls::{Tls, TlsError};
 use anabranch_engine::{Cells, Engine, OneCell, StartError};
-use anabranch_env::{Clock, Disk};
+use anabranch_env::{AgreedClock, Clock, Disk};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,6 +166,9 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
         .map_err(|error| ServeError::Listen { address: settings.listen, error })?;
     let address = local_address(&listener, settings.listen)?;
     let admin_listener = listen_for_admin(settings.admin_listen)?;
+    // Signatures and certificates are judged by the wall clock, as their makers do; whatever is stored or
+    // deleted, by what can be believed of it.
+    let clock: Arc<dyn Clock> = Arc::new(AgreedClock::new(clock));
     let keyring = KeyStore::open(KeyringFile::new(settings.keyring.clone()), clock.clone())?;
     let watched = Watched { authenticator, keyring: Arc::new(keyring), tls };
     let admin = Arc::new(Admin(Arc::new(Server::new(settings.store.durability))));
@@ -209,17 +212,21 @@ impl StartingServer {
         let Self { address, admin_address, settings, clock, watched, admin, opener, listening } =
             self;
         let keyring = watched.keyring.clone();
-        let engine = Engine::start(settings.store, settings.engine, disk, clock, keyring).await?;
+        let (store, engine) = (settings.store, settings.engine);
+        let engine = Engine::start(store, engine, disk, clock.clone(), keyring).await?;
+        if settings.trust_clock {
+            engine.store().resume_deletion();
+        }
         let cells = OneCell::serve(engine);
         warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
         admin.0.has_started(cells.clone());
         opener.open(Arc::new(FrontDoor {
             services: Services::new(&cells, settings.limit_calls),
             admin: admin.clone(),
-            cells: cells.clone(),
             authenticator: watched.authenticator.clone(),
             hosts: Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts),
             bodies: BodyMemory::new(settings.body_memory_bytes),
+            clock,
             stopping: listening.stop.subscribe(),
         }));
         let is_tls = settings.tls != TlsSettings::Off;
@@ -319,7 +326,7 @@ fn authenticator(
 ) -> Result<Authenticator, ServeError> {
     let mode = match &settings.access {
         Access::Credentials(path) => {
-            let now_secs = (clock.now_ms() / 1000).cast_signed();
+            let now_secs = (clock.wall_ms() / 1000).cast_signed();
             let file = CredentialsFile::new(path.clone());
             AuthMode::Sigv4(CredentialStore::open(file, now_secs)?)
         }

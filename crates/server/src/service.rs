@@ -10,6 +10,7 @@ use crate::auth::{AuthError, Authenticator, Caller};
 use crate::context::Peer;
 use crate::refusal::{ContentKind, Refusal};
 use crate::reply::Reply;
+use anabranch_env::Clock;
 use anabranch_protocol::{Codec, WireError};
 use http::Method;
 use http::request::Parts;
@@ -102,7 +103,8 @@ pub(crate) struct Call<'a> {
     pub(crate) peer: Peer,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
-    /// Now, epoch milliseconds.
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    /// Now by the wall clock, epoch milliseconds: that is what callers have.
     pub(crate) now_ms: u64,
     /// Turns true when the server stops.
     pub(crate) stopping: &'a watch::Receiver<bool>,

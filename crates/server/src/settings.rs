@@ -104,6 +104,8 @@ pub struct ServerSettings {
     pub admin_listen: AdminListen,
     /// How long requests under way may take when the server stops.
     pub drain_timeout: Duration,
+    /// Whether the wall clock is right, whatever was known before: data is deleted by it at once.
+    pub trust_clock: bool,
     /// Encryption of connections.
     pub tls: TlsSettings,
     /// Who is let in.

@@ -1,6 +1,7 @@
 //! The engine through its public API, over a disk and a clock that the tests move.
 
 mod cells;
+mod clock_walk;
 mod encryption;
 mod keys;
 mod model;

@@ -279,7 +279,7 @@ async fn a_stream_deleted_while_creating_never_shows_a_shard_or_takes_a_record()
         world.clock.advance_ms(wait_ms);
         let (stream, now_ms) = (world.stream(), world.engine.now_ms());
         assert_eq!(stream.status(now_ms), Some(StreamStatus::Deleting), "{wait_ms}");
-        assert_eq!(stream.visible_shards(now_ms).count(), 0, "{wait_ms}");
+        assert_eq!(stream.visible_shards(world.engine.moment()).count(), 0, "{wait_ms}");
         let put = try_put(&world.engine, STREAM, &[entry("k", b"data")]).await;
         assert!(matches!(put, Err(PutError::StreamNotFound(_))), "{wait_ms}: {put:?}");
         let iterator = world.iterator(STREAM, 0, StartingPosition::TrimHorizon);
@@ -293,7 +293,7 @@ async fn a_stream_deleted_once_it_is_there_takes_records_until_it_is_gone() {
     let world = World::with_stream(2, settings).await;
     world.clock.advance_ms(10_000);
     world.engine.control.delete_stream(&world.scope, STREAM, false).await.expect("deleting");
-    assert_eq!(world.stream().visible_shards(world.engine.now_ms()).count(), 2);
+    assert_eq!(world.stream().visible_shards(world.engine.moment()).count(), 2);
     world.put(STREAM, &[("k", b"data")]).await;
     assert_eq!(world.status(), Some(StreamStatus::Deleting));
 }

@@ -11,7 +11,7 @@ use anabranch_engine::{
     OpenRun, PutEntry, PutOutcome, Records, Scope, ShardRates, StartingPosition, StoreOptions,
     Stream, StreamRef, StreamStatus,
 };
-use anabranch_env::{FakeDisk, ManualClock};
+use anabranch_env::{AgreedClock, Clock, FakeDisk, ManualClock};
 use anabranch_model::ShardId;
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) keys: Arc<TestKeys>,
     pub(crate) options: StoreOptions,
     pub(crate) settings: EngineSettings,
+    /// Whether the clock is believed only as far as its hands agree.
+    pub(crate) agrees: bool,
 }
 
 impl Default for Setup {
@@ -61,6 +63,7 @@ impl Default for Setup {
                 transition_ms: 0,
                 ..EngineSettings::default()
             },
+            agrees: false,
         }
     }
 }
@@ -68,7 +71,11 @@ impl Default for Setup {
 impl Setup {
     pub(crate) fn components(&self) -> Components {
         let disk = Arc::new(self.disk.clone());
-        Components::alone(disk, self.clock.clone(), self.keys.clone())
+        let clock: Arc<dyn Clock> = match self.agrees {
+            true => Arc::new(AgreedClock::new(self.clock.clone())),
+            false => self.clock.clone(),
+        };
+        Components::alone(disk, clock, self.keys.clone())
     }
 
     pub(crate) async fn start(&self) -> Result<Arc<Engine>, StartError> {

@@ -8,6 +8,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
     let (status, word) = server.health();
     let body = json!({
         "status": word,
+        "deletion": if server.deletion_held_ms().is_some() { "held" } else { "on" },
         "durability": server.durability.to_string(),
         "version": env!("CARGO_PKG_VERSION"),
     });

@@ -10,6 +10,7 @@
 mod health;
 mod live;
 mod ready;
+mod resume_deletion;
 mod server;
 mod status;
 
@@ -38,19 +39,47 @@ enum Access {
 
 struct Route {
     path: &'static str,
+    /// GET, which is HEAD as well, or POST for what changes something.
+    method: Method,
     access: Access,
     answer: fn(&Server) -> (StatusCode, Value),
 }
 
 const ROUTES: &[Route] = &[
-    Route { path: "health", access: Access::Everybody, answer: health::answer },
-    Route { path: "live", access: Access::Everybody, answer: live::answer },
-    Route { path: "ready", access: Access::Everybody, answer: ready::answer_below_prefix },
-    Route { path: "status", access: Access::To("GetStatus"), answer: status::answer },
+    Route {
+        path: "health",
+        method: Method::GET,
+        access: Access::Everybody,
+        answer: health::answer,
+    },
+    Route { path: "live", method: Method::GET, access: Access::Everybody, answer: live::answer },
+    Route {
+        path: "ready",
+        method: Method::GET,
+        access: Access::Everybody,
+        answer: ready::answer_below_prefix,
+    },
+    Route {
+        path: "status",
+        method: Method::GET,
+        access: Access::To("GetStatus"),
+        answer: status::answer,
+    },
+    Route {
+        path: "resume-deletion",
+        method: Method::POST,
+        access: Access::To("ResumeDeletion"),
+        answer: resume_deletion::answer,
+    },
 ];
 
 /// What is another without the prefix.
-const BARE: &[Route] = &[Route { path: "ready", access: Access::Everybody, answer: ready::answer }];
+const BARE: &[Route] = &[Route {
+    path: "ready",
+    method: Method::GET,
+    access: Access::Everybody,
+    answer: ready::answer,
+}];
 
 /// The router.
 #[derive(Debug)]
@@ -118,10 +147,11 @@ impl Admin {
 
     fn find(&self, name: RouteName<'_>, method: &Method) -> Result<&'static Route, StatusCode> {
         let route = name.route().ok_or(StatusCode::NOT_FOUND)?;
-        match *method {
-            Method::GET | Method::HEAD => Ok(route),
-            _ => Err(StatusCode::METHOD_NOT_ALLOWED),
-        }
+        let is_it = match *method {
+            Method::HEAD => route.method == Method::GET,
+            ref other => *other == route.method,
+        };
+        if is_it { Ok(route) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
     }
 
     fn tell(&self, route: &Route) -> Reply {

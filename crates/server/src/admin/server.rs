@@ -41,6 +41,12 @@ impl Server {
         self.cells.get().map(|cells| &**cells)
     }
 
+    /// How far deletion is behind the wall clock, in milliseconds, if it is held.
+    pub(super) fn deletion_held_ms(&self) -> Option<u64> {
+        let cells = self.cells()?.all();
+        cells.iter().filter_map(|cell| cell.store().deletion_held_ms()).max()
+    }
+
     /// The server's health in a word, and the status that says whether it is to be left alone. On a
     /// full volume reads go on, and writes come back by themselves.
     pub(super) fn health(&self) -> (StatusCode, &'static str) {

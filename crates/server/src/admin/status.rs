@@ -16,6 +16,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
         "durability": cells.durability().to_string(),
         "cells": cells.all().len(),
         "nowMs": cells.now_ms(),
+        "deletionHeldMs": server.deletion_held_ms(),
         "recovery": {
             "streams": streams,
             "records": records,

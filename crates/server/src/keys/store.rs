@@ -167,8 +167,10 @@ impl KeyStore {
         self.reload_if_changed();
     }
 
-    fn now_unix_secs(&self) -> i64 {
-        (self.clock.now_ms() / 1000).cast_signed()
+    /// Up to when what is pending deletion may be gone, in Unix seconds: not by a clock that somebody
+    /// set wrong, for a key that is gone takes all that it has encrypted with it.
+    fn deletion_unix_secs(&self) -> i64 {
+        (self.clock.deletion_ms() / 1000).cast_signed()
     }
 
     /// The keys in force. Once a second one caller does a `stat` first, and reads the file if it
@@ -219,17 +221,17 @@ impl KeyStore {
 
     /// Makes the service key of an account and Region, unless another process just did.
     fn make_service_key(&self, owner: &Scope) -> Result<(), KeyringError> {
-        let now_secs = self.now_unix_secs();
+        let created_secs = (self.clock.now_ms() / 1000).cast_signed();
         let (account, region) = (&*owner.account, &*owner.region);
         // Held, so that nobody installs what was read before.
         let mut seen = self.seen.lock();
-        let keys = self.file.change(now_secs, |keys| {
+        let keys = self.file.change(self.deletion_unix_secs(), |keys| {
             let is_there = keys.iter().any(|key| {
                 let is_service = key.aliases.iter().any(|alias| alias == SERVICE_ALIAS);
                 is_service && key.account_id == account && key.region == region
             });
             if !is_there {
-                let mut key = CustomerKey::new(account, region, now_secs);
+                let mut key = CustomerKey::new(account, region, created_secs);
                 key.aliases.push(SERVICE_ALIAS.to_owned());
                 keys.push(key);
             }
@@ -258,7 +260,7 @@ impl Keyring for KeyStore {
             return found.ok_or(KeyProblem::NotFound);
         }
         // A service key whose waiting time is over makes way for another.
-        let now_secs = self.now_unix_secs();
+        let now_secs = self.deletion_unix_secs();
         let is_there =
             |arn: &Arc<str>| keys.by_arn.get(arn).is_some_and(|k| !k.key.is_gone(now_secs));
         if let Some(arn) = found.filter(is_there) {
@@ -278,7 +280,7 @@ impl Keyring for KeyStore {
         if !ready.allows(principal) {
             return Err(KeyProblem::AccessDenied);
         }
-        ready.check_state(self.now_unix_secs())?;
+        ready.check_state(self.deletion_unix_secs())?;
         let Some(rate) = ready.key.requests_per_second else { return Ok(()) };
         let passes = ready.rate.lock().try_take(rate.into(), self.clock.monotonic_us(), 1);
         passes.then_some(()).ok_or(KeyProblem::Throttled)

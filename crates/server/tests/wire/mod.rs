@@ -45,6 +45,7 @@ pub(crate) fn settings(
         listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: AdminListen::Off,
         drain_timeout: Duration::from_secs(10),
+        trust_clock: false,
         tls: TlsSettings::Off,
         access: Access::Open { insecure: false },
         allowed_hosts: Vec::new(),

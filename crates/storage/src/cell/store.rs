@@ -228,6 +228,11 @@ impl Store {
         self.shared.upkeep.request();
     }
 
+    /// Has maintenance look at all that is due, and waits until it has. Blocks.
+    pub fn maintain(&self) {
+        self.shared.upkeep.make_turn();
+    }
+
     /// Writes what is queued, syncs and stops. Later appends are refused.
     pub fn shut_down(&self) {
         self.shared.queue.stop(AppendError::ShuttingDown);

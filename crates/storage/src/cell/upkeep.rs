@@ -22,6 +22,10 @@ pub(crate) struct Signals {
     is_stuck: bool,
     /// The thread runs: what is due will be done.
     is_running: bool,
+    /// A turn is being made.
+    is_in_turn: bool,
+    /// Turns that have ended.
+    ended: u64,
 }
 
 impl Signals {
@@ -61,6 +65,17 @@ impl Upkeep {
         self.wanted.notify_one();
     }
 
+    /// Has a turn made, and waits until it has ended.
+    pub(crate) fn make_turn(&self) {
+        let mut signals = self.signals.lock();
+        let wanted = signals.ended + 1 + u64::from(signals.is_in_turn);
+        while signals.ended < wanted && signals.is_running && !signals.stop {
+            signals.wanted = true;
+            self.wanted.notify_one();
+            self.progress.wait_for(&mut signals, WAIT_TICK);
+        }
+    }
+
     /// Ends maintenance, and all waiting for it.
     pub(crate) fn stop(&self) {
         self.signals.lock().stop = true;
@@ -97,13 +112,17 @@ impl Upkeep {
             self.wanted.wait_for(&mut signals, TICK);
         }
         signals.wanted = false;
-        !signals.stop
+        signals.is_in_turn = !signals.stop;
+        signals.is_in_turn
     }
 
     /// Tells how a turn ended. After an early one the next comes soon.
     pub(crate) fn end_turn(&self, turn: Turn) {
         let mut signals = self.signals.lock();
         signals.is_stuck = turn == Turn::Failed;
+        signals.is_in_turn = false;
+        signals.ended += 1;
+        self.progress.notify_all();
         if turn == Turn::Early {
             self.wanted.wait_for(&mut signals, SHORT_TICK);
             signals.wanted = true;

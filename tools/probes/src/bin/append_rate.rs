@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anabranch_env::{RealDisk, SystemClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
-use anabranch_storage::{Gate, Host, RunsBuilder, Store, StoreOptions};
+use anabranch_storage::{DeletedRange, Gate, Host, RunsBuilder, Store, StoreOptions};
 use probes::{Arguments, Caller, measure};
 
 const SHARDS: u64 = 16;
@@ -26,6 +26,8 @@ impl Host for Everything {
     fn trim_horizon_ms(&self, _: ShardKey) -> Option<u64> {
         Some(0)
     }
+
+    fn deleting(&self, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         0

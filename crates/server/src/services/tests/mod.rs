@@ -69,7 +69,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
         hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
         authenticator: Arc::new(Authenticator::new(mode, "us-east-1", &["eu-west-3".to_owned()])),
         bodies: BodyMemory::new(1 << 20),
-        cells,
+        clock: Arc::new(ManualClock::at_ms(NOW_MS)),
         stopping,
     }
 }

@@ -137,7 +137,7 @@ pub(crate) fn of_iterator<'a, O: Operation>(
     let iterator = context.cells().open_iterator(iterator).map_err(to_wire)?;
     let reference = iterator.reference(scope);
     let cell = context.cells().of_stream(&reference);
-    let stream = match iterator.stream(context.now_ms).cloned() {
+    let stream = match iterator.stream(cell.now_ms()).cloned() {
         Some(found) => {
             AdmittedStream { named: NamedStream { reference, found: Some(found) }, cell }
         }

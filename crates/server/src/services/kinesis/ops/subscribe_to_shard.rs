@@ -95,7 +95,7 @@ impl SubscriptionEvents {
         let name = ConsumerName::from(reference.clone());
         let now_ms = self.cell.now_ms();
         let consumer = find_consumer(&event.stream, &name, now_ms).ok().map(|(found, _)| found);
-        self.permit.holds(&consumer_resource(reference, consumer), now_ms)
+        self.permit.holds(&consumer_resource(reference, consumer))
     }
 
     /// What is sent. A caller that may no longer subscribe gets the end of the stream: when it
