@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+import subprocess
 import time
 
 import pytest
@@ -308,3 +309,42 @@ def test_json_and_cbor_may_alternate_on_one_connection(server, client, stream):
         assert reply.status == 200
     connection.close()
     assert streams.data(streams.read(client, stream)) == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_client_that_asks_whether_to_send_is_answered(server):
+    """With curl, which waits a second for a word that it gets over HTTP/1.1 alone."""
+    for version, shown in (("--http2-prior-knowledge", "2"), ("--http1.1", "1.1")):
+        done = subprocess.run(
+            ["curl", "--silent", version, "--max-time", "20",
+             "--header", "Expect: 100-continue",
+             "--header", f"X-Amz-Target: {raw.PREFIX}DescribeLimits",
+             "--header", f"Content-Type: {raw.JSON}", "--data", "{}", "--output", "/dev/null",
+             "--write-out", "%{http_version} %{http_code} %{time_total}", server.endpoint],
+            capture_output=True, timeout=30)
+        got, status, seconds = done.stdout.decode().split()
+        assert (got, status) == (shown, "200") and float(seconds) < 5
+
+
+def test_a_client_that_waits_to_be_told_is_told_417_over_http2(server):
+    """In frames, as a client that sends nothing before it has heard a word."""
+    def frame(kind, flags, stream, payload):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + \
+            stream.to_bytes(4, "big") + payload
+
+    def field(name, value):
+        return b"\0" + b"".join(bytes([len(part)]) + part for part in (name, value))
+    # :method POST, :scheme http, :path /
+    head = b"\x83\x86\x84" + field(b":authority", b"localhost") + \
+        field(b"expect", b"100-continue") + field(b"content-length", b"2")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
+                     + frame(1, 4, 1, head))
+        stream = sock.makefile("rb")
+        while True:
+            length, kind = int.from_bytes(stream.read(3), "big"), stream.read(1)[0]
+            stream.read(5)
+            payload = stream.read(length)
+            if kind == 1:
+                break
+    # A literal with the name of entry 8, `:status`, plain or in Huffman's code.
+    assert payload[:1] == b"\x48" and payload[1:5] in (b"\x03417", b"\x83\x68\x2e\xff"), payload

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anabranch_engine as engine;
 use anabranch_model::AWS_REGIONS;
 use anabranch_protocol::sigv4::is_region_name;
-use anabranch_server::{AdminListen, AllowedHost};
+use anabranch_server::{AdminListen, AllowedHost, AuditDestination};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
@@ -38,6 +38,9 @@ const ADMIN_PORT: u16 = 4569;
 /// How long requests under way may take when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const SPAN_MAX: Duration = Duration::from_secs(3600);
+
+/// As the audit log's file: standard error.
+const STDERR: &str = "stderr";
 
 /// States that pass by themselves shall pass within an hour.
 const TRANSITION_MS_MAX: u64 = 3_600_000;
@@ -94,6 +97,11 @@ pub(crate) struct ServeSettings {
     /// are answered as well, and web pages from all of them; with credentials the list is
     /// everything, if there is one.
     pub(crate) allowed_hosts: Vec<AllowedHost>,
+    /// File of the audit log, or `stderr`. Default none. Lines that cannot be written are counted;
+    /// no call waits for them.
+    pub(crate) audit_log: Option<AuditDestination>,
+    /// Whether calls on records are in the audit log. Default false: thousands a second.
+    pub(crate) audit_data_calls: bool,
     /// Accept callers without credentials on any address. Default false. Whoever reaches the
     /// port can then read, write and delete everything.
     pub(crate) insecure_anonymous: bool,
@@ -242,6 +250,10 @@ impl ServeSettings {
                 None => server::Access::Open { insecure: self.insecure_anonymous },
             },
             allowed_hosts: self.allowed_hosts.clone(),
+            audit: self.audit_log.clone().map(|destination| server::AuditSettings {
+                destination,
+                with_data_calls: self.audit_data_calls,
+            }),
             account_id: self.account_id.clone(),
             region: self.region.clone(),
             regions: self.region_names(),
@@ -352,6 +364,13 @@ pub(crate) struct ServeLayer {
     /// and the listen address, for web pages too. With credentials: no others, if any are given
     #[arg(long, env = "ANABRANCH_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
     allowed_host: Option<Vec<String>>,
+    /// File to write who did what to, a JSON object in each line, or `stderr`
+    #[arg(long, env = "ANABRANCH_AUDIT_LOG", value_name = "FILE")]
+    audit_log: Option<PathBuf>,
+    /// Write calls on records to the audit log, too
+    #[arg(long, env = "ANABRANCH_AUDIT_DATA_CALLS", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    audit_data_calls: Option<bool>,
     /// Accept anybody on any address
     #[arg(long, env = "ANABRANCH_INSECURE_ANONYMOUS", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -451,6 +470,8 @@ impl ServeLayer {
             credentials: self.credentials.or(weaker.credentials),
             keyring: self.keyring.or(weaker.keyring),
             allowed_host: self.allowed_host.or(weaker.allowed_host),
+            audit_log: self.audit_log.or(weaker.audit_log),
+            audit_data_calls: self.audit_data_calls.or(weaker.audit_data_calls),
             insecure_anonymous: self.insecure_anonymous.or(weaker.insecure_anonymous),
             account_id: self.account_id.or(weaker.account_id),
             region: self.region.or(weaker.region),
@@ -501,6 +522,11 @@ impl ServeLayer {
             tls,
             credentials: self.credentials,
             keyring: self.keyring,
+            audit_log: self.audit_log.map(|path| match path.to_str() {
+                Some(STDERR) => AuditDestination::StandardError,
+                _ => AuditDestination::File(path),
+            }),
+            audit_data_calls: self.audit_data_calls.unwrap_or(false),
             allowed_hosts: parse_all("allowed-host", self.allowed_host)?,
             insecure_anonymous: self.insecure_anonymous.unwrap_or(false),
             account_id: self.account_id.unwrap_or_else(|| DEFAULT_ACCOUNT_ID.to_owned()),
@@ -615,6 +641,10 @@ impl ServeSettings {
              --insecure-anonymous, or an admin-listen on loopback admin_listen={admin:?}"
         );
         ensure!(
+            self.audit_log.is_some() || !self.audit_data_calls,
+            "audit-data-calls needs audit-log"
+        );
+        ensure!(
             self.journal_file_bytes >= 16 << 20,
             "journal-file-bytes must be at least 16MiB, for a request can be 10MiB \
              journal_file_bytes={}",
@@ -670,12 +700,22 @@ impl ServeSettings {
             let hosts = self.allowed_hosts.iter().map(ToString::to_string).collect();
             lines.push(format!("allowed-host = {}", list(hosts)));
         }
+        match &self.audit_log {
+            None => {}
+            Some(AuditDestination::StandardError) => {
+                lines.push(format!("audit-log = {}", text(STDERR)));
+            }
+            Some(AuditDestination::File(file)) => {
+                lines.push(format!("audit-log = {}", path(file)));
+            }
+        }
         let log_format = match self.log_format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
         };
         let limits = &self.shard_limits;
         lines.extend([
+            format!("audit-data-calls = {}", self.audit_data_calls),
             format!("insecure-anonymous = {}", self.insecure_anonymous),
             format!("account-id = {}", text(&self.account_id)),
             format!("region = {}", text(&self.region)),
@@ -786,6 +826,7 @@ mod tests {
             ("durability = 'async'", "use sync"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),
             ("allowed-host = ['a@b']", "NAME:PORT"),
+            ("audit-data-calls = true", "needs audit-log"),
             ("admin-listen = 'on'", "ADDR:PORT or off"),
             ("listen = '127.0.0.1:1'\nadmin-listen = '0.0.0.0:2'", "admin-listen"),
             ("drain-timeout = '2h'", "an hour"),
@@ -808,6 +849,8 @@ mod tests {
             "limits = 'aws'\nscaling-period-ms = 0",
             "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
+            "audit-log = 'stderr'",
+            "audit-log = '/var/log/a.jsonl'\naudit-data-calls = true",
             "admin-listen = 'off'\ndrain-timeout = '1m'",
             "admin-listen = '[::1]:1'\nlame-duck = '2.5s'",
             "regions = []\nregion = 'local'\naccount-shard-limit = 7",

@@ -104,6 +104,14 @@ impl Drop for NewFile {
     }
 }
 
+/// Opens a file to write at its end, and makes it with this mode if it is not there.
+///
+/// # Errors
+/// As the operating system has them.
+pub fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(mode).open(path)
+}
+
 /// A lock between processes, until it is dropped: the `flock` of an empty file, which stays.
 #[derive(Debug)]
 pub struct FileLock {

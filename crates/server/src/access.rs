@@ -92,6 +92,7 @@ impl<S: Service> Context<'_, S> {
         resource: &Resource<'_>,
     ) -> Result<(), WireError> {
         self.asked.set();
+        self.trail.resource(resource.arn);
         let asking = Asking { caller: self.caller, origin: self.origin, now_ms: self.now_ms };
         asking.authorize(self.service.wire().action_prefix, operation, resource)
     }

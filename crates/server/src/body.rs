@@ -64,6 +64,8 @@ pub(crate) struct ReadBody {
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
+    /// The client waits to be told to send it.
+    NotBegun,
     /// Over [`BODY_BYTES_MAX`].
     TooLarge,
     /// The client took too long.

@@ -1,7 +1,7 @@
 //! Sockets: accepting, TLS, HTTP/1.1 and HTTP/2 on one port, and ending well.
 
-use crate::context::Peer;
 use crate::idle::{IDLE_PATIENCE, Idle};
+use crate::peer::Peer;
 use crate::reply::Reply;
 use crate::reply_body::ReplyMemory;
 use hyper::body::Incoming;

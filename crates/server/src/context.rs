@@ -1,11 +1,12 @@
 //! What a handler works with.
 
+use crate::audit::Trail;
 use crate::auth::{Authenticator, Caller};
+use crate::peer::Peer;
 use anabranch_engine::Scope;
 use anabranch_env::Clock;
 use http::header;
 use http::request::Parts;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,13 +24,8 @@ pub(crate) struct Context<'a, S> {
     pub(crate) now_ms: u64,
     /// Whether the handler has asked what the caller may do.
     pub(crate) asked: Asked,
-}
-
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) is_tls: bool,
+    /// What is noted of the call for the audit log.
+    pub(crate) trail: &'a Trail,
 }
 
 /// How a request came, for conditions of policies.

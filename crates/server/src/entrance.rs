@@ -5,8 +5,8 @@
 
 use crate::admin::{Admin, RouteName};
 use crate::connection::Answering;
-use crate::context::Peer;
 use crate::front_door::FrontDoor;
+use crate::peer::Peer;
 use crate::reply::{self, Reply};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;

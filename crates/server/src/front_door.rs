@@ -6,10 +6,12 @@
 
 use crate::admin::{Admin, RouteName};
 use crate::answer::Answered;
+use crate::audit::{AuditLog, CallKind, Trail};
 use crate::auth::Authenticator;
-use crate::body::{BodyError, BodyMemory};
-use crate::context::Peer;
+use crate::body::{BodyError, BodyMemory, ReadBody};
+use crate::first_word::{self, Begun};
 use crate::hosts::{HostRefusal, Hosts};
+use crate::peer::Peer;
 use crate::refusal::ContentKind;
 use crate::reply::{self, Reply};
 use crate::service::{Call, Found, Service};
@@ -17,7 +19,7 @@ use crate::services::Services;
 use anabranch_env::Clock;
 use anabranch_protocol::{Codec, CommonError, WireError};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -29,6 +31,7 @@ pub(crate) struct FrontDoor {
     pub(crate) admin: Arc<Admin>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) hosts: Hosts,
+    pub(crate) audit: Option<Arc<AuditLog>>,
     pub(crate) bodies: BodyMemory,
     pub(crate) clock: Arc<dyn Clock>,
     /// Turns true when the server stops.
@@ -49,7 +52,11 @@ impl FrontDoor {
             reply::add_request_ids(reply.headers_mut(), is_preflight);
             return reply;
         }
-        let mut reply = match self.bodies.read(body).await {
+        let read = match first_word::is_awaited(&parts) {
+            false => self.bodies.read(body).await,
+            true => self.read_begun(body).await,
+        };
+        let mut reply = match read {
             Err(error) => refuse_body(error, &parts.headers, service),
             Ok(_) if is_preflight => reply::preflight(&parts.headers),
             Ok(body) => self.answer_body(service, &parts, peer, &body.bytes).await,
@@ -61,13 +68,29 @@ impl FrontDoor {
         reply
     }
 
+    /// The body of a client that may be waiting to be told to send it.
+    async fn read_begun(&self, body: Incoming) -> Result<ReadBody, BodyError> {
+        let mut body = Begun::new(body);
+        let read = self.bodies.read(&mut body).await;
+        if body.gave_up() { Err(BodyError::NotBegun) } else { read }
+    }
+
     /// Answers what is the server's own, on whichever listener it was asked.
     pub(crate) fn answer_admin(&self, name: RouteName<'_>, parts: &Parts, peer: Peer) -> Reply {
         let mut reply = match self.hosts.check(parts) {
             Err(refusal) if !name.is_for_everybody() => {
                 refuse_host(refusal, &parts.headers, self.services.of(parts))
             }
-            _ => self.admin.answer(name, self.call(parts, peer, Codec::Json11, &[])),
+            _ => {
+                let (trail, id) = self.trail(peer);
+                let call = self.call(parts, peer, Codec::Json11, &[], &trail);
+                let mut reply = self.admin.answer(name, call);
+                trail.end(reply.status());
+                if let Some(id) = id {
+                    reply::set_request_id(reply.headers_mut(), id);
+                }
+                reply
+            }
         };
         reply::add_request_ids(reply.headers_mut(), false);
         reply
@@ -84,15 +107,42 @@ impl FrontDoor {
             Ok(codec) => codec,
             Err(refusal) => return service.refuse(refusal),
         };
-        match answer_call(service, self.call(parts, peer, codec, body)).await {
+        let (trail, id) = self.trail(peer);
+        let answer = answer_call(service, self.call(parts, peer, codec, body, &trail)).await;
+        let mut reply = match answer {
             Ok(Answered::Body(body)) => reply::success(codec, body),
             Ok(Answered::Events(body)) => reply::events(body),
-            Err(error) => reply::error(codec, &error, service.wire().common_errors),
+            Err(error) => {
+                trail.error(error.kind.name);
+                reply::error(codec, &error, service.wire().common_errors)
+            }
+        };
+        trail.end(reply.status());
+        if let Some(id) = id {
+            reply::set_request_id(reply.headers_mut(), id);
         }
+        reply
     }
 
-    fn call<'a>(&'a self, parts: &'a Parts, peer: Peer, codec: Codec, body: &'a [u8]) -> Call<'a> {
+    /// The trail of a call, and the id that it and the reply have; without an audit log the reply
+    /// gets its own.
+    fn trail(&self, peer: Peer) -> (Trail, Option<HeaderValue>) {
+        let id = self.audit.as_ref().map(|_| reply::new_request_id());
+        let text = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        (Trail::new(self.audit.as_ref(), text, peer), id)
+    }
+
+    fn call<'a>(
+        &'a self,
+        parts: &'a Parts,
+        peer: Peer,
+        codec: Codec,
+        body: &'a [u8],
+        trail: &'a Trail,
+    ) -> Call<'a> {
         Call {
+            trail,
+            strangers: &self.admin.0.strangers,
             authenticator: &self.authenticator,
             parts,
             peer,
@@ -117,6 +167,7 @@ async fn answer_call(service: &dyn Service, call: Call<'_>) -> Result<Answered, 
     let Found::Unsupported(name) = found else {
         return Err(CommonError::UnknownOperation.bare());
     };
+    call.trail.operation(service.wire().action_prefix, name, CallKind::Control);
     call.authenticate(service.wire().signing_name)?;
     let text = format!("Anabranch does not support {name} yet.");
     Err(CommonError::UnsupportedOperation.because(text))
@@ -150,6 +201,7 @@ fn refuse_body(error: BodyError, headers: &HeaderMap, service: &dyn Service) -> 
         },
         BodyError::TooLarge => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
         BodyError::TooSlow => reply::empty(StatusCode::REQUEST_TIMEOUT),
+        BodyError::NotBegun => reply::empty(StatusCode::EXPECTATION_FAILED),
         BodyError::Broken => reply::empty(StatusCode::BAD_REQUEST),
     }
 }

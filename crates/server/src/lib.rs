@@ -10,6 +10,7 @@
 mod access;
 mod admin;
 mod answer;
+mod audit;
 pub mod auth;
 mod body;
 mod call_rates;
@@ -18,6 +19,7 @@ mod connection;
 mod context;
 mod entrance;
 mod event_reply;
+mod first_word;
 mod front_door;
 mod hosts;
 mod idle;
@@ -25,6 +27,7 @@ pub mod keys;
 mod operation;
 mod operation_schema;
 mod operation_table;
+mod peer;
 mod permit;
 mod pieces;
 mod refusal;
@@ -38,4 +41,6 @@ mod settings;
 mod tls;
 
 pub use serve::{RunningServer, ServeError, StartingServer, bind, start};
-pub use settings::{Access, AdminListen, AllowedHost, ServerSettings, TlsSettings};
+pub use settings::{
+    Access, AdminListen, AllowedHost, AuditDestination, AuditSettings, ServerSettings, TlsSettings,
+};

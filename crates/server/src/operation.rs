@@ -1,6 +1,7 @@
 //! What an operation of a service is, and how one is run.
 
 use crate::answer::{Answer, Answered};
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::context::{Asked, Context, Origin};
 use crate::service::{Call, Service};
@@ -21,6 +22,8 @@ pub(crate) trait Operation {
     const NAME: &'static str;
     /// How often it may be called. That of operations on records is limited by shard instead.
     const RATE: CallRate;
+    /// What it is about.
+    const KIND: CallKind = CallKind::Control;
     /// The errors that the service model gives it.
     const ERRORS: &'static [<Self::Service as ErrorTable>::Error];
     /// What it is asked.
@@ -47,6 +50,7 @@ pub(crate) async fn answer<O: Operation>(
     if let Err(error @ RequestError::Malformed) = decoded {
         return Err(error.into());
     }
+    call.trail.operation(service.wire().action_prefix, O::NAME, O::KIND);
     let caller = call.authenticate(service.wire().signing_name)?;
     let input = decoded?;
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
@@ -59,6 +63,7 @@ pub(crate) async fn answer<O: Operation>(
         clock: call.clock,
         now_ms: call.now_ms,
         asked: Asked::default(),
+        trail: call.trail,
     };
     let output = O::answer(&context, input).await?;
     if !context.asked.is_set() {

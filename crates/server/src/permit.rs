@@ -2,7 +2,8 @@
 
 use crate::access::{Asking, Resource};
 use crate::auth::{Authenticator, Caller};
-use crate::context::{Context, Origin, Peer};
+use crate::context::{Context, Origin};
+use crate::peer::Peer;
 use crate::service::Service;
 use anabranch_env::Clock;
 use std::sync::Arc;

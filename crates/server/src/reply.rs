@@ -66,10 +66,19 @@ pub(crate) fn xml_error(status: StatusCode, name: &str, message: Option<&str>) -
     with_body(status, None, body.into_bytes())
 }
 
-/// Adds what every reply has.
+/// A new request id.
+pub(crate) fn new_request_id() -> HeaderValue {
+    uuid_text(rand::random())
+}
+
+/// Gives a reply an id that is known elsewhere.
+pub(crate) fn set_request_id(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(REQUEST_ID, id);
+}
+
+/// Adds what every reply has; an id that it has already stays.
 pub(crate) fn add_request_ids(headers: &mut HeaderMap, is_preflight: bool) {
-    let random: [u8; 16] = rand::random();
-    headers.insert(REQUEST_ID, uuid_text(random));
+    headers.entry(REQUEST_ID).or_insert_with(new_request_id);
     if !is_preflight {
         let random: [[u8; 24]; 3] = rand::random();
         let text = base64_simd::STANDARD.encode_to_string(random.as_flattened());

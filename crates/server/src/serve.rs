@@ -1,6 +1,7 @@
 //! Starting and stopping the server.
 
 use crate::admin::{Admin, Server};
+use crate::audit::{AuditLog, AuditWriter};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
 use crate::body::BodyMemory;
 use crate::connection;
@@ -55,6 +56,9 @@ pub enum ServeError {
     /// The keyring cannot be used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The audit log cannot be opened.
+    #[error("cannot open the audit log error={0}")]
+    Audit(std::io::Error),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -85,6 +89,7 @@ struct Watched {
     authenticator: Arc<Authenticator>,
     keyring: Arc<KeyStore>,
     tls: Option<Tls>,
+    audit: Option<Arc<AuditWriter>>,
 }
 
 impl Watched {
@@ -93,6 +98,9 @@ impl Watched {
         self.keyring.look();
         if let Some(tls) = &self.tls {
             tls.look();
+        }
+        if let Some(audit) = &self.audit {
+            audit.reopen();
         }
     }
 }
@@ -104,7 +112,8 @@ impl RunningServer {
         format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
     }
 
-    /// Looks at credentials, keyring and TLS files at once, and takes over what has changed. What
+    /// Looks at credentials, keyring and TLS files at once, takes over what has changed, and opens
+    /// the audit log anew. What
     /// cannot be used leaves what is in force, and the log says why. Reads files: not for a thread
     /// that must not wait.
     pub fn reload(&self) {
@@ -120,8 +129,13 @@ impl RunningServer {
     pub async fn stop(mut self) {
         self.drain();
         self.listening.end().await;
-        let cells = self.cells;
-        let shut_down = move || cells.all().iter().for_each(|cell| cell.store().shut_down());
+        let (cells, audit) = (self.cells, self.watched.audit);
+        let shut_down = move || {
+            cells.all().iter().for_each(|cell| cell.store().shut_down());
+            if let Some(audit) = audit {
+                audit.end();
+            }
+        };
         let _ = tokio::task::spawn_blocking(shut_down).await;
     }
 }
@@ -170,8 +184,12 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
     // deleted, by what can be believed of it.
     let clock: Arc<dyn Clock> = Arc::new(AgreedClock::new(clock));
     let keyring = KeyStore::open(KeyringFile::new(settings.keyring.clone()), clock.clone())?;
-    let watched = Watched { authenticator, keyring: Arc::new(keyring), tls };
-    let admin = Arc::new(Admin(Arc::new(Server::new(settings.store.durability))));
+    let audit = settings.audit.as_ref();
+    let audit = audit.map(|audit| AuditWriter::open(&audit.destination, clock.clone()));
+    let audit = audit.transpose().map_err(ServeError::Audit)?.map(Arc::new);
+    let watched = Watched { authenticator, keyring: Arc::new(keyring), tls, audit };
+    let admin =
+        Arc::new(Admin(Arc::new(Server::new(settings.store.durability, watched.audit.clone()))));
     let (entrance, opener) = Entrance::new(admin.clone());
     let mut listening = Listening::new();
     let mut admin_address = None;
@@ -212,6 +230,9 @@ impl StartingServer {
         let Self { address, admin_address, settings, clock, watched, admin, opener, listening } =
             self;
         let keyring = watched.keyring.clone();
+        let audit = watched.audit.clone().zip(settings.audit.as_ref()).map(|(writer, settings)| {
+            Arc::new(AuditLog::new(writer, clock.clone(), settings.with_data_calls))
+        });
         let (store, engine) = (settings.store, settings.engine);
         let engine = Engine::start(store, engine, disk, clock.clone(), keyring).await?;
         if settings.trust_clock {
@@ -225,6 +246,7 @@ impl StartingServer {
             admin: admin.clone(),
             authenticator: watched.authenticator.clone(),
             hosts: Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts),
+            audit,
             bodies: BodyMemory::new(settings.body_memory_bytes),
             clock,
             stopping: listening.stop.subscribe(),

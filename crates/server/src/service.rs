@@ -6,8 +6,9 @@
 //! service's own.
 
 use crate::answer::Answered;
-use crate::auth::{AuthError, Authenticator, Caller};
-use crate::context::Peer;
+use crate::audit::{Strangers, Trail};
+use crate::auth::{Authenticator, Caller};
+use crate::peer::Peer;
 use crate::refusal::{ContentKind, Refusal};
 use crate::reply::Reply;
 use anabranch_env::Clock;
@@ -103,6 +104,10 @@ pub(crate) struct Call<'a> {
     pub(crate) peer: Peer,
     pub(crate) codec: Codec,
     pub(crate) body: &'a [u8],
+    /// What is noted of it for the audit log.
+    pub(crate) trail: &'a Trail,
+    /// Who counts it if its caller is not known.
+    pub(crate) strangers: &'a Strangers,
     pub(crate) clock: &'a Arc<dyn Clock>,
     /// Now by the wall clock, epoch milliseconds: that is what callers have.
     pub(crate) now_ms: u64,
@@ -116,6 +121,16 @@ impl Call<'_> {
         let now_secs = (self.now_ms / 1000).cast_signed();
         let caller =
             self.authenticator.authenticate(self.parts, self.body, &[signing_name], now_secs);
-        caller.map_err(AuthError::into)
+        match caller {
+            Ok(caller) => {
+                self.trail.caller(&caller);
+                Ok(caller)
+            }
+            Err(error) => {
+                self.trail.stranger();
+                self.strangers.note(self.peer.address, &error, self.now_ms);
+                Err(error.into())
+            }
+        }
     }
 }

@@ -78,6 +78,24 @@ impl AdminListen {
     }
 }
 
+/// Where the audit log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditDestination {
+    /// Standard error, between the lines of the log.
+    StandardError,
+    /// This file, at its end.
+    File(PathBuf),
+}
+
+/// Who did what, as JSON lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Where it goes.
+    pub destination: AuditDestination,
+    /// Whether calls on records are in it as well.
+    pub with_data_calls: bool,
+}
+
 /// Encryption of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsSettings {
@@ -113,6 +131,8 @@ pub struct ServerSettings {
     /// Hosts and origins that are answered besides loopback and `listen` without credentials; the
     /// only hosts with credentials, unless there are none.
     pub allowed_hosts: Vec<AllowedHost>,
+    /// The audit log; `None`: there is none.
+    pub audit: Option<AuditSettings>,
     /// Account of callers that do not name one, twelve digits.
     pub account_id: String,
     /// Region of callers that do not name one.

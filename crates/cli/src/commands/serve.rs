@@ -131,7 +131,9 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
 async fn reload_at_each(hang_up: &mut Signal, server: &RunningServer) {
     while hang_up.recv().await.is_some() {
         tokio::task::block_in_place(|| server.reload());
-        tracing::info!("credentials, keyring and TLS files were looked at; settings stay");
+        tracing::info!(
+            "told to look again: credentials, keyring, TLS files, audit log; settings stay"
+        );
     }
     std::future::pending().await
 }

@@ -17,6 +17,7 @@ mod status;
 pub(crate) use server::Server;
 
 use crate::access::{Asking, Resource};
+use crate::audit::CallKind;
 use crate::context::Origin;
 use crate::reply::{self, Reply};
 use crate::service::Call;
@@ -128,7 +129,10 @@ impl Admin {
         match self.find(name, &call.parts.method) {
             Err(status) => reply::empty(status),
             Ok(route) => match allow(&route.access, call) {
-                Err(error) => json(StatusCode::FORBIDDEN, error.to_body(Codec::Json11, "")),
+                Err(error) => {
+                    call.trail.error(error.kind.name);
+                    json(StatusCode::FORBIDDEN, error.to_body(Codec::Json11, ""))
+                }
                 Ok(()) => self.tell(route),
             },
         }
@@ -162,6 +166,7 @@ impl Admin {
 
 fn allow(access: &Access, call: Call<'_>) -> Result<(), WireError> {
     let Access::To(action) = access else { return Ok(()) };
+    call.trail.operation(SERVICE, action, CallKind::Control);
     let caller = call.authenticate(SERVICE)?;
     let origin = Origin::of(call.parts, call.peer);
     let asking = Asking { caller: &caller, origin, now_ms: call.now_ms };

@@ -1,5 +1,6 @@
 //! What the routes tell of.
 
+use crate::audit::{AuditWriter, Strangers};
 use anabranch_engine::{Cells, Durability, StoreHealth};
 use http::StatusCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,10 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) durability: Durability,
+    /// Counts calls whose caller is not known.
+    pub(crate) strangers: Strangers,
+    /// Where calls are written.
+    pub(crate) audit: Option<Arc<AuditWriter>>,
     /// Set when recovery has ended.
     cells: OnceLock<Arc<dyn Cells>>,
     /// Set when it is to stop.
@@ -17,8 +22,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server that is starting.
-    pub(crate) fn new(durability: Durability) -> Self {
-        Self { durability, cells: OnceLock::new(), is_draining: AtomicBool::new(false) }
+    pub(crate) fn new(durability: Durability, audit: Option<Arc<AuditWriter>>) -> Self {
+        Self {
+            durability,
+            strangers: Strangers::default(),
+            audit,
+            cells: OnceLock::new(),
+            is_draining: AtomicBool::new(false),
+        }
     }
 
     /// From now on it is ready.

@@ -49,6 +49,7 @@ pub(crate) fn settings(
         tls: TlsSettings::Off,
         access: Access::Open { insecure: false },
         allowed_hosts: Vec::new(),
+        audit: None,
         account_id: ACCOUNT.to_owned(),
         region: "us-east-1".to_owned(),
         regions: Vec::new(),

@@ -7,10 +7,10 @@ use super::kinesis::Kinesis;
 use crate::admin::{Admin, Server};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsFile};
 use crate::body::BodyMemory;
-use crate::context::Peer;
 use crate::front_door::FrontDoor;
 use crate::hosts::Hosts;
 use crate::operation_schema::OperationSchema;
+use crate::peer::Peer;
 use crate::settings::Access;
 use anabranch_engine::{Engine, EngineSettings, NoKeys, OneCell, StoreOptions};
 use anabranch_env::{FakeDisk, ManualClock};
@@ -65,7 +65,8 @@ async fn door(mode: AuthMode) -> FrontDoor {
     let kinesis = Kinesis::new(cells.clone(), false);
     FrontDoor {
         services: Services(vec![Box::new(kinesis), Box::new(Echo)]),
-        admin: Arc::new(Admin(Arc::new(Server::new(cells.durability())))),
+        admin: Arc::new(Admin(Arc::new(Server::new(cells.durability(), None)))),
+        audit: None,
         hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
         authenticator: Arc::new(Authenticator::new(mode, "us-east-1", &["eu-west-3".to_owned()])),
         bodies: BodyMemory::new(1 << 20),

@@ -2,6 +2,7 @@
 
 use super::shapes::{ChildShard, EncryptionType, long};
 use super::{Context, Operation, dry_run_succeeded};
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -122,6 +123,7 @@ impl Operation for GetRecords {
     type Service = Kinesis;
     const NAME: &'static str = "GetRecords";
     const RATE: CallRate = CallRate::Unlimited;
+    const KIND: CallKind = CallKind::Data;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,

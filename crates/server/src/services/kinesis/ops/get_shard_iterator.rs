@@ -2,6 +2,7 @@
 
 use super::shapes::{ShardIteratorType, epoch_ms};
 use super::{Context, Operation, dry_run_succeeded};
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -38,6 +39,7 @@ impl Operation for GetShardIterator {
     type Service = Kinesis;
     const NAME: &'static str = "GetShardIterator";
     const RATE: CallRate = CallRate::Unlimited;
+    const KIND: CallKind = CallKind::Data;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,

@@ -3,6 +3,7 @@
 use super::put_records::{BlobPayload, explicit_hash_key};
 use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded};
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::{single_put_to_wire, to_wire};
@@ -43,6 +44,7 @@ impl Operation for PutRecord {
     type Service = Kinesis;
     const NAME: &'static str = "PutRecord";
     const RATE: CallRate = CallRate::Unlimited;
+    const KIND: CallKind = CallKind::Data;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,

@@ -2,6 +2,7 @@
 
 use super::shapes::EncryptionType;
 use super::{Context, Operation, dry_run_succeeded};
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::{OVERLOADED_TEXT, to_wire, write_rate_text};
@@ -128,6 +129,7 @@ impl Operation for PutRecords {
     type Service = Kinesis;
     const NAME: &'static str = "PutRecords";
     const RATE: CallRate = CallRate::Unlimited;
+    const KIND: CallKind = CallKind::Data;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,

@@ -5,6 +5,7 @@ use super::get_shard_iterator::starting_position;
 use super::shapes::{ChildShard, ShardIteratorType, long};
 use super::{Context, Operation, dry_run_succeeded};
 use crate::answer::Events;
+use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::event_reply::{EventSource, Sourced};
 use crate::permit::Permit;
@@ -185,6 +186,7 @@ impl Operation for SubscribeToShard {
     type Service = Kinesis;
     const NAME: &'static str = "SubscribeToShard";
     const RATE: CallRate = CallRate::Unlimited;
+    const KIND: CallKind = CallKind::Data;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,
