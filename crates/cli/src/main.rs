@@ -51,7 +51,7 @@ otherwise. `anabranch COMMAND --help` has examples of each command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(commands::serve::ServeArgs),
+    Serve(Box<commands::serve::ServeArgs>),
     Inspect(commands::inspect::InspectArgs),
     Backup(commands::backup::BackupArgs),
     Credentials(commands::credentials::CredentialsArgs),

@@ -17,7 +17,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
         "cells": cells.all().len(),
         "nowMs": cells.now_ms(),
         "deletionHeldMs": server.deletion_held_ms(),
-        "auditLinesLost": server.audit.as_ref().map(|audit| audit.lost()),
+        "auditLinesLost": server.audit.as_ref().map(|audit| audit.lost_lines()),
         "unknownCallers": server.strangers.total(),
         "recovery": {
             "streams": streams,

@@ -94,7 +94,7 @@ impl AuditWriter {
     }
 
     /// Lines since the start that nobody will see.
-    pub(crate) fn lost(&self) -> u64 {
+    pub(crate) fn lost_lines(&self) -> u64 {
         self.0.waiting.lock().lost_ever
     }
 
@@ -281,7 +281,7 @@ mod tests {
             world.writer.write(&line);
         }
         let fits = (WAITING_BYTES_MAX / line.len()) as u64;
-        assert_eq!(world.writer.lost(), 2000 - fits);
+        assert_eq!(world.writer.lost_lines(), 2000 - fits);
         for _ in 0..2 {
             world.go.send(true).expect("it waits");
         }
