@@ -156,6 +156,12 @@ fn capacity_for(wanted: usize, capacity: usize, claimed: usize) -> Option<usize>
     Some(grown.min(end).max(wanted))
 }
 
+/// Reads a body and keeps nothing, within the limits of those that are kept: a client that is refused
+/// while it sends may not look at the reply.
+pub(crate) async fn pass_over<B: Body<Data = Bytes> + Unpin>(mut body: B) {
+    let _ = timeout(PATIENCE, discard(&mut body)).await;
+}
+
 /// Reads on and keeps nothing, as far as a body may go.
 async fn discard<B: Body<Data = Bytes> + Unpin>(body: &mut B) {
     let mut left = BODY_BYTES_MAX;

@@ -8,7 +8,7 @@ use crate::admin::{Admin, RouteName};
 use crate::answer::Answered;
 use crate::audit::{AuditLog, CallKind, Trail};
 use crate::auth::Authenticator;
-use crate::body::{BodyError, BodyMemory, ReadBody};
+use crate::body::{self, BodyError, BodyMemory, ReadBody};
 use crate::first_word::{self, Begun};
 use crate::hosts::{HostRefusal, Hosts};
 use crate::peer::Peer;
@@ -48,6 +48,7 @@ impl FrontDoor {
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
         if let Err(refusal) = self.hosts.check(&parts) {
+            body::pass_over(body).await;
             let mut reply = refuse_host(refusal, &parts.headers, service);
             reply::add_request_ids(reply.headers_mut(), is_preflight);
             return reply;
