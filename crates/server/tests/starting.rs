@@ -8,12 +8,16 @@ use anabranch_env::{FakeDisk, Fault, ManualClock};
 use anabranch_server::{AdminListen, RunningServer, StartingServer, bind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const LIST: &str = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                     Content-Type: application/x-amz-json-1.1\r\n\
                     X-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Length: 2\r\n\r\n{}";
+
+/// Longer than any answer takes, so that a missing one is a failure and no hang.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct World {
     disk: FakeDisk,
@@ -46,7 +50,8 @@ async fn send(address: SocketAddr, request: &str) -> TcpStream {
 /// Status and body of the reply that comes before the server closes.
 async fn receive(mut socket: TcpStream) -> (u16, String) {
     let mut received = Vec::new();
-    socket.read_to_end(&mut received).await.expect("received");
+    let reading = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut received));
+    reading.await.expect("an answer").expect("received");
     let text = String::from_utf8(received).expect("text");
     let (head, body) = text.split_once("\r\n\r\n").expect("a reply");
     (head[9..12].parse().expect("a status"), body.to_owned())
