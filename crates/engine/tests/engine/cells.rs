@@ -1,7 +1,7 @@
 //! An account over two cells: each stream lives in one of them, and nobody notices.
 
 use crate::world::{Setup, entry_at, get_request, named, scope, try_put};
-use anabranch_engine::error::{CreateStreamError, ShardLimit};
+use anabranch_engine::error::{CreateStreamError, ShardLimit, ShardLimitScope};
 use anabranch_engine::{
     AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream, Records, Scope,
     ShardPageRequest, StartingPosition, StreamPageRequest, Usage,
@@ -41,7 +41,8 @@ impl Elsewhere for Other {
 
 async fn start(other: &Arc<Other>) -> Arc<Engine> {
     let setup = Setup::default();
-    let settings = EngineSettings { shard_limit: 12, ..setup.settings.clone() };
+    let settings =
+        EngineSettings { shard_limit: 12, account_shard_limit: 15, ..setup.settings.clone() };
     let components = Components { elsewhere: other.clone(), ..setup.components() };
     Engine::start_among(setup.options, settings, components).await.expect("the cell starts")
 }
@@ -106,6 +107,30 @@ async fn limits_of_an_account_hold_over_all_cells() {
         on_demand_limit: limits.on_demand_limit,
     };
     assert_eq!(limits, expected);
+}
+
+#[tokio::test]
+async fn an_account_has_one_limit_over_all_regions_and_cells() {
+    let cells = two_cells().await;
+    let elsewhere = Scope { region: Arc::from("ap-south-1"), ..scope() };
+    let create_elsewhere = async |name: &str, shards| {
+        let new = NewStream::provisioned(name, shards);
+        cells.of(&elsewhere, name).control.create_stream(&elsewhere, new).await
+    };
+    create(&cells, "s0", 10).await.expect("created");
+    create_elsewhere("s1", 4).await.expect("created");
+    for (name, additional, is_refused) in [("s2", 2, true), ("s2", 1, false), ("s3", 1, true)] {
+        let answer = create_elsewhere(name, additional).await;
+        assert_eq!(answer.is_err(), is_refused, "{name}");
+        if let Err(error) = answer {
+            let CreateStreamError::ShardLimit(ShardLimit { current, limit, scope, .. }) = error
+            else {
+                panic!("{error:?}");
+            };
+            assert_eq!((limit, scope), (15, ShardLimitScope::Account));
+            assert_eq!(current + u64::from(additional), 16);
+        }
+    }
 }
 
 #[tokio::test]
