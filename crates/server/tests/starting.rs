@@ -1,6 +1,5 @@
 //! A server from the moment on that it listens, and until it does no more.
 
-#[allow(dead_code, reason = "shared with the tests of errors")]
 mod wire;
 
 use anabranch_engine::ShardRates;
