@@ -170,6 +170,39 @@ def test_weaker_durability_is_named(start_server, durability):
             server.client().describe_stream(StreamName=name)
 
 
+def test_memory_that_is_full_says_which_setting_makes_room(start_server):
+    server = start_server("--durability", "memory", "--tail-cache-bytes", "16MiB",
+                          "--journal-file-bytes", "16MiB", *FLAGS)
+    client = server.client()
+    name = streams.create(client)
+    records = [{"Data": bytes(900_000), "PartitionKey": "k"}] * 5
+    text = ("the memory for records is full; raise --tail-cache-bytes, or let the oldest ones go "
+            "with --memory-full drop-oldest")
+    for _ in range(20):
+        answer = client.put_records(StreamName=name, Records=records)
+        if answer["FailedRecordCount"]:
+            break
+    outcomes = {(one.get("ErrorCode"), one.get("ErrorMessage")) for one in answer["Records"]}
+    assert outcomes == {("InternalFailure", text)}
+    with refused("InternalFailure", text, status=500):
+        for _ in range(20):
+            client.put_record(StreamName=name, Data=bytes(1_000_000), PartitionKey="k")
+    assert "--tail-cache-bytes" in server.log()
+    assert "no room for the next journal file" not in server.log()
+
+
+def test_a_mock_may_let_the_oldest_records_go(start_server):
+    server = start_server("--durability", "memory", "--tail-cache-bytes", "16MiB",
+                          "--memory-full", "drop-oldest", *FLAGS)
+    client = server.client()
+    name = streams.create(client)
+    for number in range(60):
+        client.put_record(StreamName=name, Data=b"%02d" % number + bytes(900_000), PartitionKey="k")
+    numbers = [int(data[:2]) for data in streams.data(streams.read(client, name))]
+    assert 5 < len(numbers) < 20
+    assert numbers == list(range(60 - len(numbers), 60))
+
+
 def test_many_small_restarts_of_an_empty_server(start_server):
     server = start_server(*FLAGS)
     for _ in range(5):

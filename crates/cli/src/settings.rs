@@ -87,6 +87,9 @@ pub(crate) struct ServeSettings {
     pub(crate) data_dir: PathBuf,
     /// When a put is acknowledged. Default `sync`: after it is on the disk.
     pub(crate) durability: Durability,
+    /// With durability `memory`, what happens when `tail_cache_bytes` are taken. Default `refuse`.
+    /// With `drop-oldest` the oldest records go, whether they have been read or not.
+    pub(crate) memory_full: MemoryFull,
     /// TLS of the port. Default off.
     pub(crate) tls: Tls,
     /// File of accepted access keys. Default none: any credentials are accepted on loopback.
@@ -164,6 +167,16 @@ pub(crate) struct ShardLimits {
     pub(crate) subscribe_calls_per_s: u64,
 }
 
+/// What happens when the memory for records is full, where they are kept nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MemoryFull {
+    /// Writes are refused until records expire.
+    Refuse,
+    /// The oldest records go.
+    DropOldest,
+}
+
 /// TLS of the port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tls {
@@ -219,6 +232,7 @@ impl ServeSettings {
             Durability::Interval(ms) => engine::Durability::Interval(Duration::from_millis(ms)),
             Durability::Memory => engine::Durability::Memory,
         };
+        store.drops_oldest = self.memory_full == MemoryFull::DropOldest;
         store.journal_file_bytes = self.journal_file_bytes;
         store.tail_cache_bytes = self.tail_cache_bytes;
         let limits = self.shard_limits;
@@ -308,6 +322,10 @@ pub(crate) struct ServeLayer {
     /// [default: sync]
     #[arg(long, env = "ANABRANCH_DURABILITY", value_name = "MODE")]
     durability: Option<Durability>,
+    /// With --durability memory, when --tail-cache-bytes are taken: refuse writes, or drop the oldest
+    /// records [default: refuse]
+    #[arg(long, env = "ANABRANCH_MEMORY_FULL", value_name = "WHAT")]
+    memory_full: Option<MemoryFull>,
     /// Certificate chain, PEM; turns TLS on
     #[arg(long, env = "ANABRANCH_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -430,6 +448,7 @@ impl ServeLayer {
             trust_clock: self.trust_clock.or(weaker.trust_clock),
             data_dir: self.data_dir.or(weaker.data_dir),
             durability: self.durability.or(weaker.durability),
+            memory_full: self.memory_full.or(weaker.memory_full),
             tls_cert: self.tls_cert.or(weaker.tls_cert),
             tls_key: self.tls_key.or(weaker.tls_key),
             tls_self_signed: self.tls_self_signed.or(weaker.tls_self_signed),
@@ -485,6 +504,7 @@ impl ServeLayer {
             trust_clock: self.trust_clock.unwrap_or(false),
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             durability: self.durability.unwrap_or(Durability::Sync),
+            memory_full: self.memory_full.unwrap_or(MemoryFull::Refuse),
             tls,
             credentials: self.credentials,
             keyring: self.keyring,
@@ -585,6 +605,10 @@ impl ServeSettings {
             "transition-ms must be at most {TRANSITION_MS_MAX}, an hour transition_ms={}",
             self.transition_ms
         );
+        ensure!(
+            self.memory_full == MemoryFull::Refuse || self.durability == Durability::Memory,
+            "memory-full drop-oldest needs durability memory: on a disk, records stay until they expire"
+        );
         ensure!(self.max_connections > 0, "max-connections must be at least 1");
         Ok(())
     }
@@ -604,6 +628,9 @@ impl ServeSettings {
             format!("data-dir = {}", path(&self.data_dir)),
             format!("durability = {}", text(&self.durability.to_text())),
         ];
+        if self.memory_full == MemoryFull::DropOldest {
+            lines.push("memory-full = \"drop-oldest\"".to_owned());
+        }
         match self.admin_listen {
             // Written, it would have to be free.
             AdminListen::IfFree(_) => {}
@@ -744,6 +771,7 @@ mod tests {
             ("transition-ms = 18446744073709551615", "an hour"),
             ("durability = 'interval=0'", "positive"),
             ("durability = 'async'", "use sync"),
+            ("memory-full = 'drop-oldest'", "needs durability memory"),
             ("tail-cache-bytes = '5XB'", "unknown unit"),
             ("allowed-host = ['a@b']", "NAME:PORT"),
             ("audit-data-calls = true", "needs audit-log"),
@@ -766,6 +794,7 @@ mod tests {
         for config in [
             "",
             "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
+            "durability = 'memory'\nmemory-full = 'drop-oldest'",
             "limits = 'aws'\nscaling-period-ms = 0",
             "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
             "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",

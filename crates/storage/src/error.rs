@@ -98,6 +98,13 @@ pub enum AppendError {
     /// The volume is full. Nothing was stored; it may work later.
     #[error("the volume of the data directory is full")]
     StorageFull,
+    /// The memory for records is full, where they are kept nowhere else. Nothing was stored; it may work
+    /// when some have expired.
+    #[error(
+        "the memory for records is full; raise --tail-cache-bytes, or let the oldest ones go with \
+         --memory-full drop-oldest"
+    )]
+    MemoryFull,
     /// The queue stayed full for too long. Nothing was stored.
     #[error("the disk does not keep up")]
     Overloaded,

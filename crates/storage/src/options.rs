@@ -44,6 +44,9 @@ pub struct StoreOptions {
     pub journal_file_bytes: u64,
     /// Memory for recent records in bytes, what is not yet in segments included.
     pub tail_cache_bytes: u64,
+    /// In durability `memory`, whether the oldest records go when that is full, whether they have been
+    /// read or not. Else writes are refused until records expire. Without effect on a disk.
+    pub drops_oldest: bool,
     /// Memory for records that wait for the disk in bytes; beyond it, appends wait.
     pub queue_bytes: u64,
     /// How long an append may wait for room in the queue before it is refused.
@@ -62,6 +65,7 @@ impl StoreOptions {
             durability: Durability::Sync,
             journal_file_bytes: 64 << 20,
             tail_cache_bytes: 512 << 20,
+            drops_oldest: false,
             queue_bytes: 64 << 20,
             queue_patience: Duration::from_secs(5),
         }

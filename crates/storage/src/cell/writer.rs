@@ -259,6 +259,18 @@ impl Writer {
                 }
                 AppendError::StorageFull
             }
+            JournalError::MemoryFull => {
+                if !self.shared.health.set_full(true) {
+                    let tail_cache_bytes = self.shared.options.tail_cache_bytes;
+                    tracing::error!(
+                        tail_cache_bytes,
+                        "the memory for records is full; writes are refused until some expire; \
+                         raise --tail-cache-bytes, or let the oldest ones go with --memory-full \
+                         drop-oldest"
+                    );
+                }
+                AppendError::MemoryFull
+            }
             JournalError::Failed(error) => {
                 self.fail(&error);
                 AppendError::Failed

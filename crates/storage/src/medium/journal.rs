@@ -77,6 +77,8 @@ impl Room {
 pub(crate) enum JournalError {
     /// There is no room, or none could be made; everything is as before and it may work later.
     Full(io::Error),
+    /// As [`JournalError::Full`], where records are kept in memory alone.
+    MemoryFull,
     /// Nobody knows what was written: nothing is confirmed before recovery has read it.
     Failed(io::Error),
 }

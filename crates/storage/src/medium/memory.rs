@@ -1,7 +1,7 @@
 //! Memory: nothing is written anywhere, and a restart is empty.
 //!
 //! The journal is the chapters themselves, which are as large as journal files would be. They end
-//! when their records have expired, and when all memory is taken, no more is.
+//! when their records have expired. When all memory is taken, no more is, or the oldest ones go.
 
 use crate::cell::chapter::Chapter;
 use crate::cell::common::Common;
@@ -18,17 +18,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Chapters that memory is for at least, where the oldest one goes when it is full.
+const CHAPTERS_MIN: u64 = 8;
+
 /// Memory, as a medium.
 #[derive(Debug)]
 pub(crate) struct MemoryMedium {
     chapter_bytes: u64,
     bytes_max: u64,
+    drops_oldest: bool,
 }
 
 impl MemoryMedium {
     pub(crate) fn new(options: &StoreOptions) -> Self {
-        let StoreOptions { journal_file_bytes, tail_cache_bytes, .. } = *options;
-        Self { chapter_bytes: journal_file_bytes, bytes_max: tail_cache_bytes }
+        let StoreOptions { journal_file_bytes, tail_cache_bytes, drops_oldest, .. } = *options;
+        let piece = tail_cache_bytes / CHAPTERS_MIN;
+        let chapter_bytes =
+            if drops_oldest { journal_file_bytes.min(piece) } else { journal_file_bytes };
+        Self { chapter_bytes, bytes_max: tail_cache_bytes, drops_oldest }
     }
 }
 
@@ -40,6 +47,7 @@ impl Medium for MemoryMedium {
             common: common.clone(),
             chapter_bytes: self.chapter_bytes,
             bytes_max: self.bytes_max,
+            drops_oldest: self.drops_oldest,
             taken: 0,
         };
         Ok(Opened { found, journal: Box::new(journal), shelf: Arc::new(EmptyShelf), lock: None })
@@ -52,8 +60,32 @@ struct MemoryJournal {
     chapter_bytes: u64,
     /// Of all chapters.
     bytes_max: u64,
+    /// Whether the oldest chapter goes when there is no room.
+    drops_oldest: bool,
     /// Batches that were taken, and not told of as confirmed.
     taken: usize,
+}
+
+impl MemoryJournal {
+    /// Drops chapters, the oldest first, until there is room for so many bytes, or only the active one
+    /// is left.
+    fn drop_oldest(&self, wanted_bytes: u64) {
+        let mut chapters = self.common.chapters.all();
+        chapters.pop();
+        for chapter in chapters {
+            let held = self.common.chapters.memory_bytes();
+            if held + wanted_bytes <= self.bytes_max {
+                return;
+            }
+            self.common.chapters.remove(chapter.number);
+            tracing::info!(
+                first_index = chapter.first_index,
+                end_index = chapter.state.read().end_index,
+                tail_cache_bytes = self.bytes_max,
+                "the memory for records is full: the oldest ones were dropped"
+            );
+        }
+    }
 }
 
 impl Journal for MemoryJournal {
@@ -65,11 +97,16 @@ impl Journal for MemoryJournal {
     }
 
     fn begin_chapter(&mut self, first: &Submission) -> Result<(), JournalError> {
+        if self.drops_oldest {
+            // Room for all that the chapter will take.
+            self.drop_oldest(self.chapter_bytes.max(first.frame_bytes));
+            return Ok(());
+        }
         let held = self.common.chapters.memory_bytes();
         if held + first.frame_bytes > self.bytes_max {
             // Expired chapters may go now.
             self.common.upkeep.request();
-            return Err(JournalError::Full(ErrorKind::StorageFull.into()));
+            return Err(JournalError::MemoryFull);
         }
         Ok(())
     }

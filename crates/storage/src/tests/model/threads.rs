@@ -259,7 +259,15 @@ fn what_was_acknowledged_survives_every_crash_and_fault() {
 }
 
 fn memory_store(clock: &Arc<ManualClock>, host: &Arc<TestHost>) -> Store {
-    let options = StoreOptions { durability: Durability::Memory, ..options() };
+    memory_store_with(options(), clock, host)
+}
+
+fn memory_store_with(
+    options: StoreOptions,
+    clock: &Arc<ManualClock>,
+    host: &Arc<TestHost>,
+) -> Store {
+    let options = StoreOptions { durability: Durability::Memory, ..options };
     let opened = Store::open(options, Arc::new(FakeDisk::default()), clock.clone());
     let (store, _) = opened.expect("opened");
     store.start(host.clone()).expect("threads")
@@ -293,13 +301,48 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
             Err(error) => break error,
         }
     };
-    assert_eq!(error, AppendError::StorageFull);
+    assert_eq!(error, AppendError::MemoryFull);
     assert!((10..=40).contains(&stored), "{stored} records of 1000 bytes in 24 KiB");
     host.horizon_ms.store(5_000, Ordering::Release);
     clock.advance_ms(10_000);
     while append(&store, run_of(1000)).await.is_err() {
         store.nudge_maintenance();
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn where_the_oldest_go_memory_is_bounded_and_the_newest_are_there_in_order() {
+    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
+    // Journal files are larger than all memory in the second case.
+    for journal_file_bytes in [4 << 10, 1 << 20] {
+        let limits = StoreOptions { journal_file_bytes, drops_oldest: true, ..options() };
+        let limit = limits.tail_cache_bytes;
+        let store = memory_store_with(limits, &clock, &host);
+        for number in 0..200_u64 {
+            let runs = record(&[&number.to_le_bytes()[..], &[1; 1000]].concat());
+            append(&store, runs).await.expect("stored");
+            let request = ReadRequest {
+                shard: ShardKey(1),
+                from_index: 0,
+                from_ms: 0,
+                first_from_secs: 0,
+                end_index: None,
+                records_max: 1_000,
+                bytes_max: 1 << 20,
+            };
+            let reply = store.read(&request).expect("readable");
+            let records = reply.runs.iter().flat_map(|run| Records::new(&run.body));
+            let numbers = records.map(|record| {
+                u64::from_le_bytes(record.data[..8].try_into().expect("eight bytes"))
+            });
+            let numbers: Vec<u64> = numbers.collect();
+            let (count, stored) = (numbers.len() as u64, number + 1);
+            assert_eq!(numbers, (stored - count..stored).collect::<Vec<_>>());
+            assert!(count * 1_000 <= limit, "{count} records in {limit} bytes");
+            // No more goes than must.
+            assert!(count == stored || count * 1100 > limit / 2, "{count} of {stored}");
+        }
     }
 }
 

@@ -17,6 +17,8 @@ impl ToWire for AppendError {
             Self::ShuttingDown => {
                 CommonError::ServiceUnavailable.because("The server is shutting down.")
             }
+            // Who runs a mock is most often its caller, too, and can make room.
+            Self::MemoryFull => KinesisError::InternalFailure.because(self.to_string()),
             // What the caller can do is the same for all of these: try again later.
             Self::StorageFull | Self::Failed | Self::Closed(_) => {
                 KinesisError::InternalFailure.bare()

@@ -47,6 +47,8 @@ enum EntryOutcome {
     Put(PutOutcome),
     /// The disk does not keep up.
     Overloaded,
+    /// The memory of durability `memory` is taken.
+    MemoryFull,
     Failed,
 }
 
@@ -114,6 +116,9 @@ impl PutRecordsOutput {
             EntryOutcome::Overloaded => {
                 (KinesisError::ProvisionedThroughputExceeded, OVERLOADED_TEXT.to_owned())
             }
+            EntryOutcome::MemoryFull => {
+                (KinesisError::InternalFailure, AppendError::MemoryFull.to_string())
+            }
             EntryOutcome::Failed => {
                 (KinesisError::InternalFailure, "Internal Service Failure".to_owned())
             }
@@ -167,6 +172,9 @@ impl Operation for PutRecords {
             // Nothing is wrong with the request: every record may be sent again.
             Err(AppendError::Overloaded) => {
                 entries.iter().map(|_| EntryOutcome::Overloaded).collect()
+            }
+            Err(AppendError::MemoryFull) => {
+                entries.iter().map(|_| EntryOutcome::MemoryFull).collect()
             }
             Err(AppendError::StorageFull | AppendError::Failed) => {
                 entries.iter().map(|_| EntryOutcome::Failed).collect()
