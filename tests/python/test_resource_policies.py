@@ -152,12 +152,15 @@ def test_a_token_of_listshards_reaches_only_what_its_holder_may_list(owner, othe
     owner.delete_stream(StreamName=name)
 
 
-def test_an_arn_in_another_spelling_is_the_same_resource(owner, other, owned, server):
+def test_an_arn_in_another_spelling_passes_no_denial(owner, other, owned, server):
     put_policy(owner, owned, statement(owned, "kinesis:PutRecord", "*", "Deny"))
-    spelled = owned.replace("arn:aws:", "arn:aws-cn:")
     with refused("AccessDeniedException", denied(
             OWNER, "PutRecord", owned, "with an explicit deny in a resource-based policy")):
-        owner.put_record(StreamARN=spelled, Data=b"x", PartitionKey="k")
+        owner.put_record(StreamARN=owned, Data=b"x", PartitionKey="k")
+    spelled = owned.replace("arn:aws:", "arn:aws-cn:")
+    for caller in [owner, other]:
+        with refused("InvalidArgumentException", f"StreamARN {spelled} is invalid."):
+            caller.put_record(StreamARN=spelled, Data=b"x", PartitionKey="k")
 
 
 def test_a_denial_holds_for_the_owner_who_can_take_it_back(owner, owned):

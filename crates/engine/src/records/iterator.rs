@@ -107,6 +107,15 @@ impl Data {
         Ok(self.seal_iterator(&position, &stream.reference.name))
     }
 
+    /// Whether there is such a shard, as [`Data::shard_iterator`] asks first.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn require_shard(&self, stream: &NamedStream, shard: &str) -> Result<(), ShardNameError> {
+        let stream = self.stream_of_shard(stream, shard)?;
+        self.readable_shard(stream, shard).map(drop)
+    }
+
     /// A missing stream shows as a missing shard here, as on the service.
     fn stream_of_shard<'a>(
         &self,

@@ -104,6 +104,11 @@ impl Control {
         &self,
         request: &ConsumerPageRequest<'_>,
     ) -> Result<ConsumerPage, ListError> {
+        let is_token =
+            |token: &str| self.tokens.open(Purpose::ListStreamConsumers, token).is_some();
+        if request.token.is_some_and(|token| !is_token(token)) {
+            return Err(TokenError::Invalid(TokenInvalid).into());
+        }
         let stream = request.stream.stream().map_err(StreamUnavailable::from)?;
         let created = (stream.created_ms / 1000).cast_signed();
         if request.created_secs.is_some_and(|wanted| wanted != created) {

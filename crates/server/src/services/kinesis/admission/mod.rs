@@ -15,5 +15,6 @@ mod stream;
 
 pub(crate) use account::account;
 pub(crate) use consumer::{consumer, consumer_resource, new_consumer, of_consumer_arn};
+pub(crate) use names::shard_id;
 pub(crate) use resource::{resource, resource_tagging};
 pub(crate) use stream::{new_stream, of_arn, of_iterator, of_shard_token, stream, stream_tagging};

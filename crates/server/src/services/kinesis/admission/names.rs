@@ -1,10 +1,21 @@
 //! ARNs in requests.
 
+use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
+use anabranch_engine::error::ShardIdInvalid;
 use anabranch_engine::{ConsumerRef, Scope, StreamRef};
-use anabranch_model::{ConsumerArn, StreamArn};
+use anabranch_model::{ConsumerArn, ShardId, StreamArn};
 use anabranch_protocol::WireError;
 use std::sync::Arc;
+
+/// The shard that a text names, of this stream or of none.
+///
+/// # Errors
+/// When it names none that there could be.
+pub(crate) fn shard_id(stream: &StreamRef, text: &str) -> Result<ShardId, WireError> {
+    ShardId::parse_lenient(text)
+        .ok_or_else(|| to_wire(ShardIdInvalid { stream: stream.clone(), shard: text.to_owned() }))
+}
 
 pub(super) fn parse_stream_arn(arn: &str) -> Result<StreamRef, WireError> {
     let parsed = StreamArn::parse(arn).ok_or_else(|| {

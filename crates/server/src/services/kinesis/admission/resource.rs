@@ -6,6 +6,7 @@ use super::stream::AdmittedStream;
 use crate::access::Resource;
 use crate::context::Context;
 use crate::operation::Operation;
+use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_engine::{Engine, NamedStream, ResourceName};
@@ -21,6 +22,16 @@ pub(crate) struct AdmittedResource<'a> {
     pub(crate) stream: NamedStream,
     /// The cell that it lives in, or would.
     pub(crate) cell: &'a Arc<Engine>,
+}
+
+impl AdmittedResource<'_> {
+    /// Refuses a resource that is not there, or going.
+    ///
+    /// # Errors
+    /// When it is so.
+    pub(crate) fn require(&self) -> Result<(), WireError> {
+        self.cell.control.resource_tags(&self.stream, &self.name).map(drop).map_err(to_wire)
+    }
 }
 
 /// What a `ResourceARN` names.

@@ -39,6 +39,14 @@ impl<'a> AdmittedStream<'a> {
         Self { named: cell.named(reference), cell }
     }
 
+    /// Refuses a stream that takes no puts and gets.
+    ///
+    /// # Errors
+    /// When it is so.
+    pub(crate) fn require_for_data(&self) -> Result<(), WireError> {
+        self.data_stream(self.cell.now_ms()).map(drop).map_err(to_wire)
+    }
+
     /// Asks about the stream, and takes a call of the operation's rate.
     pub(super) fn admit<O: Operation>(
         self,
@@ -46,6 +54,11 @@ impl<'a> AdmittedStream<'a> {
         tags: RequestTags<'_>,
     ) -> Result<Self, WireError> {
         self.authorize(context, O::NAME, tags)?;
+        self.enter::<O>(context)
+    }
+
+    /// Looks for the Region, and takes a call of the operation's rate. Its caller has been asked about.
+    fn enter<O: Operation>(self, context: &Context<'_, Kinesis>) -> Result<Self, WireError> {
         let StreamRef { scope, name } = &self.reference;
         if scope.region != context.scope.region {
             return Err(to_wire(StreamNotFound(self.named.reference)));
@@ -102,11 +115,12 @@ pub(crate) fn stream_tagging<'a, O: Operation>(
         })?;
         return named(context, name).admit::<O>(context, tags);
     };
-    let stream = AdmittedStream::find(context, parse_stream_arn(arn)?).admit::<O>(context, tags)?;
+    let stream = AdmittedStream::find(context, parse_stream_arn(arn)?);
+    stream.authorize(context, O::NAME, tags)?;
     match name {
         Some(name) if *name != *stream.reference.name => Err(KinesisError::InvalidArgument
             .because(format!("StreamName {name} does not match the stream in StreamARN {arn}."))),
-        _ => Ok(stream),
+        _ => stream.enter::<O>(context),
     }
 }
 

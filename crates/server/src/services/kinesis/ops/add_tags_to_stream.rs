@@ -1,13 +1,13 @@
 //! AddTagsToStream.
 
-use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::tag_text;
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::ResourceName;
+use anabranch_engine::{ResourceName, StreamRef};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{WireError, input};
@@ -43,14 +43,9 @@ impl Operation for AddTagsToStream {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let tags = RequestTags::Set(&input.tags);
         let admitted = admission::stream_tagging::<Self>(context, name, arn, tags)?;
-        let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        tag_text::check(
-            texts,
-            &admitted.reference.name,
-            &admitted.reference.scope.account,
-            Doing::Adding,
-        )?;
-        tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
+        let StreamRef { scope, name } = &admitted.reference;
+        let checked = tag_text::check_new(&input.tags, name, &scope.account);
+        after_existence(checked, || admitted.stream().map(drop).map_err(to_wire))?;
         let stream = ResourceName::Stream(admitted.named.reference);
         admitted.cell.control.tag_resource(stream, input.tags).await.map_err(to_wire)
     }

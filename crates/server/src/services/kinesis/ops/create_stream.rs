@@ -2,13 +2,14 @@
 
 use super::add_tags_to_stream::AddTagsToStream;
 use super::shapes::{RecordDistributionStrategy, StreamModeDetailsInput};
-use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::tag_text;
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
+use anabranch_engine::error::{CreateStreamError, StreamExists};
 use anabranch_engine::{NewStream, RecordDistribution, StreamMode};
 use anabranch_model::limits;
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -49,7 +50,14 @@ impl Operation for CreateStream {
         let admitted =
             admission::new_stream::<Self, AddTagsToStream>(context, &input.stream_name, &tags)?;
         let mode = input.stream_mode_details.map(StreamMode::from);
-        check_tags(context, &input.stream_name, &tags)?;
+        after_existence(check_tags(context, &input.stream_name, &tags), || {
+            match admitted.found.is_some() {
+                true => {
+                    Err(to_wire(CreateStreamError::from(StreamExists(admitted.reference.clone()))))
+                }
+                false => Ok(()),
+            }
+        })?;
         let distribution = input
             .record_distribution_strategy
             .map_or(RecordDistribution::UserPartitionKey, RecordDistribution::from);
@@ -75,9 +83,7 @@ fn check_tags(
     tags: &BTreeMap<String, String>,
 ) -> Result<(), WireError> {
     let account = &context.scope.account;
-    let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-    tag_text::check(texts, stream, account, Doing::Adding)?;
-    tag_text::check_reserved(tags.keys().map(String::as_str))?;
+    tag_text::check_new(tags, stream, account)?;
     if tags.len() > limits::TAGS_MAX {
         return Err(KinesisError::InvalidArgument.because(format!(
             "Failed to add tags to stream {stream} under account {account} because a given stream \

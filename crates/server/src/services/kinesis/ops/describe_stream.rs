@@ -10,7 +10,6 @@ use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::error::ShardIdInvalid;
 use anabranch_engine::{Moment, Stream};
 use anabranch_model::{ShardId, limits};
 use anabranch_protocol::shape::{Rule, rules::*};
@@ -70,21 +69,14 @@ impl Operation for DescribeStream {
     ) -> Result<DescribeStreamOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
-        let stream = admitted.stream().map_err(to_wire)?;
         let after = input.exclusive_start_shard_id.as_deref();
-        let after = after.map(|id| start_shard(stream, id)).transpose()?;
+        let after = after.map(|id| admission::shard_id(&admitted.reference, id)).transpose()?;
+        let stream = admitted.stream().map_err(to_wire)?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);
         let page = limit.min(limits::DESCRIBE_STREAM_PAGE);
         let stream_description = describe(stream, after, page, admitted.cell.moment());
         Ok(DescribeStreamOutput { stream_description })
     }
-}
-
-fn start_shard(stream: &Stream, id: &str) -> Result<ShardId, WireError> {
-    ShardId::parse_lenient(id).ok_or_else(|| {
-        let stream = stream.reference.clone();
-        to_wire(ShardIdInvalid { stream, shard: id.to_owned() })
-    })
 }
 
 fn describe(

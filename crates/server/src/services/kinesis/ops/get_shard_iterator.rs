@@ -1,7 +1,7 @@
 //! GetShardIterator.
 
 use super::shapes::{ShardIteratorType, epoch_ms};
-use super::{Context, Operation, dry_run_succeeded};
+use super::{Context, Operation, after_existence, dry_run_succeeded};
 use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
@@ -58,12 +58,13 @@ impl Operation for GetShardIterator {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
         let (number, timestamp) = (input.starting_sequence_number, input.timestamp);
-        let position = starting_position(input.shard_iterator_type, number, timestamp)?;
-        let iterator = admitted
-            .cell
-            .data
-            .shard_iterator(&admitted, &input.shard_id, &position)
-            .map_err(to_wire)?;
+        let position = starting_position(input.shard_iterator_type, number, timestamp);
+        let data = &admitted.cell.data;
+        let position = after_existence(position, || {
+            data.require_shard(&admitted, &input.shard_id).map_err(to_wire)
+        })?;
+        let iterator =
+            data.shard_iterator(&admitted, &input.shard_id, &position).map_err(to_wire)?;
         if input.dry_run == Some(true) {
             return Err(dry_run_succeeded());
         }

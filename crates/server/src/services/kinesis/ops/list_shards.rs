@@ -1,7 +1,7 @@
 //! ListShards.
 
 use super::shapes::{Shard, ShardFilter};
-use super::{Context, Operation};
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::{to_wire, token_and};
@@ -104,10 +104,14 @@ fn first_page<'a>(
             KinesisError::InvalidArgument.because("ExclusiveStartShardId is invalid.")
         })
     });
-    let filter = input.shard_filter.as_ref().map(ShardFilter::to_model).transpose()?;
+    let after = after.transpose()?;
+    let filter = input.shard_filter.as_ref();
+    filter.map_or(Ok(()), ShardFilter::check_id)?;
+    let filter = filter.map(ShardFilter::to_model).transpose();
+    let filter = after_existence(filter, || stream.stream().map(drop).map_err(to_wire))?;
     Ok(ShardPageRequest::First {
         stream,
-        after: after.transpose()?,
+        after,
         filter: filter.unwrap_or(ModelShardFilter::FromTrimHorizon),
         limit: page_limit(input),
         created_secs: input.stream_creation_timestamp.map(|time| time.0.div_euclid(1000)),

@@ -40,6 +40,8 @@ impl Operation for MergeShards {
     async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
+        admission::shard_id(&admitted.reference, &input.shard_to_merge)?;
+        admission::shard_id(&admitted.reference, &input.adjacent_shard_to_merge)?;
         let (lower, upper) = (&input.shard_to_merge, &input.adjacent_shard_to_merge);
         let merged = admitted
             .cell

@@ -58,3 +58,15 @@ fn dry_run_succeeded() -> WireError {
     let text = "Request would have succeeded, but DryRun flag is set.";
     KinesisError::DryRunOperation.because(text)
 }
+
+/// What was read of a request's content, whose refusal comes after that of a resource that is not
+/// there: names and ids first, then whether there is something of that name, then the rest.
+///
+/// # Errors
+/// When the content is refused: the refusal of `existence`, or else its own.
+fn after_existence<T>(
+    content: Result<T, WireError>,
+    existence: impl FnOnce() -> Result<(), WireError>,
+) -> Result<T, WireError> {
+    content.or_else(|refusal| existence().and(Err(refusal)))
+}

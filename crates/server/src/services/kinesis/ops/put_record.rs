@@ -2,7 +2,7 @@
 
 use super::put_records::{BlobPayload, explicit_hash_key};
 use super::shapes::EncryptionType;
-use super::{Context, Operation, dry_run_succeeded};
+use super::{Context, Operation, after_existence, dry_run_succeeded};
 use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
@@ -68,9 +68,10 @@ impl Operation for PutRecord {
     ) -> Result<PutRecordOutput, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
+        let hash_key = explicit_hash_key(input.explicit_hash_key.as_deref());
         let entry = PutEntry {
             partition_key: input.partition_key,
-            explicit_hash_key: explicit_hash_key(input.explicit_hash_key.as_deref())?,
+            explicit_hash_key: after_existence(hash_key, || admitted.require_for_data())?,
             data: BlobPayload::new(input.data),
         };
         let request = PutRequest {

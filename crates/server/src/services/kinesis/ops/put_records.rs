@@ -1,7 +1,7 @@
 //! PutRecords.
 
 use super::shapes::EncryptionType;
-use super::{Context, Operation, dry_run_succeeded};
+use super::{Context, Operation, after_existence, dry_run_succeeded};
 use crate::audit::CallKind;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
@@ -163,7 +163,8 @@ impl Operation for PutRecords {
             principal: &context.caller.principal_arn,
             dry_run: input.dry_run == Some(true),
         };
-        let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let entries = input.records.into_iter().map(entry).collect::<Result<Vec<_>, _>>();
+        let entries = after_existence(entries, || admitted.require_for_data())?;
         let put = admitted.cell.data.put_records(&request, &entries).await;
         let reply = put.map_err(to_wire)?.ok_or_else(dry_run_succeeded)?;
         let PutReply { stored, is_encrypted } = reply;

@@ -1,6 +1,6 @@
 //! PutResourcePolicy.
 
-use super::{Context, Operation};
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -39,11 +39,11 @@ impl Operation for PutResourcePolicy {
 
     async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
-        let policy =
-            ResourcePolicy::parse(input.policy, &resource.name.arn()).map_err(|error| {
-                KinesisError::InvalidArgument
-                    .because(format!("The resource policy is invalid: {error}."))
-            })?;
+        let policy = ResourcePolicy::parse(input.policy, &resource.name.arn()).map_err(|error| {
+            KinesisError::InvalidArgument
+                .because(format!("The resource policy is invalid: {error}."))
+        });
+        let policy = after_existence(policy, || resource.require())?;
         resource.cell.control.put_policy(resource.name, policy).await.map_err(to_wire)
     }
 }

@@ -2,15 +2,15 @@
 
 use super::shapes::Consumer;
 use super::tag_resource::TagResource;
-use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::tag_text;
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::ConsumerStatus;
 use anabranch_engine::error::TagLimit;
+use anabranch_engine::{ConsumerStatus, StreamRef};
 use anabranch_model::limits;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{WireError, input, output};
@@ -55,23 +55,22 @@ impl Operation for RegisterStreamConsumer {
         let tags = input.tags.unwrap_or_default();
         let (arn, name) = (&input.stream_arn, &input.consumer_name);
         let stream = admission::new_consumer::<Self, TagResource>(context, arn, name, &tags)?;
-        let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        tag_text::check(
-            texts,
-            &stream.reference.name,
-            &stream.reference.scope.account,
-            Doing::Adding,
-        )?;
-        tag_text::check_reserved(tags.keys().map(String::as_str))?;
-        if tags.len() > limits::TAGS_MAX {
-            let limit = limits::TAGS_MAX;
-            return Err(to_wire(TagLimit { stream: stream.named.reference, limit }));
-        }
+        let exists = || stream.stream().map(drop).map_err(to_wire);
+        after_existence(check_tags(&stream.reference, &tags), exists)?;
         let registering =
             stream.cell.control.register_consumer(&stream.reference, &input.consumer_name, tags);
         let consumer = registering.await.map_err(to_wire)?;
         // It has just been made, however short that state is.
         let consumer = Consumer::new(&consumer, ConsumerStatus::Creating, &stream.reference);
         Ok(RegisterStreamConsumerOutput { consumer })
+    }
+}
+
+fn check_tags(stream: &StreamRef, tags: &BTreeMap<String, String>) -> Result<(), WireError> {
+    tag_text::check_new(tags, &stream.name, &stream.scope.account)?;
+    let limit = limits::TAGS_MAX;
+    match tags.len() > limit {
+        true => Err(to_wire(TagLimit { stream: stream.clone(), limit })),
+        false => Ok(()),
     }
 }

@@ -1,13 +1,13 @@
 //! RemoveTagsFromStream.
 
 use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::ResourceName;
+use anabranch_engine::{ResourceName, StreamRef};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{WireError, input};
@@ -43,12 +43,9 @@ impl Operation for RemoveTagsFromStream {
         let tags = RequestTags::Remove(&input.tag_keys);
         let admitted = admission::stream_tagging::<Self>(context, name, arn, tags)?;
         let keys = input.tag_keys.iter().map(String::as_str);
-        tag_text::check(
-            keys,
-            &admitted.reference.name,
-            &admitted.reference.scope.account,
-            Doing::Removing,
-        )?;
+        let StreamRef { scope, name } = &admitted.reference;
+        let checked = tag_text::check(keys, name, &scope.account, Doing::Removing);
+        after_existence(checked, || admitted.stream().map(drop).map_err(to_wire))?;
         let stream = ResourceName::Stream(admitted.named.reference);
         admitted.cell.control.untag_resource(stream, input.tag_keys).await.map_err(to_wire)
     }

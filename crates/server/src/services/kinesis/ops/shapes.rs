@@ -364,6 +364,17 @@ pub(super) fn integer(number: u64) -> i32 {
 }
 
 impl ShardFilter {
+    /// Refuses a shard's id that is none, where one counts.
+    pub(super) fn check_id(&self) -> Result<(), WireError> {
+        let is_after = self.filter_type == ShardFilterType::AfterShardId;
+        match self.shard_id.as_deref().filter(|_| is_after).map(model::ShardId::parse_lenient) {
+            Some(None) => {
+                Err(KinesisError::InvalidArgument.because("ShardId in ShardFilter is invalid."))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The filter in the domain's terms.
     pub(super) fn to_model(&self) -> Result<ModelShardFilter, WireError> {
         let missing = |member: &str| {

@@ -40,6 +40,7 @@ impl Operation for SplitShard {
     async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
+        admission::shard_id(&admitted.reference, &input.shard_to_split)?;
         let (shard, key) = (&input.shard_to_split, &input.new_starting_hash_key);
         let split = admitted
             .cell

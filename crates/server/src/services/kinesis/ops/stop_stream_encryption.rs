@@ -2,7 +2,7 @@
 
 use super::shapes::EncryptionType;
 use super::start_stream_encryption::key_request;
-use super::{Context, Operation};
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -41,7 +41,9 @@ impl Operation for StopStreamEncryption {
     async fn answer<'a>(context: &'a Context<'a>, input: Self::Input<'a>) -> Result<(), WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
-        let request = key_request(context, input.encryption_type, input.key_id)?;
+        let request = key_request(context, input.encryption_type, input.key_id);
+        let exists = || admitted.stream().map(drop).map_err(to_wire);
+        let request = after_existence(request, exists)?;
         let changed = admitted
             .cell
             .control

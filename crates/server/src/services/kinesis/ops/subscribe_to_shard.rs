@@ -3,7 +3,7 @@
 use super::get_records::{RecordShape, encode_run, wire_bytes, wire_bytes_of};
 use super::get_shard_iterator::starting_position;
 use super::shapes::{ChildShard, ShardIteratorType, long};
-use super::{Context, Operation, dry_run_succeeded};
+use super::{Context, Operation, after_existence, dry_run_succeeded};
 use crate::answer::Events;
 use crate::audit::CallKind;
 use crate::call_rates::CallRate;
@@ -203,9 +203,15 @@ impl Operation for SubscribeToShard {
         input: Self::Input<'a>,
     ) -> Result<Self::Output, WireError> {
         let consumer = admission::of_consumer_arn::<Self>(context, &input.consumer_arn)?;
+        admission::shard_id(&consumer.stream.reference, &input.shard_id)?;
         let StartingPositionInput { position_type, sequence_number, timestamp } =
             input.starting_position;
-        let position = starting_position(position_type, sequence_number, timestamp)?;
+        let position = starting_position(position_type, sequence_number, timestamp);
+        let position = after_existence(position, || {
+            consumer.consumer().map_err(to_wire)?;
+            let data = &consumer.cell.data;
+            data.require_shard(&consumer.stream, &input.shard_id).map_err(to_wire)
+        })?;
         let request = SubscribeRequest {
             stream: &consumer.stream,
             consumer: &consumer.name,

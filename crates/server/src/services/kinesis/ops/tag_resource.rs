@@ -1,7 +1,7 @@
 //! TagResource.
 
-use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::tag_text;
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -44,9 +44,8 @@ impl Operation for TagResource {
         let tags = RequestTags::Set(&input.tags);
         let resource = admission::resource_tagging::<Self>(context, &input.resource_arn, tags)?;
         let StreamRef { scope, name } = resource.name.stream();
-        let texts = input.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        tag_text::check(texts, name, &scope.account, Doing::Adding)?;
-        tag_text::check_reserved(input.tags.keys().map(String::as_str))?;
+        let checked = tag_text::check_new(&input.tags, name, &scope.account);
+        after_existence(checked, || resource.require())?;
         resource.cell.control.tag_resource(resource.name, input.tags).await.map_err(to_wire)
     }
 }

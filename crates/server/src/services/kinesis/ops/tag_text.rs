@@ -2,6 +2,7 @@
 
 use crate::services::kinesis::errors::KinesisError;
 use anabranch_protocol::WireError;
+use std::collections::BTreeMap;
 
 /// What is done to the tags, for the text.
 #[derive(Clone, Copy)]
@@ -41,8 +42,19 @@ pub(super) fn check<'a>(
     Ok(())
 }
 
+/// Refuses tags that cannot be set. `stream` is printed as the service does.
+pub(super) fn check_new(
+    tags: &BTreeMap<String, String>,
+    stream: &str,
+    account: &str,
+) -> Result<(), WireError> {
+    let texts = tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    check(texts, stream, account, Doing::Adding)?;
+    check_reserved(tags.keys().map(String::as_str))
+}
+
 /// Refuses keys that are AWS's own.
-pub(super) fn check_reserved<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), WireError> {
+fn check_reserved<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), WireError> {
     for key in keys {
         if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
             return Err(KinesisError::InvalidArgument.because(format!(

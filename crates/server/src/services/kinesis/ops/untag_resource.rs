@@ -1,7 +1,7 @@
 //! UntagResource.
 
 use super::tag_text::{self, Doing};
-use super::{Context, Operation};
+use super::{Context, Operation, after_existence};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -44,7 +44,8 @@ impl Operation for UntagResource {
         let resource = admission::resource_tagging::<Self>(context, &input.resource_arn, tags)?;
         let StreamRef { scope, name } = resource.name.stream();
         let keys = input.tag_keys.iter().map(String::as_str);
-        tag_text::check(keys, name, &scope.account, Doing::Removing)?;
+        let checked = tag_text::check(keys, name, &scope.account, Doing::Removing);
+        after_existence(checked, || resource.require())?;
         resource.cell.control.untag_resource(resource.name, input.tag_keys).await.map_err(to_wire)
     }
 }
