@@ -21,7 +21,7 @@ use crate::units::ByteSize;
 
 mod values;
 
-pub(crate) use values::Durability;
+pub(crate) use values::{Durability, MemoryFull};
 use values::{merge_admin, parse_all, span};
 
 /// The keyring's name in the data directory.
@@ -165,16 +165,6 @@ pub(crate) struct ShardLimits {
     /// SubscribeToShard calls of each fan-out consumer. AWS: 1. Without it another call takes a
     /// subscription over at once, else when it is 5 seconds old.
     pub(crate) subscribe_calls_per_s: u64,
-}
-
-/// What happens when the memory for records is full, where they are kept nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum MemoryFull {
-    /// Writes are refused until records expire.
-    Refuse,
-    /// The oldest records go.
-    DropOldest,
 }
 
 /// TLS of the port.

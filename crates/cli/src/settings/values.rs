@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anabranch_server::AdminListen;
 use anyhow::{Context, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
 
 use crate::units::parse_span;
@@ -25,6 +26,16 @@ pub(crate) enum Durability {
     Interval(u64),
     /// Nothing is written to the disk: for tests, and for use as a mock.
     Memory,
+}
+
+/// What happens when the memory for records is full, where they are kept nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MemoryFull {
+    /// Writes are refused until records expire.
+    Refuse,
+    /// The oldest records go.
+    DropOldest,
 }
 
 impl FromStr for Durability {
