@@ -19,6 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 mod aws;
 mod bench;
 mod commands;
+mod log_writer;
 mod output;
 mod settings;
 mod systemd;

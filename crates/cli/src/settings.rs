@@ -21,8 +21,8 @@ use crate::units::ByteSize;
 
 mod values;
 
+use values::{DRAIN_TIMEOUT, merge_admin, parse_all, span};
 pub(crate) use values::{Durability, MemoryFull};
-use values::{merge_admin, parse_all, span};
 
 /// The keyring's name in the data directory.
 pub(crate) const KEYRING_NAME: &str = "keyring.toml";
@@ -36,9 +36,6 @@ pub(crate) const DEFAULT_ACCOUNT_ID: &str = "123456789012";
 
 /// In a list of Regions: all that AWS has.
 const AWS: &str = "aws";
-
-/// How long requests under way may take when the server stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// As the audit log's file: standard error.
 const STDERR: &str = "stderr";

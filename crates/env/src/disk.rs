@@ -69,7 +69,8 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// As the operating system has them. Not to be retried.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Takes an exclusive lock on a file that lasts as long as the returned guard.
+    /// Takes an exclusive lock on a file, and on the directory that it is in, since people remove lock
+    /// files that they take for stale. It lasts as long as the returned guard.
     ///
     /// # Errors
     /// `WouldBlock` when another process holds it.

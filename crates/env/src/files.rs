@@ -135,6 +135,16 @@ impl FileLock {
         Self::take(path, FlockOperation::NonBlockingLockExclusive)
     }
 
+    /// Takes the lock of a directory now, which cannot be removed while there is something in it.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it is taken; and as the operating system has them.
+    pub fn try_take_directory(path: &Path) -> io::Result<Self> {
+        let directory = File::open(path)?;
+        flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self { _file: directory })
+    }
+
     fn take(path: &Path, operation: FlockOperation) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(PRIVATE_FILE);
@@ -162,7 +172,43 @@ impl From<io::Error> for PrivateFileError {
     }
 }
 
-/// Reads a text that nobody but its owner may have access to, behind what is in `text`.
+/// Who has access to a file or directory, besides its owner and the administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody.
+    Owner,
+    /// A group of this process: volumes of Kubernetes are mounted so, file by file.
+    OwnGroup,
+    /// Others.
+    Others,
+}
+
+/// Who has the access of these bits (of `0o777`) to what is at a path.
+///
+/// # Errors
+/// As the operating system has them.
+pub fn access(path: &Path, bits: u32) -> io::Result<Access> {
+    let metadata = std::fs::metadata(path)?;
+    Ok(access_of(metadata.mode() & bits, metadata.gid(), &own_groups()))
+}
+
+fn access_of(granted: u32, group: u32, own_groups: &[u32]) -> Access {
+    match (granted & 0o007, granted & 0o070) {
+        (0, 0) => Access::Owner,
+        (0, _) if own_groups.contains(&group) => Access::OwnGroup,
+        _ => Access::Others,
+    }
+}
+
+/// The groups of this process.
+fn own_groups() -> Vec<u32> {
+    let mut groups = rustix::process::getgroups().unwrap_or_default();
+    groups.push(rustix::process::getegid());
+    groups.into_iter().map(rustix::process::Gid::as_raw).collect()
+}
+
+/// Reads a text that nobody but its owner and this process's groups may have access to, behind what
+/// is in `text`. Says who has.
 ///
 /// # Errors
 /// When others have access, it is larger than `bytes_max`, or cannot be read.
@@ -170,11 +216,13 @@ pub fn read_private(
     path: &Path,
     bytes_max: u64,
     text: &mut String,
-) -> Result<(), PrivateFileError> {
+) -> Result<Access, PrivateFileError> {
     let file = File::open(path)?;
     // Asked of the open file, so that it cannot be exchanged between check and use.
-    let mode = file.metadata()?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    let metadata = file.metadata()?;
+    let mode = metadata.mode() & 0o7777;
+    let access = access_of(mode & 0o777, metadata.gid(), &own_groups());
+    if access == Access::Others {
         return Err(PrivateFileError::OpenToOthers { mode });
     }
     let len = file.take(bytes_max + 1).read_to_string(text)?;
@@ -182,7 +230,7 @@ pub fn read_private(
         let message = format!("larger than {} MiB", bytes_max >> 20);
         return Err(io::Error::other(message).into());
     }
-    Ok(())
+    Ok(access)
 }
 
 /// What changes when a file changes. The time of the last status change is part of it, because
@@ -280,7 +328,7 @@ mod tests {
         assert_eq!(text, "0123");
         let too_large = read_private(&path, 3, &mut text).expect_err("too large");
         assert!(matches!(too_large, PrivateFileError::Io(_)));
-        for open in [0o640, 0o604, 0o601] {
+        for open in [0o644, 0o604, 0o601] {
             fs::set_permissions(&path, fs::Permissions::from_mode(open)).expect("set");
             let refused = read_private(&path, 4, &mut text).expect_err("open to others");
             assert!(matches!(refused, PrivateFileError::OpenToOthers { mode } if mode == open));
@@ -292,5 +340,23 @@ mod tests {
         assert_eq!(directory_of(Path::new("f")), Path::new("."));
         assert_eq!(directory_of(Path::new("/d/f")), Path::new("/d"));
         assert_eq!(beside(Path::new("/d/f.toml"), ".new"), Path::new("/d/f.toml.new"));
+    }
+
+    #[test]
+    fn others_are_those_who_are_not_of_a_group_of_this_process() {
+        use super::{Access, access_of};
+        for (mode, access) in [
+            (0o600, Access::Owner),
+            (0o400, Access::Owner),
+            (0o640, Access::OwnGroup),
+            (0o660, Access::OwnGroup),
+            (0o604, Access::Others),
+            (0o644, Access::Others),
+            (0o601, Access::Others),
+        ] {
+            assert_eq!(access_of(mode, 7, &[3, 7]), access, "{mode:o}");
+            let of_strangers = if mode & 0o077 == 0 { Access::Owner } else { Access::Others };
+            assert_eq!(access_of(mode, 8, &[3, 7]), of_strangers, "{mode:o}");
+        }
     }
 }

@@ -43,6 +43,14 @@ pub fn raise_open_files_limit() -> Option<u64> {
     }
 }
 
+/// The size in bytes that a file of this process may have; one more byte ends the process. `None`:
+/// there is no limit.
+#[must_use]
+pub fn file_size_limit() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Fsize).current
+}
+
 /// Fills `bytes` from the operating system's random generator.
 pub fn fill_random(bytes: &mut [u8]) {
     rand::fill(bytes);

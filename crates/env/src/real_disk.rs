@@ -4,7 +4,9 @@ use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
 use crate::disk::Disk;
 use crate::disk_file::{DiskFile, write_all};
-use crate::files::{FileLock, PRIVATE_FILE, create_private_directory, sync_directory};
+use crate::files::{
+    FileLock, PRIVATE_FILE, create_private_directory, directory_of, sync_directory,
+};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -63,7 +65,13 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
-        Ok(Box::new(FileLock::try_take(path)?))
+        let file = FileLock::try_take(path)?;
+        let directory = match FileLock::try_take_directory(directory_of(path)) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+            // Not every file system locks directories; NFS does not.
+            other => other.ok(),
+        };
+        Ok(Box::new((file, directory)))
     }
 }
 
@@ -135,6 +143,18 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("LOCK");
         let first = RealDisk.lock(&path).expect("locked");
+        let second = RealDisk.lock(&path).err().map(|error| error.kind());
+        assert_eq!(second, Some(ErrorKind::WouldBlock));
+        drop(first);
+        RealDisk.lock(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_lock_holds_though_its_file_is_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("LOCK");
+        let first = RealDisk.lock(&path).expect("locked");
+        fs::remove_file(&path).expect("removed");
         let second = RealDisk.lock(&path).err().map(|error| error.kind());
         assert_eq!(second, Some(ErrorKind::WouldBlock));
         drop(first);

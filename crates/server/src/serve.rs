@@ -13,8 +13,10 @@ use crate::services::Services;
 use crate::settings::{Access, AdminListen, ServerSettings, TlsSettings};
 use crate::tls::{Tls, TlsError};
 use anabranch_engine::{Cells, Engine, OneCell, StartError};
+use anabranch_env::files;
 use anabranch_env::{AgreedClock, Clock, Disk};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -172,6 +174,7 @@ pub struct StartingServer {
 /// # Errors
 /// When it cannot, with what to do about it.
 pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingServer, ServeError> {
+    warn_of_open_directory(&settings.store.directory);
     let authenticator = Arc::new(authenticator(&settings, &*clock)?);
     let tls = Tls::open(&settings.tls, &settings.store.directory, clock.clone())?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
@@ -214,6 +217,15 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
         opener,
         listening,
     })
+}
+
+/// Whoever may write there can put other files in place of the server's. Not an error: volumes that are
+/// mounted for one container are often so.
+fn warn_of_open_directory(directory: &Path) {
+    if matches!(files::access(directory, 0o022), Ok(files::Access::Others)) {
+        let path = directory.display();
+        tracing::warn!(%path, "others can write to the data directory: run `chmod 700` on it");
+    }
 }
 
 /// Connections of the admin listener at once: probes and an operator.

@@ -3,7 +3,9 @@
 use crate::certificate_end::{End, Validity};
 use crate::settings::TlsSettings;
 use anabranch_env::Clock;
-use anabranch_env::files::{FileVersion, PRIVATE_FILE, create_private_directory, replace_durably};
+use anabranch_env::files::{
+    self, Access, FileVersion, PRIVATE_FILE, create_private_directory, replace_durably,
+};
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -79,6 +81,10 @@ impl Tls {
         };
         if is_own {
             make_own_if_missing(data_directory, &certificate, &key)?;
+        }
+        if matches!(files::access(&key, 0o777), Ok(Access::Others)) {
+            let path = key.display();
+            tracing::warn!(%path, "others can read the key of TLS: run `chmod 600` on it");
         }
         let files = Files { certificate, key };
         let certificates = Certificates::open(files, clock).map_err(|error| match is_own {

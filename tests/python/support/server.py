@@ -113,7 +113,21 @@ class Server:
         return line
 
     def log(self):
+        """The log, with all lines of what is over: a thread writes them, which sleeps then."""
+        poll(lambda: not self._is_logging(), what="the log is written")
         return self.log_path.read_text(errors="replace")
+
+    def _is_logging(self):
+        if self.process is None or self.process.poll() is not None:
+            return False
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            try:
+                name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+            except OSError:
+                continue
+            if name == "log":
+                return rest[0] != "S"
+        return False
 
     def kill(self):
         """As a power cut would, for the process."""

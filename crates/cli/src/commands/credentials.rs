@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use anabranch_server::auth::{Credential, CredentialsFile, NewCredential, Secret};
@@ -47,7 +47,12 @@ enum Action {
 #[command(after_help = "\
 Examples:
   anabranch credentials add --file keys.toml --user alice
-  anabranch credentials add --file keys.toml --user ci --session-token T --expires 12h")]
+  anabranch credentials add --file keys.toml --user ci --session-token - --expires 12h < token
+  anabranch credentials add --file keys.toml --user app \\
+      --access-key-id AKIAIOSFODNN7EXAMPLE --secret-access-key @/run/secrets/app
+
+A secret is `-` for a line of standard input (the secret before the token), `@FILE` for the first line
+of a file, or itself, which whoever lists processes can see.")]
 struct AddArgs {
     /// The credentials file; created if missing.
     #[arg(long, value_name = "FILE", env = "ANABRANCH_CREDENTIALS")]
@@ -125,13 +130,19 @@ impl CredentialsArgs {
 
 impl AddArgs {
     fn run(self) -> anyhow::Result<()> {
-        let key_pair = self.access_key_id.zip(self.secret_access_key);
+        let mut input = std::io::stdin().lines();
+        let mut read = |given: Option<String>| {
+            given.map(|given| read_secret(&given, || input.next())).transpose()
+        };
+        let secret = read(self.secret_access_key)?;
+        let session_token = read(self.session_token)?;
+        let key_pair = self.access_key_id.zip(secret);
         let new = NewCredential {
             account_id: self.account_id,
             user: self.user,
             expires_at: self.expires.map(|at| at.unix_ms.div_euclid(1000)),
-            key_pair: key_pair.map(|(id, secret)| (id, Secret::new(secret))),
-            session_token: self.session_token.map(Secret::new),
+            key_pair,
+            session_token,
             role: self.role,
             policies: (!self.policies.is_empty()).then_some(self.policies),
         };
@@ -143,6 +154,23 @@ impl AddArgs {
             false => output::write_stdout(how_to_use(&added, &file).as_bytes()),
         }
     }
+}
+
+/// A secret as it is given: `-`, `@FILE`, or itself.
+fn read_secret(
+    given: &str,
+    next_line: impl FnOnce() -> Option<std::io::Result<String>>,
+) -> anyhow::Result<Secret> {
+    let text = if given == "-" {
+        let line = next_line().context("standard input has no line for the secret")?;
+        line.context("cannot read standard input")?
+    } else if let Some(path) = given.strip_prefix('@') {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+        text.lines().next().unwrap_or_default().to_owned()
+    } else {
+        given.to_owned()
+    };
+    Ok(Secret::new(text))
 }
 
 /// The one place where a secret is shown: its owner must learn it once.

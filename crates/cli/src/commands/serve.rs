@@ -13,6 +13,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::log_writer::LogWriter;
 use crate::output;
 use crate::settings::{LogFormat, ServeLayer, ServeSettings};
 use crate::systemd::{Notice, ServiceManager};
@@ -61,30 +62,62 @@ impl ServeArgs {
 }
 
 fn serve(settings: ServeSettings) -> anyhow::Result<()> {
-    start_log(&settings)?;
-    let wanted = u64::from(settings.max_connections) + FILES_BESIDE_CONNECTIONS;
-    if let Some(files) = anabranch_env::raise_open_files_limit().filter(|files| *files < wanted) {
-        tracing::warn!(files, wanted, "the limit of open files is below --max-connections");
+    let log = start_log(&settings)?;
+    check_file_sizes(settings.journal_file_bytes, anabranch_env::file_size_limit())?;
+    let mut settings = settings;
+    if let Some(files) = anabranch_env::raise_open_files_limit() {
+        let allowed = connections_of(files);
+        if allowed < settings.max_connections {
+            let wanted = settings.max_connections;
+            tracing::warn!(
+                files,
+                wanted,
+                allowed,
+                "fewer connections than --max-connections: raise the limit of open files"
+            );
+            settings.max_connections = allowed;
+        }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve_until_told(settings))
+    let outcome = runtime.block_on(serve_until_told(settings));
+    log.flush();
+    outcome
+}
+
+/// A segment has what a journal file has, and a little more.
+fn check_file_sizes(journal_file_bytes: u64, limit: Option<u64>) -> anyhow::Result<()> {
+    let wanted = journal_file_bytes + journal_file_bytes / 4;
+    if let Some(limit) = limit.filter(|limit| *limit < wanted) {
+        anyhow::bail!(
+            "files may have {limit} bytes at most (`ulimit -f`), and a file of --journal-file-bytes \
+             needs {wanted}: raise the limit, for a larger file would end the server"
+        );
+    }
+    Ok(())
 }
 
 /// Journal, segments and what the runtime needs.
 const FILES_BESIDE_CONNECTIONS: u64 = 512;
 
-fn start_log(settings: &ServeSettings) -> anyhow::Result<()> {
+/// Connections that leave enough of so many files for the data; of few files, half.
+fn connections_of(files: u64) -> u32 {
+    let beside = FILES_BESIDE_CONNECTIONS.min(files.div_ceil(2));
+    u32::try_from(files.saturating_sub(beside)).unwrap_or(u32::MAX).max(1)
+}
+
+fn start_log(settings: &ServeSettings) -> anyhow::Result<LogWriter> {
     let filter = EnvFilter::try_new(&settings.log_level)
         .with_context(|| format!("not a log filter log_level={:?}", settings.log_level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = LogWriter::start(std::io::stderr()).context("cannot start the log's thread")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
     match settings.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
     }
-    Ok(())
+    Ok(writer)
 }
 
 async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
@@ -101,7 +134,7 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
         "starting: the journal is read"
     );
     let server = starting.open(Arc::new(RealDisk)).await?;
-    announce(&settings, &server)?;
+    announce(&settings, &server);
     let manager = service_manager();
     tell(manager.as_ref(), Notice::Ready);
     tokio::select! {
@@ -161,7 +194,7 @@ async fn keep_alive(manager: Option<&ServiceManager>, server: &RunningServer) {
 }
 
 /// The line that tells how it runs, and the one that scripts read.
-fn announce(settings: &ServeSettings, server: &RunningServer) -> anyhow::Result<()> {
+fn announce(settings: &ServeSettings, server: &RunningServer) {
     let auth = match &settings.credentials {
         Some(path) => format!("sigv4, keys of {}", path.display()),
         None => "open, any credentials are accepted".to_owned(),
@@ -186,7 +219,11 @@ fn announce(settings: &ServeSettings, server: &RunningServer) -> anyhow::Result<
         recovered_records = recovery.records,
         "ready"
     );
-    output::write_stdout(format!("listening on {}\n", server.url()).as_bytes())
+    // Nobody may be there to read it; clients may come all the same.
+    if let Err(error) = output::write_stdout(format!("listening on {}\n", server.url()).as_bytes())
+    {
+        tracing::warn!(%error, "cannot write to standard output");
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +239,23 @@ mod tests {
     struct Wrapper {
         #[command(flatten)]
         args: ServeArgs,
+    }
+
+    #[test]
+    fn a_limit_of_file_sizes_is_named_at_the_start() {
+        let problem = |limit| check_file_sizes(64 << 20, limit).err().map(|e| e.to_string());
+        assert_eq!(problem(None), None);
+        assert_eq!(problem(Some(80 << 20)), None);
+        assert!(problem(Some((80 << 20) - 1)).is_some_and(|text| text.contains("ulimit -f")));
+    }
+
+    #[test]
+    fn connections_leave_files_for_the_data() {
+        for (files, connections) in
+            [(0, 1), (1, 1), (100, 50), (1024, 512), (4096, 3584), (u64::MAX, u32::MAX)]
+        {
+            assert_eq!(connections_of(files), connections, "{files}");
+        }
     }
 
     #[test]

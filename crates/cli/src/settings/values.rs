@@ -16,6 +16,9 @@ const ADMIN_PORT: u16 = 4569;
 /// Longest span of any setting.
 const SPAN_MAX: Duration = Duration::from_secs(3600);
 
+/// How long requests under way may take when the server stops.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// When a put is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {

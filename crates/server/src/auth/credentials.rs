@@ -33,7 +33,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anabranch_env::files::{self, NewFile, PRIVATE_FILE, PrivateFileError};
+use anabranch_env::files::{self, Access, NewFile, PRIVATE_FILE, PrivateFileError};
 use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::timestamp;
 use aws_lc_rs::rand::SecureRandom;
@@ -337,7 +337,12 @@ impl CredentialsFile {
         let path = self.path.clone();
         let mut text = String::new();
         match files::read_private(&path, FILE_BYTES_MAX, &mut text) {
-            Ok(()) => Ok(text),
+            Ok(access) => {
+                if access == Access::OwnGroup {
+                    tracing::info!(path = %path.display(), "a group of this process has access, too");
+                }
+                Ok(text)
+            }
             Err(PrivateFileError::OpenToOthers { mode }) => {
                 Err(CredentialsError::OpenToOthers { path, mode })
             }

@@ -24,7 +24,8 @@
 //!   time is over and the file is changed for whatever reason.
 
 use anabranch_env::files::{
-    self, FileLock, PRIVATE_FILE, PrivateFileError, create_private_directory, replace_durably,
+    self, Access, FileLock, PRIVATE_FILE, PrivateFileError, create_private_directory,
+    replace_durably,
 };
 use anabranch_model::Partition;
 use base64_simd::STANDARD;
@@ -294,7 +295,12 @@ impl KeyringFile {
         let path = self.path.clone();
         let mut text = Zeroizing::new(String::new());
         match files::read_private(&path, self.bytes_max, &mut text) {
-            Ok(()) => Ok(Some(text)),
+            Ok(access) => {
+                if access == Access::OwnGroup {
+                    tracing::info!(path = %path.display(), "a group of this process has access, too");
+                }
+                Ok(Some(text))
+            }
             Err(PrivateFileError::OpenToOthers { mode }) => {
                 Err(KeyringError::OpenToOthers { path, mode })
             }

@@ -254,8 +254,8 @@ fn files_that_are_open_to_others_or_wrong_are_refused_without_showing_material()
     let world = World::new();
     world.add();
     let path = world.file.path();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).expect("set");
-    assert!(matches!(world.file.load(), Err(KeyringError::OpenToOthers { mode: 0o640, .. })));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o604)).expect("set");
+    assert!(matches!(world.file.load(), Err(KeyringError::OpenToOthers { mode: 0o604, .. })));
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set");
     let text = fs::read_to_string(path).expect("read");
     let material = text.split('"').find(|part| part.len() == 44).expect("base64").to_owned();

@@ -1,0 +1,89 @@
+"""What the machine around a server may do: locks that are removed, few descriptors, open modes."""
+
+import json
+import os
+import resource
+import socket
+import stat
+
+import pytest
+
+from support import streams
+from support.server import Server, StartFailed, run_cli
+
+
+def test_a_second_server_is_refused_though_the_lock_file_was_removed(start_server):
+    server = start_server()
+    (server.data_dir / "LOCK").unlink()
+    with pytest.raises(StartFailed) as caught:
+        Server(server.data_dir).start()
+    assert "another process" in caught.value.stderr or "locked" in caught.value.stderr
+    assert server.client().list_streams()["StreamNames"] == []
+    server.stop()
+    Server(server.data_dir).start().stop()
+
+
+def test_few_descriptors_bound_connections_and_end_no_writes(start_server):
+    server = start_server("--transition-ms", "0", preexec=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (128, 128)))
+    client = server.client()
+    name = streams.create(client)
+    silent = []
+    try:
+        for _ in range(300):
+            connection = socket.create_connection(("127.0.0.1", server.port))
+            connection.settimeout(0.01)
+            silent.append(connection)
+    except OSError:
+        pass
+    finally:
+        # Whoever had a connection before goes on to use it.
+        client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
+        for connection in silent:
+            connection.close()
+    for _ in range(50):
+        client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
+    assert "fewer connections than --max-connections" in server.log()
+    assert "failed" not in server.log()
+
+
+def test_a_limit_of_file_sizes_is_named_at_the_start(tmp_path):
+    server = Server(tmp_path / "data", preexec=lambda: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    with pytest.raises(StartFailed) as caught:
+        server.start()
+    assert caught.value.returncode == 1 and "ulimit -f" in caught.value.stderr
+
+
+def test_a_data_directory_that_others_can_write_to_is_warned_of(start_server, tmp_path):
+    directory = tmp_path / "open"
+    directory.mkdir()
+    directory.chmod(0o777)
+    server = start_server(data_dir=directory)
+    assert "others can write to the data directory" in server.log()
+
+
+def test_a_group_of_the_process_may_read_credentials(start_server, tmp_path):
+    file = tmp_path / "keys.toml"
+    assert run_cli("credentials", "add", "--file", file, "--user", "a").returncode == 0
+    file.chmod(0o440)
+    server = start_server("--credentials", file)
+    assert "a group of this process has access" in server.log()
+
+
+@pytest.mark.parametrize("way", ["standard input", "file"])
+def test_secrets_need_not_be_in_the_list_of_processes(tmp_path, way):
+    file = tmp_path / "keys.toml"
+    if way == "file":
+        (tmp_path / "secret").write_text("the-secret-of-the-key\n")
+        (tmp_path / "token").write_text("the-token\n")
+        secret, token, stdin = f"@{tmp_path}/secret", f"@{tmp_path}/token", None
+    else:
+        secret, token, stdin = "-", "-", b"the-secret-of-the-key\nthe-token\n"
+    added = run_cli("credentials", "add", "--file", file, "--user", "a", "--json",
+                    "--access-key-id", "AKIAIOSFODNN7EXAMPLE", "--secret-access-key", secret,
+                    "--session-token", token, stdin=stdin)
+    assert added.returncode == 0, added.stderr
+    assert "the-secret-of-the-key" in json.loads(added.stdout).values()
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert "the-token" in file.read_text()
