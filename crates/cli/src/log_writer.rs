@@ -198,7 +198,7 @@ mod tests {
         (0..fitting + 7).for_each(|_| line(&writer, &text));
         assert_eq!(writer.0.waiting().lines.len(), WAITING_BYTES_MAX);
         // It goes on.
-        let mut next = || {
+        let next = || {
             fail.send(false).expect("asked");
             lines.recv().expect("told")
         };
