@@ -224,7 +224,7 @@ async fn commands_that_build_on_one_that_was_refused_are_refused_and_nothing_els
     let beside = Succession::default();
     let beside = queue_command(&store, small.clone(), &beside).await.expect("queued");
     write_all(&mut writer);
-    assert_eq!(refused.wait().await, Err(AppendError::StorageFull));
+    assert_eq!(refused.wait().await, Err(AppendError::MemoryFull));
     assert_eq!(behind.wait().await, Err(AppendError::StorageFull));
     assert_eq!(beside.wait().await, Ok(()), "it builds on neither");
     assert!(matches!(record.look(), Some(Ok(_))));
