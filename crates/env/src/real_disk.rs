@@ -67,12 +67,18 @@ impl Disk for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let file = FileLock::try_take(path)?;
         let directory = match FileLock::try_take_directory(directory_of(path)) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
             // Not every file system locks directories; NFS does not.
-            other => other.ok(),
+            Err(error) if cannot_lock(&error) => None,
+            other => Some(other?),
         };
         Ok(Box::new((file, directory)))
     }
+}
+
+/// Whether the file system has no locks for what was to be locked.
+fn cannot_lock(error: &io::Error) -> bool {
+    let unsupported = [Errno::BADF, Errno::INVAL, Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP];
+    unsupported.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 #[derive(Debug)]
