@@ -19,8 +19,13 @@ use serde::Deserialize;
 
 use crate::units::ByteSize;
 
+mod memory;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod values;
 
+use memory::{MemoryPlan, Wanted};
 use values::{DRAIN_TIMEOUT, merge_admin, parse_all, span};
 pub(crate) use values::{Durability, MemoryFull};
 
@@ -42,9 +47,6 @@ const STDERR: &str = "stderr";
 
 /// States that pass by themselves shall pass within an hour.
 const TRANSITION_MS_MAX: u64 = 3_600_000;
-
-/// Memory for request bodies under way; beyond it, requests wait.
-const BODY_MEMORY_BYTES: u64 = 256 << 20;
 
 /// AWS's limits of one shard: 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 calls/s out.
 const AWS_SHARD_LIMITS: ShardLimits = ShardLimits {
@@ -136,14 +138,12 @@ pub(crate) struct ServeSettings {
     pub(crate) log_format: LogFormat,
     /// Filter of the log, e.g. `info` or `anabranch_storage=debug,warn`. Default info.
     pub(crate) log_level: String,
-    /// Bytes of newest records kept in memory for readers near the tip. Default 256 MiB. Readers
-    /// further behind read from the disk.
-    pub(crate) tail_cache_bytes: u64,
-    /// Bytes of one journal file. Default 64 MiB. Larger files are recycled less often; the
-    /// journal's limit and so the recovery time grow with them.
-    pub(crate) journal_file_bytes: u64,
-    /// Connections open at once. Default 16384. Further ones wait in the listen queue.
-    pub(crate) max_connections: u32,
+    /// Memory that the whole process may have, and its parts. Default half of the machine, or three
+    /// quarters of what the control group may have. Of the parts three can be set: `tail_cache_bytes`,
+    /// for readers near the tip (further behind they read from the disk); `journal_file_bytes` (larger
+    /// files are recycled less often, and recovery takes longer); `max_connections` (further ones take
+    /// the places of strangers, or wait in the listen queue).
+    pub(crate) memory: MemoryPlan,
 }
 
 /// Throughput limits of one shard, each per second; 0 means unlimited.
@@ -220,8 +220,10 @@ impl ServeSettings {
             Durability::Memory => engine::Durability::Memory,
         };
         store.drops_oldest = self.memory_full == MemoryFull::DropOldest;
-        store.journal_file_bytes = self.journal_file_bytes;
-        store.tail_cache_bytes = self.tail_cache_bytes;
+        store.journal_file_bytes = self.memory.journal_file_bytes;
+        store.tail_cache_bytes = self.memory.tail_cache_bytes;
+        store.queue_bytes = self.memory.queue_bytes;
+        store.segment_cache_bytes = self.memory.segment_cache_bytes;
         let limits = self.shard_limits;
         server::ServerSettings {
             listen: self.listen,
@@ -248,8 +250,8 @@ impl ServeSettings {
             region: self.region.clone(),
             regions: self.region_names(),
             keyring: self.keyring_path(),
-            max_connections: self.max_connections,
-            body_memory_bytes: BODY_MEMORY_BYTES,
+            max_connections: self.memory.max_connections,
+            memory: self.memory.server,
             limit_calls: self.limit_calls,
             store,
             engine: engine::EngineSettings {
@@ -266,6 +268,7 @@ impl ServeSettings {
                 },
                 limit_streams: self.limits != LimitsPreset::Off,
                 scaling_period_ms: self.scaling_period_ms,
+                event_room_bytes: self.memory.event_bytes,
             },
         }
     }
@@ -400,13 +403,17 @@ pub(crate) struct ServeLayer {
     /// Filter of the log: error, warn, info, debug, trace, or per module [default: info]
     #[arg(long, env = "ANABRANCH_LOG_LEVEL", value_name = "FILTER")]
     log_level: Option<String>,
-    /// Memory for the newest records, e.g. 512MiB [default: 256MiB]
+    /// Memory that the whole process may have, e.g. 1GiB, at least 256MiB [default: half of the machine,
+    /// or three quarters of what the control group may have]
+    #[arg(long, env = "ANABRANCH_MEMORY_LIMIT", value_name = "SIZE")]
+    memory_limit: Option<ByteSize>,
+    /// Memory for the newest records, e.g. 512MiB [default: 256MiB, or by --memory-limit]
     #[arg(long, env = "ANABRANCH_TAIL_CACHE_BYTES", value_name = "SIZE")]
     tail_cache_bytes: Option<ByteSize>,
-    /// Size of one journal file [default: 64MiB]
+    /// Size of one journal file [default: 64MiB, or by --memory-limit]
     #[arg(long, env = "ANABRANCH_JOURNAL_FILE_BYTES", value_name = "SIZE")]
     journal_file_bytes: Option<ByteSize>,
-    /// Connections open at once [default: 16384]
+    /// Connections open at once [default: 16384, or by --memory-limit]
     #[arg(long, env = "ANABRANCH_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<u32>,
 }
@@ -466,6 +473,7 @@ impl ServeLayer {
             scaling_period_ms: self.scaling_period_ms.or(weaker.scaling_period_ms),
             log_format: self.log_format.or(weaker.log_format),
             log_level: self.log_level.or(weaker.log_level),
+            memory_limit: self.memory_limit.or(weaker.memory_limit),
             tail_cache_bytes: self.tail_cache_bytes.or(weaker.tail_cache_bytes),
             journal_file_bytes: self.journal_file_bytes.or(weaker.journal_file_bytes),
             max_connections: self.max_connections.or(weaker.max_connections),
@@ -483,6 +491,13 @@ impl ServeLayer {
             LimitsPreset::Aws | LimitsPreset::Shards => AWS_SHARD_LIMITS,
             LimitsPreset::Off => NO_SHARD_LIMITS,
         };
+        let wanted = Wanted {
+            limit: self.memory_limit.map(|size| size.0),
+            tail_cache_bytes: self.tail_cache_bytes.map(|size| size.0),
+            journal_file_bytes: self.journal_file_bytes.map(|size| size.0),
+            max_connections: self.max_connections,
+        };
+        let memory = MemoryPlan::of(wanted, anabranch_env::available_memory())?;
         let settings = ServeSettings {
             listen,
             admin_listen: merge_admin(self.admin_listen.as_deref(), listen)?,
@@ -525,9 +540,7 @@ impl ServeLayer {
             scaling_period_ms: self.scaling_period_ms.unwrap_or(60_000),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log_level: self.log_level.unwrap_or_else(|| "info".to_owned()),
-            tail_cache_bytes: bytes(self.tail_cache_bytes, 256 << 20),
-            journal_file_bytes: bytes(self.journal_file_bytes, 64 << 20),
-            max_connections: self.max_connections.unwrap_or(16_384),
+            memory,
         };
         settings.check()?;
         Ok(settings)
@@ -582,10 +595,10 @@ impl ServeSettings {
             "audit-data-calls needs audit-log"
         );
         ensure!(
-            self.journal_file_bytes >= 16 << 20,
+            self.memory.journal_file_bytes >= 16 << 20,
             "journal-file-bytes must be at least 16MiB, for a request can be 10MiB \
              journal_file_bytes={}",
-            self.journal_file_bytes
+            self.memory.journal_file_bytes
         );
         ensure!(
             self.transition_ms <= TRANSITION_MS_MAX,
@@ -596,7 +609,7 @@ impl ServeSettings {
             self.memory_full == MemoryFull::Refuse || self.durability == Durability::Memory,
             "memory-full drop-oldest needs durability memory: on a disk, records stay until they expire"
         );
-        ensure!(self.max_connections > 0, "max-connections must be at least 1");
+        ensure!(self.memory.max_connections > 0, "max-connections must be at least 1");
         Ok(())
     }
 
@@ -678,9 +691,10 @@ impl ServeSettings {
             format!("scaling-period-ms = {}", self.scaling_period_ms),
             format!("log-format = {}", text(log_format)),
             format!("log-level = {}", text(&self.log_level)),
-            format!("tail-cache-bytes = {}", self.tail_cache_bytes),
-            format!("journal-file-bytes = {}", self.journal_file_bytes),
-            format!("max-connections = {}", self.max_connections),
+            format!("memory-limit = {}", self.memory.limit),
+            format!("tail-cache-bytes = {}", self.memory.tail_cache_bytes),
+            format!("journal-file-bytes = {}", self.memory.journal_file_bytes),
+            format!("max-connections = {}", self.memory.max_connections),
         ]);
         lines.join("\n") + "\n"
     }
@@ -692,109 +706,6 @@ impl LimitsPreset {
             Self::Aws => "aws",
             Self::Shards => "shards",
             Self::Off => "off",
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn merged(strong: &str, weak: &str) -> anyhow::Result<ServeSettings> {
-        ServeLayer::from_toml(strong)?.over(ServeLayer::from_toml(weak)?).into_settings()
-    }
-
-    #[test]
-    fn has_defaults_for_everything() {
-        let settings = merged("", "").unwrap();
-        assert_eq!(settings.listen.to_string(), "127.0.0.1:4567");
-        assert_eq!(settings.durability, Durability::Sync);
-        assert_eq!(settings.shard_limits, AWS_SHARD_LIMITS);
-        assert_eq!(settings.tls, Tls::Off);
-        assert_eq!(settings.tail_cache_bytes, 268_435_456);
-    }
-
-    #[test]
-    fn the_stronger_layer_wins_and_leaves_the_rest() {
-        let weak = "listen = '127.0.0.1:1'\ndata-dir = '/weak'\ntail-cache-bytes = '1MiB'";
-        let settings = merged("listen = '127.0.0.1:2'\ntail-cache-bytes = 5", weak).unwrap();
-        assert_eq!(settings.listen.port(), 2);
-        assert_eq!(settings.data_dir, PathBuf::from("/weak"));
-        assert_eq!(settings.tail_cache_bytes, 5);
-    }
-
-    #[test]
-    fn single_limits_override_the_preset_of_any_layer() {
-        let settings = merged("limits = 'off'", "limit-shard-write-bytes = '4MiB'").unwrap();
-        let expected = ShardLimits { write_bytes_per_s: 4 << 20, ..NO_SHARD_LIMITS };
-        assert_eq!(settings.shard_limits, expected);
-        // Those on streams are the preset's.
-        assert!(!settings.to_server().engine.limit_streams);
-        let settings = merged("limit-shard-read-calls = 0", "").unwrap();
-        assert_eq!(settings.shard_limits, ShardLimits { read_calls_per_s: 0, ..AWS_SHARD_LIMITS });
-        assert!(settings.to_server().engine.limit_streams);
-    }
-
-    #[test]
-    fn names_unknown_fields_and_their_line() {
-        let error = ServeLayer::from_toml("region = 'x'\nlisten-on = 'y'").unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.contains("listen-on") && text.contains("line 2"), "{text}");
-        assert!(text.contains("journal-file-bytes"), "expected names are listed: {text}");
-    }
-
-    #[test]
-    fn refuses_what_does_not_fit_together() {
-        for (config, expected) in [
-            ("listen = '0.0.0.0:1'", "--insecure-anonymous"),
-            ("tls-cert = 'a'", "needs tls-key"),
-            ("tls-key = 'a'", "needs tls-cert"),
-            ("tls-self-signed = true\ntls-cert = 'a'\ntls-key = 'b'", "excludes"),
-            ("insecure-anonymous = true\ncredentials = 'a'", "excludes"),
-            ("account-id = '12'", "twelve digits"),
-            ("journal-file-bytes = 1", "at least 16MiB"),
-            ("max-connections = 0", "at least 1"),
-            ("transition-ms = 18446744073709551615", "an hour"),
-            ("durability = 'interval=0'", "positive"),
-            ("durability = 'async'", "use sync"),
-            ("memory-full = 'drop-oldest'", "needs durability memory"),
-            ("tail-cache-bytes = '5XB'", "unknown unit"),
-            ("allowed-host = ['a@b']", "NAME:PORT"),
-            ("audit-data-calls = true", "needs audit-log"),
-            ("admin-listen = 'on'", "ADDR:PORT or off"),
-            ("listen = '127.0.0.1:1'\nadmin-listen = '0.0.0.0:2'", "admin-listen"),
-            ("drain-timeout = '2h'", "an hour"),
-            ("lame-duck = 'long'", "lame-duck is not valid"),
-            ("region = ''", "lower-case"),
-            ("regions = ['aws', 'Europe']", "lower-case"),
-        ] {
-            let text = format!("{:#}", merged("", config).unwrap_err());
-            assert!(text.contains(expected), "{config}: {text}");
-        }
-        merged("listen = '0.0.0.0:1'\ninsecure-anonymous = true", "").unwrap();
-        merged("listen = '0.0.0.0:1'\ncredentials = 'keys'", "").unwrap();
-    }
-
-    #[test]
-    fn written_settings_read_back_the_same() {
-        for config in [
-            "",
-            "durability = 'interval=50'\nlog-format = 'json'\nlimits = 'off'",
-            "durability = 'memory'\nmemory-full = 'drop-oldest'",
-            "limits = 'aws'\nscaling-period-ms = 0",
-            "limits = 'off'\nlimit-shard-write-bytes = '1MiB'",
-            "tls-self-signed = true\ncredentials = 'a \"quoted\" path'",
-            "audit-log = 'stderr'",
-            "audit-log = '/var/log/a.jsonl'\naudit-data-calls = true",
-            "admin-listen = 'off'\ndrain-timeout = '1m'",
-            "admin-listen = '[::1]:1'\nlame-duck = '2.5s'",
-            "regions = []\nregion = 'local'\naccount-shard-limit = 7",
-            "allowed-host = ['a', 'b.example:80', '[::1]', '*']",
-            "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
-        ] {
-            let settings = merged("", config).unwrap();
-            assert_eq!(merged(&settings.to_toml(), "").unwrap(), settings);
         }
     }
 }

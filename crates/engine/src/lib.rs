@@ -61,9 +61,9 @@ pub use live::slot::ShardSlot;
 pub use live::stream::Stream;
 pub use lookup::find_consumer;
 pub use records::{
-    Data, GetReply, GetRequest, IteratorPosition, OpenIterator, OpenRun, Payload, PreparedPut,
-    PutEntry, PutOutcome, PutReply, PutRequest, StartingPosition, SubscribeRequest, Subscription,
-    SubscriptionEvent,
+    Boundless, Data, GetReply, GetRequest, IteratorPosition, OpenIterator, OpenRun, Payload,
+    PreparedPut, PutEntry, PutOutcome, PutReply, PutRequest, ReplyRoom, StartingPosition,
+    SubscribeRequest, Subscription, SubscriptionEvent,
 };
 pub use settings::{EngineSettings, ShardRates};
 pub use state::catalog::{Catalog, Effect};

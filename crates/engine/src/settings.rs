@@ -56,6 +56,13 @@ pub struct EngineSettings {
     pub limit_streams: bool,
     /// How often the load of on-demand streams is looked at, in milliseconds; 0 for never.
     pub scaling_period_ms: u64,
+    /// Bytes of large events that may be under way to clients.
+    pub event_room_bytes: u64,
+}
+
+impl EngineSettings {
+    /// The room for large events that is of use.
+    pub const EVENT_ROOM_BYTES: u64 = 256 << 20;
 }
 
 impl Default for EngineSettings {
@@ -67,6 +74,7 @@ impl Default for EngineSettings {
             rates: ShardRates::AWS,
             limit_streams: true,
             scaling_period_ms: 60_000,
+            event_room_bytes: Self::EVENT_ROOM_BYTES,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What operations answer with, before it is a reply.
 
 use crate::event_reply::{EventBody, EventSource};
+use crate::reply_body::{ReadShare, ReplyBody};
 use anabranch_protocol::shape::{Kind, Shape};
 use anabranch_protocol::{Codec, Encode};
 use tokio::sync::watch;
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 /// What an operation answered.
 pub(crate) enum Answered {
     /// The body, in the codec of the request.
-    Body(Vec<u8>),
+    Body(ReplyBody),
     /// A stream of events, whatever the codec of the request.
     Events(EventBody),
 }
@@ -21,7 +22,24 @@ pub(crate) trait Answer: Shape + Send {
 
 impl<T: Encode + Shape + Send> Answer for T {
     fn into_answered(self, codec: Codec, _: &watch::Receiver<bool>) -> Answered {
-        Answered::Body(codec.encode_reply(&self))
+        Answered::Body(ReplyBody::new(codec.encode_reply(&self)))
+    }
+}
+
+/// An answer with the memory that its body takes.
+pub(crate) struct Counted<T>(pub(crate) T, pub(crate) ReadShare);
+
+impl<T: Shape> Shape for Counted<T> {
+    const KIND: Kind = T::KIND;
+}
+
+impl<T: Encode + Shape + Send> Answer for Counted<T> {
+    fn into_answered(self, codec: Codec, _: &watch::Receiver<bool>) -> Answered {
+        let body = codec.encode_reply(&self.0);
+        Answered::Body(match self.1 {
+            Some(share) => ReplyBody::counted(body, share),
+            None => ReplyBody::new(body),
+        })
     }
 }
 

@@ -1,22 +1,28 @@
 //! Reading request bodies, within limits.
 //!
-//! All bodies share one memory, and callers are not known yet when it is given out. So a body
-//! gets memory for what has arrived and not for what was announced, and waits for memory only so
-//! long, all its waits together: requests that fill the memory together fail one after the other,
-//! and do not wait for each other for ever. So whatever is offered, what is admitted has not
-//! waited longer, and the rest is told to come again.
+//! All bodies share one memory. A body gets memory for what has arrived, a few times that at most, and
+//! not for what was announced, and waits for memory only so long, all its waits together: requests that
+//! fill the memory together fail one after the other, and do not wait for each other for ever. So whatever
+//! is offered, what is admitted has not waited longer, and the rest is told to come again.
+//!
+//! What needs no body is looked at before a body gets any of it: strangers, whose heads cannot be
+//! right, have a small memory of their own, and hear that they are strangers when it is full. Of the rest
+//! a connection has a share, and all connections of a peer have one. Small bodies that arrived whole have
+//! theirs apart: whatever large or slow ones hold, they get through.
 //!
 //! Bodies that have begun get more memory before others begin: what they hold helps nobody until
 //! they are whole.
 
+use crate::connection::Connected;
 use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body: base64 of 10 MiB of records and what stands around it.
 pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
@@ -24,20 +30,31 @@ pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a client may send nothing in the middle of a body.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
+/// A body may be slower than [`LEAST_BYTES_PER_SECOND`] for this long, which is longer than it may wait
+/// for memory.
+const SLOW_PATIENCE: Duration = Duration::from_secs(10);
+/// The least rate of a body: that of a poor mobile line.
+const LEAST_BYTES_PER_SECOND: u64 = 16 << 10;
 /// How long a body waits for memory, altogether.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
-/// A claimed length up to this is believed as soon as something arrives.
-const FIRST_BYTES: usize = 64 << 10;
-/// A claimed length up to this is believed when [`FIRST_BYTES`] have arrived, a longer one as it
-/// arrives.
-const TRUSTED_BYTES: usize = 1 << 20;
+/// A body gets this many times what arrived, so that it is not copied for every piece.
+const GROWTH: usize = 4;
+/// The least that a body gets that did not arrive whole.
+const FIRST_BYTES: usize = 4 << 10;
+/// Largest body that counts as small, and largest one that is kept of a stranger.
+const SMALL_BYTES: usize = 64 << 10;
 
 /// Memory for bodies, shared by all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyMemory {
-    memory: ByteBudget,
+    /// For callers who may be known.
+    known: ByteBudget,
+    /// For small bodies that are there already.
+    whole: ByteBudget,
+    strangers: ByteBudget,
     /// Who holds nothing yet waits here, and one at a time among those who do.
     entrance: Arc<Semaphore>,
+    refusals: Arc<AtomicU64>,
 }
 
 /// Time that a body may still wait for memory.
@@ -46,26 +63,44 @@ struct Patience(Duration);
 
 impl Patience {
     /// Waits for memory, or for one's turn.
-    async fn wait<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, BodyError> {
+    async fn wait<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, Busy> {
         let begun = Instant::now();
         let waited = timeout(self.0, waiting).await;
         self.0 = self.0.saturating_sub(begun.elapsed());
-        waited.map_err(|_| BodyError::Busy)
+        waited.map_err(|_| Busy)
     }
 }
+
+/// Memory did not come free in time.
+struct Busy;
 
 /// A body, and its share of the memory as long as it is held.
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     pub(crate) bytes: Bytes,
-    _share: Option<ByteShare>,
+    _share: Share,
 }
 
-/// Why a body was not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyError {
-    /// The client waits to be told to send it.
-    NotBegun,
+/// What a body has of the memory.
+#[derive(Debug)]
+enum Share {
+    None,
+    /// Of the memory for small bodies, or for strangers.
+    Own {
+        _share: ByteShare,
+    },
+    Known {
+        _share: KnownShare,
+    },
+}
+
+/// A known caller's: of its connection's memory, its peer's, and everybody's.
+#[derive(Debug)]
+struct KnownShare([ByteShare; 3]);
+
+/// Why a body was not read. `S` says why its sender is a stranger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BodyError<S> {
     /// Over [`BODY_BYTES_MAX`].
     TooLarge,
     /// The client took too long.
@@ -74,17 +109,50 @@ pub(crate) enum BodyError {
     Busy,
     /// The client went away.
     Broken,
+    /// A stranger's, and there is no memory for it. It began with these bytes.
+    Stranger(S, Bytes),
+}
+
+impl<S> From<Busy> for BodyError<S> {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl<S> From<NoData> for BodyError<S> {
+    fn from(reason: NoData) -> Self {
+        match reason {
+            NoData::TooSlow => Self::TooSlow,
+            NoData::Broken => Self::Broken,
+        }
+    }
 }
 
 impl BodyMemory {
-    /// Memory of that many bytes, and never less than the largest body needs.
+    /// Memory of about that many bytes, and never less than the largest body needs.
     pub(crate) fn new(bytes: u64) -> Self {
-        let memory = ByteBudget::new(bytes.max(BODY_BYTES_MAX as u64));
-        Self { memory, entrance: Arc::new(Semaphore::new(1)) }
+        Self {
+            known: ByteBudget::new((bytes / 16 * 13).max(BODY_BYTES_MAX as u64)),
+            whole: ByteBudget::new((bytes / 8).max(1 << 20)),
+            strangers: ByteBudget::new((bytes / 16).max(1 << 20)),
+            entrance: Arc::new(Semaphore::new(1)),
+            refusals: Arc::default(),
+        }
     }
 
-    /// Reads a body.
-    pub(crate) async fn read<B>(&self, mut body: B) -> Result<ReadBody, BodyError>
+    /// How many bodies were refused for want of memory.
+    pub(crate) fn refusals(&self) -> Arc<AtomicU64> {
+        self.refusals.clone()
+    }
+
+    /// Reads a body. `check` looks at its sender, as far as that goes without the body; it is not asked
+    /// if there is nothing to decide.
+    pub(crate) async fn read<B, S>(
+        &self,
+        mut body: B,
+        connected: &Connected,
+        check: impl FnOnce() -> Result<(), S>,
+    ) -> Result<ReadBody, BodyError<S>>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -93,107 +161,196 @@ impl BodyMemory {
             return Err(BodyError::TooLarge);
         }
         let reading = async {
-            let outcome = self.gather(&mut body, claimed).await;
-            if let Err(BodyError::Busy) = outcome {
+            let mut pieces = Pieces::of(&mut body);
+            let outcome = self.gather(&mut pieces, claimed, connected, check).await;
+            if let Err(BodyError::Busy | BodyError::Stranger(..)) = outcome {
+                if let Err(BodyError::Busy) = outcome {
+                    self.refusals.fetch_add(1, Ordering::Relaxed);
+                }
                 // Many clients send everything before they look for an answer. Closed on them,
                 // the connection would take the answer with it.
-                discard(&mut body).await;
+                pieces.discard().await;
             }
             outcome
         };
         timeout(PATIENCE, reading).await.unwrap_or(Err(BodyError::TooSlow))
     }
 
-    async fn gather<B>(&self, body: &mut B, claimed: usize) -> Result<ReadBody, BodyError>
+    async fn gather<B, S>(
+        &self,
+        pieces: &mut Pieces<'_, B>,
+        claimed: usize,
+        connected: &Connected,
+        check: impl FnOnce() -> Result<(), S>,
+    ) -> Result<ReadBody, BodyError<S>>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let Some(first) = next_data(body).await? else {
-            return Ok(ReadBody { bytes: Bytes::new(), _share: None });
+        let Some(first) = pieces.next().await? else {
+            return Ok(ReadBody { bytes: Bytes::new(), _share: Share::None });
         };
         let mut patience = Patience(MEMORY_PATIENCE);
         // Most bodies arrive whole: then there is nothing to gather.
-        if first.len() == claimed && body.is_end_stream() {
-            let share = self.begin(claimed, &mut patience).await?;
-            return Ok(ReadBody { bytes: first, _share: Some(share) });
+        if first.len() == claimed && claimed <= SMALL_BYTES && pieces.are_over() {
+            let share = patience.wait(self.whole.take(claimed as u64)).await?;
+            return Ok(ReadBody { bytes: first, _share: Share::Own { _share: share } });
         }
-        let capacity = capacity_for(first.len(), 0, claimed).ok_or(BodyError::TooLarge)?;
-        let mut share = self.begin(capacity, &mut patience).await?;
+        match check() {
+            Ok(()) => self.gather_known(pieces, first, claimed, connected, patience).await,
+            Err(stranger) => match self.gather_strange(pieces, &first, claimed).await? {
+                Some(read) => Ok(read),
+                None => Err(BodyError::Stranger(stranger, first)),
+            },
+        }
+    }
+
+    async fn gather_known<B, S>(
+        &self,
+        pieces: &mut Pieces<'_, B>,
+        first: Bytes,
+        claimed: usize,
+        connected: &Connected,
+        mut patience: Patience,
+    ) -> Result<ReadBody, BodyError<S>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let capacity = capacity_for(first.len(), claimed).ok_or(BodyError::TooLarge)?;
+        let mut share = self.begin(capacity as u64, connected, &mut patience).await?;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
-        while let Some(data) = next_data(body).await? {
+        while let Some(data) = pieces.next().await? {
             let wanted = bytes.len() + data.len();
             if wanted > bytes.capacity() {
-                let capacity = capacity_for(wanted, bytes.capacity(), claimed);
-                let capacity = capacity.ok_or(BodyError::TooLarge)?;
+                let capacity = capacity_for(wanted, claimed).ok_or(BodyError::TooLarge)?;
                 patience.wait(share.grow_to(capacity as u64)).await?;
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(ReadBody { bytes: bytes.into(), _share: Some(share) })
+        Ok(ReadBody { bytes: bytes.into(), _share: Share::Known { _share: share } })
     }
 
-    /// The first memory of a body.
-    async fn begin(&self, bytes: usize, patience: &mut Patience) -> Result<ByteShare, BodyError> {
+    /// A body of somebody who will be turned away: read all the same while that is cheap, for the
+    /// answer may depend on it. `None`: it is not.
+    async fn gather_strange<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        pieces: &mut Pieces<'_, B>,
+        first: &Bytes,
+        claimed: usize,
+    ) -> Result<Option<ReadBody>, NoData> {
+        let capacity = if claimed == 0 { SMALL_BYTES } else { claimed };
+        if capacity > SMALL_BYTES {
+            return Ok(None);
+        }
+        let Some(share) = self.strangers.try_take(capacity as u64) else { return Ok(None) };
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.extend_from_slice(first);
+        while let Some(data) = pieces.next().await? {
+            if bytes.len() + data.len() > capacity {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Some(ReadBody { bytes: bytes.into(), _share: Share::Own { _share: share } }))
+    }
+
+    /// The first memory of a body. A connection or a peer that has its share waits by itself, and not
+    /// at the entrance, where it would hold up others.
+    async fn begin(
+        &self,
+        bytes: u64,
+        connected: &Connected,
+        patience: &mut Patience,
+    ) -> Result<KnownShare, Busy> {
+        let connection = patience.wait(connected.bodies.take(bytes)).await?;
+        let peer = patience.wait(connected.peer_bodies.take(bytes)).await?;
         let _turn = patience.wait(self.entrance.acquire()).await?;
-        patience.wait(self.memory.take(bytes as u64)).await
+        let all = patience.wait(self.known.take(bytes)).await?;
+        Ok(KnownShare([connection, peer, all]))
     }
 }
 
-/// Capacity of a buffer that must hold `wanted` bytes and has room for fewer, in a body that is
-/// said to have `claimed` bytes, 0 if nothing is said. `None` for too large a body.
-fn capacity_for(wanted: usize, capacity: usize, claimed: usize) -> Option<usize> {
+impl KnownShare {
+    async fn grow_to(&mut self, bytes: u64) {
+        for share in &mut self.0 {
+            share.grow_to(bytes).await;
+        }
+    }
+}
+
+/// Capacity of a buffer that must hold `wanted` bytes, in a body that is said to have `claimed` bytes,
+/// 0 if nothing is said. `None` for too large a body.
+fn capacity_for(wanted: usize, claimed: usize) -> Option<usize> {
     if wanted > BODY_BYTES_MAX {
         return None;
     }
     let end = if claimed == 0 { BODY_BYTES_MAX } else { claimed };
-    let grown = match wanted <= FIRST_BYTES {
-        true => FIRST_BYTES,
-        false => (capacity * 2).max(claimed.min(TRUSTED_BYTES)),
-    };
-    Some(grown.min(end).max(wanted))
+    Some((wanted * GROWTH).max(FIRST_BYTES).min(end).max(wanted))
 }
 
 /// Reads a body and keeps nothing, within the limits of those that are kept: a client that is refused
 /// while it sends may not look at the reply.
 pub(crate) async fn pass_over<B: Body<Data = Bytes> + Unpin>(mut body: B) {
-    let _ = timeout(PATIENCE, discard(&mut body)).await;
+    let _ = timeout(PATIENCE, Pieces::of(&mut body).discard()).await;
 }
 
-/// Reads on and keeps nothing, as far as a body may go.
-async fn discard<B: Body<Data = Bytes> + Unpin>(body: &mut B) {
-    let mut left = BODY_BYTES_MAX;
-    while let Ok(Some(data)) = next_data(body).await
-        && let Some(rest) = left.checked_sub(data.len())
-    {
-        left = rest;
+/// A body as it arrives, no slower than it may.
+struct Pieces<'a, B> {
+    body: &'a mut B,
+    started: Instant,
+    received: u64,
+}
+
+/// Why there is no more of a body.
+enum NoData {
+    TooSlow,
+    Broken,
+}
+
+impl<'a, B: Body<Data = Bytes> + Unpin> Pieces<'a, B> {
+    fn of(body: &'a mut B) -> Self {
+        Self { body, started: Instant::now(), received: 0 }
     }
-}
 
-/// The next piece of data; trailers are passed over.
-async fn next_data<B>(body: &mut B) -> Result<Option<Bytes>, BodyError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    loop {
-        let frame = timeout(SILENCE_PATIENCE, body.frame()).await;
-        match frame.map_err(|_| BodyError::TooSlow)? {
-            None => return Ok(None),
-            Some(Err(_)) => return Err(BodyError::Broken),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+    /// Whether it is known that nothing more comes.
+    fn are_over(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// The next piece of data; trailers are passed over.
+    async fn next(&mut self) -> Result<Option<Bytes>, NoData> {
+        loop {
+            let at_this_rate = Duration::from_secs(self.received / LEAST_BYTES_PER_SECOND);
+            let end = self.started + SLOW_PATIENCE + at_this_rate;
+            let end = end.min(Instant::now() + SILENCE_PATIENCE);
+            let frame = timeout_at(end, self.body.frame()).await;
+            match frame.map_err(|_| NoData::TooSlow)? {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(NoData::Broken),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.received += data.len() as u64;
+                        return Ok(Some(data));
+                    }
                 }
             }
         }
+    }
+
+    /// Reads on and keeps nothing, as far as a body may go.
+    async fn discard(&mut self) {
+        while let Ok(Some(_)) = self.next().await
+            && self.received <= BODY_BYTES_MAX as u64
+        {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Shares;
     use http_body::{Frame, SizeHint};
     use std::convert::Infallible;
     use std::pin::Pin;
@@ -254,8 +411,26 @@ mod tests {
         BodyMemory::new(MEMORY as u64)
     }
 
+    /// What there is for known callers.
+    const KNOWN: usize = MEMORY / 16 * 13;
+
+    fn shared(connection: usize, peer: usize) -> Connected {
+        let shares = Shares {
+            connection_bodies: connection as u64,
+            peer_bodies: peer as u64,
+            connection_replies: 0,
+        };
+        Connected::new([127, 0, 0, 1].into(), shares, ByteBudget::new(peer as u64))
+    }
+
+    /// A body of somebody who may be known, on a connection with any share.
+    async fn read(memory: &BodyMemory, body: Fake) -> Result<ReadBody, BodyError<&'static str>> {
+        memory.read(body, &shared(MEMORY, MEMORY), || Ok(())).await
+    }
+
     fn held(memory: &BodyMemory) -> usize {
-        memory.memory.taken_bytes() as usize
+        let budgets = [&memory.known, &memory.whole, &memory.strangers];
+        budgets.iter().map(|budget| budget.taken_bytes() as usize).sum()
     }
 
     #[test]
@@ -264,15 +439,15 @@ mod tests {
         let mut steps = vec![];
         let mut capacity = 0;
         while capacity < claimed {
-            capacity = capacity_for(capacity + 1, capacity, claimed).expect("not too large");
+            capacity = capacity_for(capacity, claimed).expect("not too large");
             steps.push(capacity >> 10);
         }
-        assert_eq!(steps, [64, 1024, 2048, 4096, 8192, 13 << 10]);
-        assert_eq!(capacity_for(10, 0, 100), Some(100));
-        assert_eq!(capacity_for(10, 0, 0), Some(FIRST_BYTES));
-        assert_eq!(capacity_for(FIRST_BYTES + 1, FIRST_BYTES, 0), Some(2 * FIRST_BYTES));
-        assert_eq!(capacity_for(BODY_BYTES_MAX, 9 << 20, 0), Some(BODY_BYTES_MAX));
-        assert_eq!(capacity_for(BODY_BYTES_MAX + 1, 9 << 20, 0), None);
+        assert_eq!(steps, [4, 16, 64, 256, 1024, 4096, 13 << 10]);
+        assert_eq!(capacity_for(10, 100), Some(100));
+        assert_eq!(capacity_for(10, 0), Some(FIRST_BYTES));
+        assert_eq!(capacity_for(64 << 10, 1 << 20), Some(256 << 10));
+        assert_eq!(capacity_for(BODY_BYTES_MAX, 0), Some(BODY_BYTES_MAX));
+        assert_eq!(capacity_for(BODY_BYTES_MAX + 1, 0), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,7 +456,7 @@ mod tests {
             [(0, 0, 1), (500, 500, 500), (500, 500, 9), (3 << 20, 3 << 20, 60_000), (0, 70_000, 9)]
         {
             let memory = memory();
-            let body = memory.read(Fake::new(claimed, sends, piece)).await.expect("read");
+            let body = read(&memory, Fake::new(claimed, sends, piece)).await.expect("read");
             assert_eq!(body.bytes, vec![7; sends]);
             assert!(held(&memory) >= sends);
             drop(body);
@@ -293,7 +468,7 @@ mod tests {
     async fn a_body_over_the_limit_is_refused_whether_it_says_so_or_not() {
         let over = BODY_BYTES_MAX + 1;
         for fake in [Fake::new(over, 0, 1), Fake::new(0, over, 1 << 20)] {
-            assert_eq!(memory().read(fake).await.expect_err("refused"), BodyError::TooLarge);
+            assert_eq!(read(&memory(), fake).await.expect_err("refused"), BodyError::TooLarge);
         }
     }
 
@@ -301,7 +476,7 @@ mod tests {
     async fn a_silent_client_holds_nothing_and_is_given_up() {
         let memory = memory();
         let started = Instant::now();
-        let reading = memory.read(Fake::new(1 << 20, 0, 1));
+        let reading = read(&memory, Fake::new(1 << 20, 0, 1));
         let looking = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert_eq!(held(&memory), 0);
@@ -312,16 +487,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_falls_silent_holds_what_it_sent_for() {
-        let memory = memory();
-        let reading = memory.read(Fake::new(13 << 20, 100, 100));
-        let looking = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(held(&memory), FIRST_BYTES);
-        };
-        let (read, ()) = tokio::join!(reading, looking);
-        assert_eq!(read.expect_err("the rest did not come"), BodyError::TooSlow);
-        assert_eq!(held(&memory), 0);
+    async fn a_client_that_falls_silent_holds_little_more_than_it_sent() {
+        for (sends, holds) in [(100, FIRST_BYTES), (100_000, 400_000usize.next_multiple_of(1024))] {
+            let memory = memory();
+            let reading = read(&memory, Fake::new(13 << 20, sends, sends));
+            let looking = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(held(&memory), holds);
+            };
+            let (read, ()) = tokio::join!(reading, looking);
+            assert_eq!(read.expect_err("the rest did not come"), BodyError::TooSlow);
+            assert_eq!(held(&memory), 0);
+        }
+    }
+
+    /// Sends a byte in each second, for ever.
+    struct Trickle(Pin<Box<tokio::time::Sleep>>);
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.0.as_mut().poll(cx));
+            self.0 = Box::pin(tokio::time::sleep(Duration::from_secs(1)));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_is_given_up_soon() {
+        let trickle = || Trickle(Box::pin(tokio::time::sleep(Duration::from_secs(1))));
+        let (memory, started) = (memory(), Instant::now());
+        let connected = shared(MEMORY, MEMORY);
+        let read = memory.read(trickle(), &connected, || Ok::<_, ()>(())).await;
+        assert_eq!(read.expect_err("too slow"), BodyError::TooSlow);
+        assert_eq!(started.elapsed(), SLOW_PATIENCE);
+        pass_over(trickle()).await;
+        assert_eq!(started.elapsed(), 2 * SLOW_PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]
@@ -332,9 +538,9 @@ mod tests {
         let tasks: Vec<_> = (0..12)
             .map(|_| {
                 let memory = memory.clone();
-                tokio::spawn(
-                    async move { memory.read(Fake::new(size, size, 64 << 10)).await.map(drop) },
-                )
+                tokio::spawn(async move {
+                    read(&memory, Fake::new(size, size, 64 << 10)).await.map(drop)
+                })
             })
             .collect();
         let mut read = 0;
@@ -347,32 +553,93 @@ mod tests {
         assert!(read > 0);
         assert!(started.elapsed() < PATIENCE);
         assert_eq!(held(&memory), 0);
+        assert_eq!(memory.refusals().load(Ordering::Relaxed), 12 - read);
     }
 
-    fn hold(memory: &BodyMemory, bytes: usize) -> ByteShare {
-        memory.memory.try_take(bytes as u64).expect("free")
+    fn hold(budget: &ByteBudget, bytes: usize) -> ByteShare {
+        budget.try_take(bytes as u64).expect("free")
+    }
+
+    /// A body that does not come at once.
+    fn in_pieces(size: usize) -> Fake {
+        Fake::new(size, size, size / 2)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_for_its_first_memory_and_then_says_busy() {
         let memory = memory();
-        let all = hold(&memory, MEMORY);
+        let all = hold(&memory.known, KNOWN);
         let started = Instant::now();
-        let refused = memory.read(Fake::new(10, 10, 10)).await.expect_err("no memory");
+        let refused = read(&memory, in_pieces(10)).await.expect_err("no memory");
         assert_eq!((refused, started.elapsed()), (BodyError::Busy, MEMORY_PATIENCE));
         drop(all);
-        assert!(memory.read(Fake::new(10, 10, 10)).await.is_ok());
+        assert!(read(&memory, in_pieces(10)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_bodies_that_are_there_get_through_whatever_others_hold() {
+        let memory = memory();
+        let _all = hold(&memory.known, KNOWN);
+        let connected = shared(0, 0);
+        let _share = hold(&connected.bodies, 1024);
+        for size in [1, SMALL_BYTES] {
+            let check = || -> Result<(), &str> { panic!("nothing is to be decided") };
+            let read = memory.read(Fake::new(size, size, size), &connected, check).await;
+            assert_eq!(read.expect("read").bytes.len(), size);
+        }
+        assert!(read(&memory, Fake::new(SMALL_BYTES, SMALL_BYTES, SMALL_BYTES / 2)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_and_a_peer_have_their_shares() {
+        for connected in [shared(8 << 10, MEMORY), shared(MEMORY, 8 << 10)] {
+            let memory = memory();
+            let reading = memory.read(Fake::new(1 << 20, 1, 1), &connected, || Ok::<_, ()>(()));
+            let mut reading = std::pin::pin!(reading);
+            tokio::select! {
+                biased;
+                _ = &mut reading => panic!("it waits for the rest"),
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            let started = Instant::now();
+            let second = memory.read(in_pieces(8000), &connected, || Ok::<_, ()>(())).await;
+            assert_eq!(second.expect_err("its share is used up"), BodyError::Busy);
+            assert_eq!(started.elapsed(), MEMORY_PATIENCE);
+            // Nobody else noticed.
+            let started = Instant::now();
+            assert!(read(&memory, in_pieces(8000)).await.is_ok());
+            assert!(started.elapsed() < MEMORY_PATIENCE);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_have_a_little_memory_and_do_not_wait() {
+        let memory = memory();
+        let connected = shared(MEMORY, MEMORY);
+        let stranger = async |body| memory.read(body, &connected, || Err("unknown")).await;
+        let small = stranger(in_pieces(1000)).await.expect("cheap enough");
+        assert_eq!((small.bytes.len(), held(&memory)), (1000, 1024));
+        let started = Instant::now();
+        for body in [in_pieces(SMALL_BYTES + 2), Fake::new(0, SMALL_BYTES + 1, 10_000)] {
+            let refused = stranger(body).await.expect_err("too much for a stranger");
+            assert!(matches!(refused, BodyError::Stranger("unknown", first) if !first.is_empty()));
+        }
+        let _all = hold(&memory.strangers, (1 << 20) - 1024 + (MEMORY / 16 - (1 << 20)));
+        let refused = stranger(in_pieces(1000)).await.expect_err("no memory");
+        assert!(matches!(refused, BodyError::Stranger("unknown", _)));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(memory.refusals().load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_waits_of_a_body_count_together() {
         let memory = memory();
-        let mut all = hold(&memory, MEMORY);
+        let mut all = hold(&memory.known, KNOWN);
         let started = Instant::now();
-        let reading = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
+        let reading = read(&memory, Fake::new(1 << 20, 1 << 20, 16 << 10));
         let freeing = async {
             tokio::time::sleep(MEMORY_PATIENCE * 3 / 4).await;
-            all.shrink_to((MEMORY - FIRST_BYTES) as u64);
+            all.shrink_to((KNOWN - SMALL_BYTES) as u64);
         };
         let (read, ()) = tokio::join!(reading, freeing);
         assert_eq!(read.expect_err("no more memory"), BodyError::Busy);
@@ -384,21 +651,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_has_begun_gets_memory_before_those_that_have_not() {
         let memory = memory();
-        let mut held = hold(&memory, MEMORY - FIRST_BYTES);
-        let begun = memory.read(Fake::new(1 << 20, 1 << 20, FIRST_BYTES));
-        let others =
-            async { all((0..10).map(|_| memory.read(Fake::new(10, 10, 10))).collect()).await };
+        let mut held = hold(&memory.known, KNOWN - SMALL_BYTES);
+        let begun = read(&memory, Fake::new(256 << 10, 256 << 10, 16 << 10));
+        let others = async { all((0..10).map(|_| read(&memory, in_pieces(10))).collect()).await };
         let freeing = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             // What the one lacks, and a place for the first of the others.
-            held.shrink_to((MEMORY - (1 << 20) - 1024) as u64);
+            held.shrink_to((KNOWN - (256 << 10) - 1024) as u64);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(memory.memory.taken_bytes(), MEMORY as u64);
+            assert_eq!(memory.known.taken_bytes(), KNOWN as u64);
         };
         let reading = async {
             let started = Instant::now();
             let read = begun.await.expect("it has its memory");
-            assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (1 << 20, 1));
+            assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (256 << 10, 1));
             tokio::time::sleep(Duration::from_secs(2)).await;
         };
         let ((), (), others) = tokio::join!(biased; reading, freeing, others);
@@ -406,7 +672,9 @@ mod tests {
     }
 
     /// Reads all at once and holds those that were read.
-    async fn all(reads: Vec<impl Future<Output = Result<ReadBody, BodyError>>>) -> Vec<ReadBody> {
+    async fn all<S>(
+        reads: Vec<impl Future<Output = Result<ReadBody, BodyError<S>>>>,
+    ) -> Vec<ReadBody> {
         let mut reads: Vec<_> = reads.into_iter().map(Box::pin).collect();
         let mut held = Vec::new();
         std::future::poll_fn(|cx| {

@@ -3,6 +3,7 @@
 use crate::audit::Trail;
 use crate::auth::{Authenticator, Caller};
 use crate::peer::Peer;
+use crate::reply_body::ReplyRoom;
 use anabranch_engine::Scope;
 use anabranch_env::Clock;
 use http::header;
@@ -26,6 +27,8 @@ pub(crate) struct Context<'a, S> {
     pub(crate) asked: Asked,
     /// What is noted of the call for the audit log.
     pub(crate) trail: &'a Trail,
+    /// Where a large reply gets its memory before it is read.
+    pub(crate) room: ReplyRoom<'a>,
 }
 
 /// How a request came, for conditions of policies.

@@ -4,12 +4,11 @@
 //! hears it at once.
 
 use crate::admin::{Admin, RouteName};
-use crate::connection::Answering;
+use crate::connection::{Answering, Connected, RequestBody};
 use crate::front_door::FrontDoor;
 use crate::peer::Peer;
 use crate::reply::{self, Reply};
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
@@ -74,7 +73,12 @@ impl Entrance {
 }
 
 impl Answering for Entrance {
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: Peer,
+        connected: &Arc<Connected>,
+    ) -> Reply {
         let (parts, body) = request.into_parts();
         let name = match self.wanted {
             For::Admin => Some(RouteName::alone(&parts)),
@@ -88,8 +92,8 @@ impl Answering for Entrance {
             return reply::empty(StatusCode::SERVICE_UNAVAILABLE);
         };
         match self.wanted {
-            For::Everything => door.answer(parts, body, peer).await,
-            For::Admin => door.answer_admin(RouteName::alone(&parts), &parts, peer),
+            For::Everything => door.answer(parts, body, peer, connected).await,
+            For::Admin => door.answer_admin(RouteName::alone(&parts), &parts, peer, connected),
         }
     }
 }

@@ -7,20 +7,20 @@
 use crate::admin::{Admin, RouteName};
 use crate::answer::Answered;
 use crate::audit::{AuditLog, CallKind, Trail};
-use crate::auth::Authenticator;
-use crate::body::{self, BodyError, BodyMemory, ReadBody};
-use crate::first_word::{self, Begun};
+use crate::auth::{AuthError, Authenticator};
+use crate::body::{self, BodyError, BodyMemory};
+use crate::connection::{Connected, RequestBody};
 use crate::hosts::{HostRefusal, Hosts};
 use crate::peer::Peer;
 use crate::refusal::ContentKind;
 use crate::reply::{self, Reply};
+use crate::reply_body::ReplyMemory;
 use crate::service::{Call, Found, Service};
 use crate::services::Services;
 use anabranch_env::Clock;
 use anabranch_protocol::{Codec, CommonError, WireError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -33,6 +33,7 @@ pub(crate) struct FrontDoor {
     pub(crate) hosts: Hosts,
     pub(crate) audit: Option<Arc<AuditLog>>,
     pub(crate) bodies: BodyMemory,
+    pub(crate) replies: ReplyMemory,
     pub(crate) clock: Arc<dyn Clock>,
     /// Turns true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -40,9 +41,15 @@ pub(crate) struct FrontDoor {
 
 impl FrontDoor {
     /// Answers a request. Whatever the request, there is an answer.
-    pub(crate) async fn answer(&self, parts: Parts, body: Incoming, peer: Peer) -> Reply {
+    pub(crate) async fn answer(
+        &self,
+        parts: Parts,
+        body: RequestBody,
+        peer: Peer,
+        connected: &Arc<Connected>,
+    ) -> Reply {
         if let Some(name) = RouteName::among_services(&parts) {
-            return self.answer_admin(name, &parts, peer);
+            return self.answer_admin(name, &parts, peer, connected);
         }
         let service = self.services.of(&parts);
         let has_origin = parts.headers.contains_key(header::ORIGIN);
@@ -53,14 +60,20 @@ impl FrontDoor {
             reply::add_request_ids(reply.headers_mut(), is_preflight);
             return reply;
         }
-        let read = match first_word::is_awaited(&parts) {
-            false => self.bodies.read(body).await,
-            true => self.read_begun(body).await,
+        let check = || {
+            let now_secs = (self.clock.wall_ms() / 1000).cast_signed();
+            self.authenticator.check_head(&parts, &[service.wire().signing_name], now_secs)
         };
-        let mut reply = match read {
-            Err(error) => refuse_body(error, &parts.headers, service),
+        let mut reply = match self.bodies.read(body, connected, check).await {
+            Err(BodyError::Stranger(error, first)) => {
+                self.turn_away(service, &parts, peer, connected, &first, error)
+            }
+            Err(error) => refuse_body(&error, &parts.headers, service),
             Ok(_) if is_preflight => reply::preflight(&parts.headers),
-            Ok(body) => self.answer_body(service, &parts, peer, &body.bytes).await,
+            Ok(body) => {
+                let reply = self.answer_body(service, &parts, peer, connected, &body.bytes).await;
+                self.replies.admit(reply, connected).await
+            }
         };
         reply::add_request_ids(reply.headers_mut(), is_preflight);
         if has_origin {
@@ -69,22 +82,21 @@ impl FrontDoor {
         reply
     }
 
-    /// The body of a client that may be waiting to be told to send it.
-    async fn read_begun(&self, body: Incoming) -> Result<ReadBody, BodyError> {
-        let mut body = Begun::new(body);
-        let read = self.bodies.read(&mut body).await;
-        if body.gave_up() { Err(BodyError::NotBegun) } else { read }
-    }
-
     /// Answers what is the server's own, on whichever listener it was asked.
-    pub(crate) fn answer_admin(&self, name: RouteName<'_>, parts: &Parts, peer: Peer) -> Reply {
+    pub(crate) fn answer_admin(
+        &self,
+        name: RouteName<'_>,
+        parts: &Parts,
+        peer: Peer,
+        connected: &Connected,
+    ) -> Reply {
         let mut reply = match self.hosts.check(parts) {
             Err(refusal) if !name.is_for_everybody() => {
                 refuse_host(refusal, &parts.headers, self.services.of(parts))
             }
             _ => {
                 let (trail, id) = self.trail(peer);
-                let call = self.call(parts, peer, Codec::Json11, &[], &trail);
+                let call = self.call(parts, peer, connected, Codec::Json11, &[], &trail);
                 let mut reply = self.admin.answer(name, call);
                 trail.end(reply.status());
                 if let Some(id) = id {
@@ -102,6 +114,7 @@ impl FrontDoor {
         service: &dyn Service,
         parts: &Parts,
         peer: Peer,
+        connected: &Connected,
         body: &[u8],
     ) -> Reply {
         let codec = match service.codec(parts, body) {
@@ -109,7 +122,8 @@ impl FrontDoor {
             Err(refusal) => return service.refuse(refusal),
         };
         let (trail, id) = self.trail(peer);
-        let answer = answer_call(service, self.call(parts, peer, codec, body, &trail)).await;
+        let call = self.call(parts, peer, connected, codec, body, &trail);
+        let answer = answer_call(service, call).await;
         let mut reply = match answer {
             Ok(Answered::Body(body)) => reply::success(codec, body),
             Ok(Answered::Events(body)) => reply::events(body),
@@ -118,6 +132,38 @@ impl FrontDoor {
                 reply::error(codec, &error, service.wire().common_errors)
             }
         };
+        trail.end(reply.status());
+        if let Some(id) = id {
+            reply::set_request_id(reply.headers_mut(), id);
+        }
+        reply
+    }
+
+    /// The reply to a stranger whose body was not kept. `first` is how it began.
+    fn turn_away(
+        &self,
+        service: &dyn Service,
+        parts: &Parts,
+        peer: Peer,
+        connected: &Connected,
+        first: &[u8],
+        error: AuthError,
+    ) -> Reply {
+        let codec = match service.codec(parts, first) {
+            Ok(codec) => codec,
+            Err(refusal) => return service.refuse(refusal),
+        };
+        let (trail, id) = self.trail(peer);
+        let operation = service.operation(parts);
+        let found = operation.map_or(Found::Unknown, |operation| service.find(operation));
+        let error = match found {
+            Found::Unknown => CommonError::UnknownOperation.bare(),
+            Found::Supported(_) | Found::Unsupported(_) => {
+                self.call(parts, peer, connected, codec, first, &trail).turn_away(error)
+            }
+        };
+        trail.error(error.kind.name);
+        let mut reply = reply::error(codec, &error, service.wire().common_errors);
         trail.end(reply.status());
         if let Some(id) = id {
             reply::set_request_id(reply.headers_mut(), id);
@@ -137,6 +183,7 @@ impl FrontDoor {
         &'a self,
         parts: &'a Parts,
         peer: Peer,
+        connected: &'a Connected,
         codec: Codec,
         body: &'a [u8],
         trail: &'a Trail,
@@ -152,6 +199,8 @@ impl FrontDoor {
             clock: &self.clock,
             now_ms: self.clock.wall_ms(),
             stopping: &self.stopping,
+            connected,
+            replies: &self.replies,
         }
     }
 }
@@ -191,7 +240,7 @@ fn refuse_host(refusal: HostRefusal, headers: &HeaderMap, service: &dyn Service)
     reply
 }
 
-fn refuse_body(error: BodyError, headers: &HeaderMap, service: &dyn Service) -> Reply {
+fn refuse_body<S>(error: &BodyError<S>, headers: &HeaderMap, service: &dyn Service) -> Reply {
     match error {
         BodyError::Busy => match ContentKind::of(headers, service.wire().codecs).codec() {
             Some(codec) => {
@@ -202,7 +251,6 @@ fn refuse_body(error: BodyError, headers: &HeaderMap, service: &dyn Service) -> 
         },
         BodyError::TooLarge => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
         BodyError::TooSlow => reply::empty(StatusCode::REQUEST_TIMEOUT),
-        BodyError::NotBegun => reply::empty(StatusCode::EXPECTATION_FAILED),
-        BodyError::Broken => reply::empty(StatusCode::BAD_REQUEST),
+        BodyError::Broken | BodyError::Stranger(..) => reply::empty(StatusCode::BAD_REQUEST),
     }
 }

@@ -19,10 +19,8 @@ mod connection;
 mod context;
 mod entrance;
 mod event_reply;
-mod first_word;
 mod front_door;
 mod hosts;
-mod idle;
 pub mod keys;
 mod operation;
 mod operation_schema;
@@ -42,5 +40,6 @@ mod tls;
 
 pub use serve::{RunningServer, ServeError, StartingServer, bind, start};
 pub use settings::{
-    Access, AdminListen, AllowedHost, AuditDestination, AuditSettings, ServerSettings, TlsSettings,
+    Access, AdminListen, AllowedHost, AuditDestination, AuditSettings, ServerMemory,
+    ServerSettings, TlsSettings,
 };

@@ -64,6 +64,7 @@ pub(crate) async fn answer<O: Operation>(
         now_ms: call.now_ms,
         asked: Asked::default(),
         trail: call.trail,
+        room: call.replies.room(call.connected),
     };
     let output = O::answer(&context, input).await?;
     if !context.asked.is_set() {

@@ -1,7 +1,6 @@
 //! Bytes on their way to a connection: it gets them piece by piece, and the memory that they count
 //! for is given back when the last piece is gone.
 
-use anabranch_env::ByteShare;
 use bytes::Bytes;
 
 /// Bytes that the connection is given at once.
@@ -14,12 +13,12 @@ pub(crate) fn next_piece(left: &mut Bytes) -> Option<Bytes> {
 }
 
 /// Bytes that give their memory back when the last piece of them is gone.
-pub(crate) struct Counted {
+pub(crate) struct Counted<S> {
     pub(crate) bytes: Bytes,
-    pub(crate) _share: ByteShare,
+    pub(crate) _share: S,
 }
 
-impl AsRef<[u8]> for Counted {
+impl<S> AsRef<[u8]> for Counted<S> {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

@@ -38,8 +38,11 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
 }
 
 /// A reply of an operation.
-pub(crate) fn success(codec: Codec, body: Vec<u8>) -> Reply {
-    with_body(StatusCode::OK, Some(codec.content_type()), body)
+pub(crate) fn success(codec: Codec, body: ReplyBody) -> Reply {
+    let mut reply = Response::new(body);
+    let content_type = HeaderValue::from_static(codec.content_type());
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
 }
 
 /// A reply of an operation that goes on.

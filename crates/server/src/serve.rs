@@ -3,12 +3,13 @@
 use crate::admin::{Admin, Server};
 use crate::audit::{AuditLog, AuditWriter};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
-use crate::body::BodyMemory;
-use crate::connection;
+use crate::body::{BODY_BYTES_MAX, BodyMemory};
+use crate::connection::{self, Limits, RequestMemory, Shares};
 use crate::entrance::{Entrance, Opener};
 use crate::front_door::FrontDoor;
 use crate::hosts::Hosts;
 use crate::keys::{KeyStore, KeyringError, KeyringFile};
+use crate::reply_body::ReplyMemory;
 use crate::services::Services;
 use crate::settings::{Access, AdminListen, ServerSettings, TlsSettings};
 use crate::tls::{Tls, TlsError};
@@ -200,12 +201,12 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
         admin_address = Some(local_address(&listener, address)?);
         listening.admin = Some(Listening::spawn(&listening.stop_admin, |stopped| {
             let entrance = entrance.of_admin();
-            connection::serve(listener, None, entrance, ADMIN_CONNECTIONS, ADMIN_DRAIN, stopped)
+            connection::serve(listener, None, entrance, admin_limits(), stopped)
         }));
     }
-    let (max, drain_timeout) = (settings.max_connections, settings.drain_timeout);
+    let limits = limits(&settings);
     listening.main = Some(Listening::spawn(&listening.stop, |stopped| {
-        connection::serve(listener, acceptor, entrance, max, drain_timeout, stopped)
+        connection::serve(listener, acceptor, entrance, limits, stopped)
     }));
     Ok(StartingServer {
         address,
@@ -232,6 +233,34 @@ fn warn_of_open_directory(directory: &Path) {
 const ADMIN_CONNECTIONS: u32 = 64;
 /// How long a probe's request may take when the server ends.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+/// Bytes of requests under way there, beside the first of each connection.
+const ADMIN_REQUEST_BYTES: u64 = 1 << 20;
+
+fn admin_limits() -> Limits {
+    Limits {
+        connections: ADMIN_CONNECTIONS,
+        // No body is read there.
+        shares: Shares { connection_bodies: 0, peer_bodies: 0, connection_replies: 0 },
+        requests: RequestMemory::new(ADMIN_REQUEST_BYTES, 0),
+        drain_timeout: ADMIN_DRAIN,
+    }
+}
+
+/// The main listener's. A connection may have half of the memory for bodies, all of a peer three
+/// quarters: behind a proxy everybody is one peer.
+fn limits(settings: &ServerSettings) -> Limits {
+    let memory = &settings.memory;
+    Limits {
+        connections: settings.max_connections,
+        shares: Shares {
+            connection_bodies: (memory.body_bytes / 2).max(BODY_BYTES_MAX as u64),
+            peer_bodies: (memory.body_bytes / 4 * 3).max(BODY_BYTES_MAX as u64),
+            connection_replies: memory.reply_bytes / 2,
+        },
+        requests: RequestMemory::new(memory.request_bytes, memory.window_bytes),
+        drain_timeout: settings.drain_timeout,
+    }
+}
 
 impl StartingServer {
     /// Reads the data and lets requests in.
@@ -252,14 +281,16 @@ impl StartingServer {
         }
         let cells = OneCell::serve(engine);
         warn_of_hidden_regions(&*cells, &settings.region, &settings.regions);
-        admin.0.has_started(cells.clone());
+        let bodies = BodyMemory::new(settings.memory.body_bytes);
+        admin.0.has_started(cells.clone(), bodies.refusals());
         opener.open(Arc::new(FrontDoor {
             services: Services::new(&cells, settings.limit_calls),
             admin: admin.clone(),
             authenticator: watched.authenticator.clone(),
             hosts: Hosts::new(&settings.access, settings.listen.ip(), &settings.allowed_hosts),
             audit,
-            bodies: BodyMemory::new(settings.body_memory_bytes),
+            bodies,
+            replies: ReplyMemory::new(settings.memory.reply_bytes),
             clock,
             stopping: listening.stop.subscribe(),
         }));

@@ -7,10 +7,12 @@
 
 use crate::answer::Answered;
 use crate::audit::{Strangers, Trail};
-use crate::auth::{Authenticator, Caller};
+use crate::auth::{AuthError, Authenticator, Caller};
+use crate::connection::Connected;
 use crate::peer::Peer;
 use crate::refusal::{ContentKind, Refusal};
 use crate::reply::Reply;
+use crate::reply_body::ReplyMemory;
 use anabranch_env::Clock;
 use anabranch_protocol::{Codec, WireError};
 use http::Method;
@@ -113,6 +115,10 @@ pub(crate) struct Call<'a> {
     pub(crate) now_ms: u64,
     /// Turns true when the server stops.
     pub(crate) stopping: &'a watch::Receiver<bool>,
+    /// The connection that it came on.
+    pub(crate) connected: &'a Connected,
+    /// Where large replies have their memory.
+    pub(crate) replies: &'a ReplyMemory,
 }
 
 impl Call<'_> {
@@ -123,14 +129,18 @@ impl Call<'_> {
             self.authenticator.authenticate(self.parts, self.body, &[signing_name], now_secs);
         match caller {
             Ok(caller) => {
+                self.connected.prove();
                 self.trail.caller(&caller);
                 Ok(caller)
             }
-            Err(error) => {
-                self.trail.stranger();
-                self.strangers.note(self.peer.address, &error, self.now_ms);
-                Err(error.into())
-            }
+            Err(error) => Err(self.turn_away(error)),
         }
+    }
+
+    /// Counts a caller who is not known.
+    pub(crate) fn turn_away(&self, error: AuthError) -> WireError {
+        self.trail.stranger();
+        self.strangers.note(self.peer.address, &error, self.now_ms);
+        error.into()
     }
 }

@@ -113,6 +113,26 @@ pub enum TlsSettings {
     SelfSigned,
 }
 
+/// What a server may hold for its clients, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerMemory {
+    /// For request bodies; beyond it, requests wait. What is made of a body takes about twice as much
+    /// besides.
+    pub body_bytes: u64,
+    /// For large replies, and for reading them; beyond it, they wait.
+    pub reply_bytes: u64,
+    /// For requests under way beside the first of each connection; beyond it, they are refused.
+    pub request_bytes: u64,
+    /// For what known clients may send ahead over HTTP/2; beyond it, they send less ahead.
+    pub window_bytes: u64,
+}
+
+impl ServerMemory {
+    /// What a connection takes at most beside all this: buffers of its socket and of TLS, the windows of
+    /// a stranger, the head of a request.
+    pub const CONNECTION_BYTES: u64 = 48 << 10;
+}
+
 /// How the server is set up.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
@@ -142,8 +162,8 @@ pub struct ServerSettings {
     pub regions: Vec<String>,
     /// Connections open at once; further ones wait in the listen queue.
     pub max_connections: u32,
-    /// Memory for request bodies in bytes; beyond it, requests wait.
-    pub body_memory_bytes: u64,
+    /// What the server may hold for its clients.
+    pub memory: ServerMemory,
     /// Whether control operations are limited to Amazon's numbers of calls a second.
     pub limit_calls: bool,
     /// File of the keys that streams can be encrypted with; need not exist.

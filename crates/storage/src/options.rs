@@ -49,6 +49,8 @@ pub struct StoreOptions {
     pub drops_oldest: bool,
     /// Memory for records that wait for the disk in bytes; beyond it, appends wait.
     pub queue_bytes: u64,
+    /// Memory for indexes of segments that are read, in bytes.
+    pub segment_cache_bytes: u64,
     /// How long an append may wait for room in the queue before it is refused.
     pub queue_patience: Duration,
 }
@@ -67,6 +69,7 @@ impl StoreOptions {
             tail_cache_bytes: 512 << 20,
             drops_oldest: false,
             queue_bytes: 64 << 20,
+            segment_cache_bytes: 64 << 20,
             queue_patience: Duration::from_secs(5),
         }
     }

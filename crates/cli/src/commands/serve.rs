@@ -63,19 +63,19 @@ impl ServeArgs {
 
 fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     let log = start_log(&settings)?;
-    check_file_sizes(settings.journal_file_bytes, anabranch_env::file_size_limit())?;
+    check_file_sizes(settings.memory.journal_file_bytes, anabranch_env::file_size_limit())?;
     let mut settings = settings;
     if let Some(files) = anabranch_env::raise_open_files_limit() {
         let allowed = connections_of(files);
-        if allowed < settings.max_connections {
-            let wanted = settings.max_connections;
+        if allowed < settings.memory.max_connections {
+            let wanted = settings.memory.max_connections;
             tracing::warn!(
                 files,
                 wanted,
                 allowed,
                 "fewer connections than --max-connections: raise the limit of open files"
             );
-            settings.max_connections = allowed;
+            settings.memory.max_connections = allowed;
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

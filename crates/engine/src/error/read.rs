@@ -33,6 +33,11 @@ pub enum IteratorError {
     Expired(#[from] IteratorExpired),
 }
 
+/// Memory for the reply did not come free in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no memory for the reply")]
+pub struct NoRoom;
+
 /// Why GetRecords was refused.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -40,6 +45,7 @@ pub enum GetRecordsError {
     ShardNotFound(#[from] ShardNotFound),
     ReadRateExceeded(#[from] ReadRateExceeded),
     Read(#[from] ShardReadError),
+    NoRoom(#[from] NoRoom),
 }
 
 /// Why a starting position is none of the shard.

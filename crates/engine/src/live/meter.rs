@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[repr(align(64))]
 pub struct ShardMeter {
     counters: Counters,
-    buckets: OnceLock<Box<Mutex<Buckets>>>,
+    limits: OnceLock<Box<Limits>>,
 }
 
 /// What a put touches comes first, and so lies together.
@@ -70,6 +70,16 @@ impl std::iter::Sum for ReadCount {
     }
 }
 
+/// What only limits need.
+#[derive(Debug)]
+struct Limits {
+    buckets: Mutex<Buckets>,
+    /// Held by the one GetRecords call that reads.
+    turn_to_read: Turn,
+}
+
+type Turn = tokio::sync::Mutex<()>;
+
 #[derive(Debug)]
 struct Buckets {
     write_bytes: WriteBudget,
@@ -99,9 +109,15 @@ fn add(counter: &AtomicU64, count: u64) {
 }
 
 impl ShardMeter {
+    fn limits(&self, rates: &ShardRates, now_us: u64) -> &Limits {
+        self.limits.get_or_init(|| {
+            let buckets = Mutex::new(Buckets::full(rates, now_us));
+            Box::new(Limits { buckets, turn_to_read: Turn::new(()) })
+        })
+    }
+
     fn buckets(&self, rates: &ShardRates, now_us: u64) -> MutexGuard<'_, Buckets> {
-        let full = || Box::new(Mutex::new(Buckets::full(rates, now_us)));
-        self.buckets.get_or_init(full).lock()
+        self.limits(rates, now_us).buckets.lock()
     }
 
     /// What went through so far.
@@ -162,9 +178,21 @@ impl ShardMeter {
 
     /// Gives back what [`ShardMeter::write`] took for records that were not written after all.
     pub fn write_undone(&self, rates: &ShardRates, records: u64, bytes: u64) {
-        if let Some(mut buckets) = self.buckets.get().map(|buckets| buckets.lock()) {
+        if let Some(mut buckets) = self.limits.get().map(|limits| limits.buckets.lock()) {
             buckets.write_records.give_back(rates.write_records, records);
             buckets.write_bytes.give_back(rates.write_bytes, bytes);
+        }
+    }
+
+    /// Waits until no other GetRecords call reads. Without a limit on bytes there is nothing to wait for.
+    pub async fn turn_to_read(
+        &self,
+        rates: &ShardRates,
+        now_us: u64,
+    ) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match rates.read_bytes {
+            0 => None,
+            _ => Some(self.limits(rates, now_us).turn_to_read.lock().await),
         }
     }
 
@@ -187,9 +215,9 @@ impl ShardMeter {
         self.delivered(read);
         self.counters.iterator_age_ms.store(age_ms, Ordering::Relaxed);
         if rates.read_bytes != 0
-            && let Some(buckets) = self.buckets.get()
+            && let Some(limits) = self.limits.get()
         {
-            buckets.lock().read_bytes.take_at_once(rates.read_bytes, read.bytes);
+            limits.buckets.lock().read_bytes.take_at_once(rates.read_bytes, read.bytes);
         }
     }
 
@@ -272,7 +300,7 @@ mod tests {
         let meter = ShardMeter::default();
         assert_eq!(meter.traffic(), ShardTraffic::default());
         meter.delivered(ReadCount::default());
-        assert!(meter.buckets.get().is_none(), "an idle shard has nothing but the meter");
+        assert!(meter.limits.get().is_none(), "an idle shard has nothing but the meter");
         write(&meter, 0, &[1; 1002]);
         meter.written(1000, 3000);
         for _ in 0..6 {

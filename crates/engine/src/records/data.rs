@@ -10,9 +10,6 @@ use anabranch_env::{ByteBudget, Clock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-/// Bytes of large events that may be under way to clients.
-const EVENT_ROOM_BYTES: u64 = 256 << 20;
-
 /// Records: putting, reading and pushing them.
 #[derive(Debug)]
 pub struct Data {
@@ -38,6 +35,7 @@ impl Data {
     ) -> Self {
         let Components { clock, keyring, .. } = components.clone();
         Self {
+            event_room: ByteBudget::new(settings.event_room_bytes),
             ledger,
             settings,
             clock,
@@ -45,7 +43,6 @@ impl Data {
             keys: Keys::new(keyring),
             next_even: AtomicU32::new(0),
             seats: Seats::default(),
-            event_room: ByteBudget::new(EVENT_ROOM_BYTES),
         }
     }
 }

@@ -3,8 +3,10 @@
 use super::data::Data;
 use super::iterator::{IteratorPosition, OpenIterator};
 use super::open::OpenRun;
+use super::room::ReplyRoom;
 use super::shard_read::{ShardRead, Wanted, children, is_at_end, millis_behind};
-use crate::error::{GetRecordsError, ReadRateExceeded, ShardNotFound};
+use crate::error::{GetRecordsError, NoRoom, ReadRateExceeded, ShardNotFound};
+use crate::live::meter::ReadCount;
 use crate::live::slot::ShardSlot;
 use crate::live::stream::Stream;
 use crate::state::scope::{Scope, StreamRef};
@@ -43,33 +45,74 @@ pub struct GetReply {
 }
 
 impl Data {
-    /// Reads records at an iterator.
+    /// Reads records at an iterator, when `room` has memory for the reply.
+    ///
+    /// Of a shard whose bytes are limited one call reads at a time: the next one is judged by what
+    /// this one gets.
     ///
     /// # Errors
-    /// When the iterator's shard is gone, or the rate is exceeded.
-    pub async fn get_records(&self, request: GetRequest<'_>) -> Result<GetReply, GetRecordsError> {
+    /// When the iterator's shard is gone, the rate is exceeded, or there is no memory.
+    pub async fn get_records<R: ReplyRoom>(
+        &self,
+        request: GetRequest<'_>,
+        room: &R,
+    ) -> Result<(GetReply, Option<R::Share>), GetRecordsError> {
         let position = request.iterator.position;
         let (stream, slot) = self.shard_at(request.scope, request.iterator)?;
-        if !slot.meter.read_call(&self.settings.rates, self.clock.monotonic_us()) {
+        let rates = &self.settings.rates;
+        let meter = slot.meter.clone();
+        let _turn = meter.turn_to_read(rates, self.clock.monotonic_us()).await;
+        if !meter.read_call(rates, self.clock.monotonic_us()) {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
             return Err(ReadRateExceeded { stream, shard }.into());
         }
         let now_ms = self.ledger.now_ms();
-        let reply = match request.dry_run {
-            true => ShardRead { next_index: position.from_index, ..ShardRead::default() },
+        let (reply, share) = match request.dry_run {
+            true => {
+                let at_once = ShardRead { next_index: position.from_index, ..ShardRead::default() };
+                (at_once, None)
+            }
             false => {
                 let wanted = Wanted {
                     principal: request.principal,
                     records_max: request.records_max,
                     bytes_max: limits::GET_RECORDS_BYTES_MAX,
                 };
-                self.read_at(&stream, &slot, &position, wanted).await?
+                let (read, share) = self.read_into(room, &stream, &slot, &position, wanted).await?;
+                (read, Some(share))
             }
         };
         let read = reply.count();
         let reply = self.reply(stream, slot, position, reply, now_ms);
-        reply.slot.meter.read_done(&self.settings.rates, read, reply.millis_behind_latest);
-        Ok(reply)
+        meter.read_done(rates, read, reply.millis_behind_latest);
+        Ok((reply, share))
+    }
+
+    /// Reads with memory for the reply. Records in memory are held without being copied, so that what
+    /// they need can be counted first; nobody holds them while they wait for memory.
+    async fn read_into<R: ReplyRoom>(
+        &self,
+        room: &R,
+        stream: &Stream,
+        slot: &ShardSlot,
+        position: &IteratorPosition,
+        wanted: Wanted<'_>,
+    ) -> Result<(ShardRead, R::Share), GetRecordsError> {
+        if self.ledger.store().is_in_memory(position.from_index) {
+            let read = self.read_at(stream, slot, position, wanted).await?;
+            if let Some(share) = room.try_take(read.count()) {
+                return Ok((read, share));
+            }
+        }
+        let record_bytes = stream.max_record_kib as usize * 1024;
+        let most = ReadCount {
+            records: wanted.records_max as u64,
+            bytes: wanted.bytes_max.max(record_bytes) as u64,
+        };
+        let mut share = room.take(most).await.ok_or(NoRoom)?;
+        let read = self.read_at(stream, slot, position, wanted).await?;
+        room.shrink(&mut share, read.count());
+        Ok((read, share))
     }
 
     fn shard_at(
@@ -112,6 +155,7 @@ impl Data {
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::Boundless;
     use super::*;
     use crate::keys::keyring::NoKeys;
     use crate::streams::NewStream;
@@ -133,7 +177,7 @@ mod tests {
                 records_max: 1,
                 dry_run: false,
             };
-            let got = engine.data.get_records(request).await;
+            let got = engine.data.get_records(request, &Boundless).await;
             let is_missing = matches!(&got, Err(GetRecordsError::ShardNotFound(ShardNotFound { stream, .. }))
                 if *stream.name == *name);
             assert_eq!((got.is_ok(), is_missing), (is_good, !is_good), "{name}");

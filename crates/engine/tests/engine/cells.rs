@@ -3,8 +3,8 @@
 use crate::world::{Setup, entry_at, get_request, named, scope, try_put};
 use anabranch_engine::error::{CreateStreamError, ShardLimit, ShardLimitScope};
 use anabranch_engine::{
-    AccountLimits, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream, Records, Scope,
-    ShardPageRequest, StartingPosition, StreamPageRequest, Usage,
+    AccountLimits, Boundless, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream,
+    Records, Scope, ShardPageRequest, StartingPosition, StreamPageRequest, Usage,
 };
 use anabranch_model::shard_filter::ShardFilter;
 use std::sync::{Arc, OnceLock, Weak};
@@ -151,7 +151,8 @@ async fn an_iterator_and_a_token_find_the_cell_that_made_them() {
         let found = iterator.reference(&scope);
         assert_eq!(&*found.name, name);
         let request = get_request(&scope, &iterator, 10);
-        let reply = cells.of_stream(&found).data.get_records(request).await.expect("records");
+        let reply =
+            cells.of_stream(&found).data.get_records(request, &Boundless).await.expect("records").0;
         let record = Records::new(&reply.runs[0].body).next().expect("a record");
         assert_eq!(record.data, name.as_bytes());
 

@@ -6,7 +6,7 @@ use anabranch_engine::error::{
     EncryptionError, EncryptionLimit, GetRecordsError, PutError, ShardReadError, StreamUnavailable,
 };
 use anabranch_engine::{
-    Catalog, EngineSettings, GetReply, GetRequest, KeyProblem, KeyRequest, Records,
+    Boundless, Catalog, EngineSettings, GetReply, GetRequest, KeyProblem, KeyRequest, Records,
     StartingPosition, StreamStatus, inspect,
 };
 use anabranch_env::Disk;
@@ -53,7 +53,7 @@ impl World {
         let iterator = self.engine.data.open_iterator(&iterator.expect("an iterator"));
         let iterator = iterator.expect("an iterator");
         let request = GetRequest { principal, ..get_request(&self.scope, &iterator, 1000) };
-        self.engine.data.get_records(request).await
+        self.engine.data.get_records(request, &Boundless).await.map(|(reply, _)| reply)
     }
 
     /// Data of all records, and whether each is encrypted.

@@ -11,8 +11,8 @@ use anabranch_engine::error::{
     ReshardError, RetentionError, ShardIteratorError, ShardNameError, StreamUnavailable,
 };
 use anabranch_engine::{
-    Engine, EngineSettings, NewStream, PutOutcome, Records, StartError, StartingPosition,
-    StoreHealth, StoreOptions,
+    Boundless, Engine, EngineSettings, NewStream, PutOutcome, Records, StartError,
+    StartingPosition, StoreHealth, StoreOptions,
 };
 use anabranch_env::{Clock, Fault, PowerCut};
 use anabranch_model::ShardId;
@@ -413,8 +413,8 @@ impl Case {
             let opened = engine.data.open_iterator(&iterator);
             let opened = opened.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
             let request = get_request(&scope, &opened, self.rng.random_range(1..40));
-            let reply = match engine.data.get_records(request).await {
-                Ok(reply) => reply,
+            let reply = match engine.data.get_records(request, &Boundless).await {
+                Ok((reply, _)) => reply,
                 Err(error) => panic!("seed {}: {error}", self.seed),
             };
             let durable = engine.store().durable_index();

@@ -8,7 +8,8 @@ use crate::ring::{assert_covers_ring, list};
 use crate::world::{STREAM, Setup, entry, get_request, named, put_on, scope};
 use anabranch_engine::error::{ChangeFailure, PutError, RescaleError, ReshardError};
 use anabranch_engine::{
-    Engine, EngineSettings, NewStream, PutOutcome, Records, StartingPosition, StreamStatus,
+    Boundless, Engine, EngineSettings, NewStream, PutOutcome, Records, StartingPosition,
+    StreamStatus,
 };
 use anabranch_env::Fault;
 use anabranch_model::shard_filter::ShardFilter;
@@ -254,7 +255,7 @@ impl Case {
         loop {
             let opened = engine.data.open_iterator(&iterator).expect("an iterator");
             let request = get_request(&scope, &opened, 37);
-            let reply = engine.data.get_records(request).await.expect("records");
+            let reply = engine.data.get_records(request, &Boundless).await.expect("records").0;
             for run in &reply.runs {
                 for (index, record) in (run.first_index..).zip(Records::new(&run.body)) {
                     let number = reply.slot.shard.sequence_number(index, run.arrival_ms);

@@ -8,8 +8,8 @@ use anabranch_engine::error::{
     TokenError,
 };
 use anabranch_engine::{
-    AppendError, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest, ShardRates,
-    StartingPosition, StreamPageRequest, StreamStatus,
+    AppendError, Boundless, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest,
+    ShardRates, StartingPosition, StreamPageRequest, StreamStatus,
 };
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
@@ -149,7 +149,7 @@ async fn iterators_expire_and_cannot_be_forged_or_borrowed() {
     let open = |text: &str| world.engine.data.open_iterator(text);
     let opened = open(&iterator).expect("an iterator");
     let request = get_request(&stranger, &opened, 1);
-    let borrowed = world.engine.data.get_records(request).await;
+    let borrowed = world.engine.data.get_records(request, &Boundless).await;
     assert!(matches!(borrowed, Err(GetRecordsError::ShardNotFound(_))));
     let forged = open(&iterator[..iterator.len() - 4]);
     assert!(matches!(forged, Err(IteratorError::Invalid(_))));

@@ -7,9 +7,9 @@ use anabranch_engine::error::{
     CreateStreamError, GetRecordsError, PutError, ReshardError, ShardIteratorError, StartError,
 };
 use anabranch_engine::{
-    Components, Engine, EngineSettings, GetReply, GetRequest, NamedStream, NewStream, OpenIterator,
-    OpenRun, PutEntry, PutOutcome, Records, Scope, ShardRates, StartingPosition, StoreOptions,
-    Stream, StreamRef, StreamStatus,
+    Boundless, Components, Engine, EngineSettings, GetReply, GetRequest, NamedStream, NewStream,
+    OpenIterator, OpenRun, PutEntry, PutOutcome, Records, Scope, ShardRates, StartingPosition,
+    StoreOptions, Stream, StreamRef, StreamStatus,
 };
 use anabranch_env::{AgreedClock, Clock, FakeDisk, ManualClock};
 use anabranch_model::ShardId;
@@ -196,7 +196,11 @@ impl World {
         max: usize,
     ) -> Result<GetReply, GetRecordsError> {
         let iterator = self.engine.data.open_iterator(iterator).expect("an iterator");
-        self.engine.data.get_records(get_request(&self.scope, &iterator, max)).await
+        self.engine
+            .data
+            .get_records(get_request(&self.scope, &iterator, max), &Boundless)
+            .await
+            .map(|(reply, _)| reply)
     }
 
     /// Data of all records of a shard from a position on.

@@ -47,4 +47,4 @@ pub use presented::{Credential, Placement, Presented, claimed_credential, parse}
 pub use request::Request;
 pub use sign::{Credentials, SignatureHeaders, Signer};
 pub use timestamp::Timestamp;
-pub use verify::{Verifier, is_region_name, verify};
+pub use verify::{Verifier, check_claim, is_region_name, verify};

@@ -22,8 +22,21 @@ pub fn verify(
     services: &[&str],
     now_unix_secs: i64,
 ) -> Result<(), SigV4Error> {
-    let claim = check_claim(presented, request, services, now_unix_secs)?;
+    let claim = claim_of(presented, request, services, now_unix_secs)?;
     check_signature(&claim, &derive_key(presented, secret))
+}
+
+/// Checks everything that needs neither secret nor payload, in the order of [`verify`].
+///
+/// # Errors
+/// What [`verify`] would find.
+pub fn check_claim(
+    presented: &Presented<'_>,
+    request: &Request<'_>,
+    services: &[&str],
+    now_unix_secs: i64,
+) -> Result<(), SigV4Error> {
+    claim_of(presented, request, services, now_unix_secs).map(drop)
 }
 
 /// [`verify`] with remembered signing keys: one HMAC per request instead of five.
@@ -48,7 +61,7 @@ impl Verifier {
         services: &[&str],
         now_unix_secs: i64,
     ) -> Result<(), SigV4Error> {
-        let claim = check_claim(presented, request, services, now_unix_secs)?;
+        let claim = claim_of(presented, request, services, now_unix_secs)?;
         if let Some(key) = self.keys.get(&presented.credential, secret) {
             return check_signature(&claim, &key);
         }
@@ -73,7 +86,7 @@ struct Claim<'a> {
 }
 
 /// Checks everything that needs no secret.
-fn check_claim<'a>(
+fn claim_of<'a>(
     presented: &'a Presented<'_>,
     request: &'a Request<'_>,
     services: &[&str],

@@ -9,6 +9,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
     let body = json!({
         "status": word,
         "deletion": if server.deletion_held_ms().is_some() { "held" } else { "on" },
+        "refusedForMemory": server.refused_bodies(),
         "durability": server.durability.to_string(),
         "version": env!("CARGO_PKG_VERSION"),
     });

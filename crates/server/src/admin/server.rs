@@ -3,7 +3,7 @@
 use crate::audit::{AuditWriter, Strangers};
 use anabranch_engine::{Cells, Durability, StoreHealth};
 use http::StatusCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The server as its routes see it, from its start on.
@@ -16,6 +16,8 @@ pub(crate) struct Server {
     pub(crate) audit: Option<Arc<AuditWriter>>,
     /// Set when recovery has ended.
     cells: OnceLock<Arc<dyn Cells>>,
+    /// Bodies that were refused for want of memory. Set when recovery has ended.
+    refusals: OnceLock<Arc<AtomicU64>>,
     /// Set when it is to stop.
     is_draining: AtomicBool,
 }
@@ -28,14 +30,21 @@ impl Server {
             strangers: Strangers::default(),
             audit,
             cells: OnceLock::new(),
+            refusals: OnceLock::new(),
             is_draining: AtomicBool::new(false),
         }
     }
 
     /// From now on it is ready.
-    pub(crate) fn has_started(&self, cells: Arc<dyn Cells>) {
+    pub(crate) fn has_started(&self, cells: Arc<dyn Cells>, refusals: Arc<AtomicU64>) {
         // It starts once.
+        let _ = self.refusals.set(refusals);
         let _ = self.cells.set(cells);
+    }
+
+    /// How many requests were refused so far because there was no memory for their bodies.
+    pub(super) fn refused_bodies(&self) -> u64 {
+        self.refusals.get().map_or(0, |refusals| refusals.load(Ordering::Relaxed))
     }
 
     /// From now on nothing new is to be sent to it.

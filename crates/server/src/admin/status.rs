@@ -18,6 +18,7 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
         "nowMs": cells.now_ms(),
         "deletionHeldMs": server.deletion_held_ms(),
         "auditLinesLost": server.audit.as_ref().map(|audit| audit.lost_lines()),
+        "refusedForMemory": server.refused_bodies(),
         "unknownCallers": server.strangers.total(),
         "recovery": {
             "streams": streams,

@@ -48,6 +48,8 @@ use super::secret::{self, Secret};
 
 /// No sane file comes near; a wrong path (a device, a log) is noticed before it fills the memory.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Longest access key id. Source: IAM's API reference, AccessKey.
+pub(super) const ACCESS_KEY_ID_LEN_MAX: usize = 128;
 /// Of the name of the file's next content.
 const NEW_SUFFIX: &str = ".new";
 const HEADER: &str = "# Access keys of this Anabranch server. Keep it secret (mode 0600).\n\
@@ -537,7 +539,7 @@ fn check_field(
 
 /// Within a credential scope the id ends at the first slash, and a comma would end the scope.
 fn check_access_key_id(text: &str) -> Result<(), String> {
-    let fits = (1..=128).contains(&text.len())
+    let fits = (1..=ACCESS_KEY_ID_LEN_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if fits {
         return Ok(());

@@ -27,6 +27,7 @@ use anabranch_protocol::sigv4::{self, SigV4Error, Verifier};
 use anabranch_protocol::{CommonError, WireError};
 use http::request::Parts;
 
+use credentials::ACCESS_KEY_ID_LEN_MAX;
 pub(crate) use credentials::is_account_id;
 pub use credentials::{Credential, CredentialsError, CredentialsFile, NewCredential};
 pub use policies::{AttachedPolicies, NamedPolicy};
@@ -167,6 +168,24 @@ impl Authenticator {
         }
     }
 
+    /// Whether a request with this head can be a caller's at all, whatever its body: what
+    /// [`Authenticator::authenticate`] finds before it looks at that.
+    ///
+    /// # Errors
+    /// The same as then.
+    pub fn check_head(
+        &self,
+        parts: &Parts,
+        services: &[&str],
+        now_unix_secs: i64,
+    ) -> Result<(), AuthError> {
+        let AuthMode::Sigv4(store) = &self.mode else { return Ok(()) };
+        let headers = header_slices(parts);
+        let request = request_of(parts, &headers);
+        let (presented, _) = claim(&request, now_unix_secs, store)?;
+        Ok(sigv4::check_claim(&presented, &request, services, now_unix_secs)?)
+    }
+
     fn verify(
         &self,
         parts: &Parts,
@@ -177,16 +196,7 @@ impl Authenticator {
     ) -> Result<Caller, AuthError> {
         let headers = header_slices(parts);
         let unhashed = request_of(parts, &headers);
-        let presented = sigv4::parse(&unhashed)?;
-
-        let credential = store
-            .lookup(presented.credential.access_key_id(), now_unix_secs)
-            .ok_or(AuthError::UnrecognizedClient)?;
-        check_token(&credential, presented.session_token.as_deref())?;
-        if credential.expires_at.is_some_and(|expiry| now_unix_secs >= expiry) {
-            return Err(AuthError::ExpiredToken);
-        }
-
+        let (presented, credential) = claim(&unhashed, now_unix_secs, store)?;
         let hash = sigv4::sha256_hex(payload);
         let request = sigv4::Request { payload_sha256_hex: hash.as_str(), ..unhashed };
         let secret = credential.secret_access_key.expose();
@@ -217,6 +227,8 @@ impl Authenticator {
         let claimed = sigv4::claimed_credential(&request);
 
         let id = claimed.as_ref().map_or(ANONYMOUS, |credential| credential.access_key_id());
+        // No key has a longer one; what is kept of strangers is bounded.
+        let id = if id.len() <= ACCESS_KEY_ID_LEN_MAX { id } else { ANONYMOUS };
         let caller = self.open_callers.get_or_make(id, || {
             let account_id =
                 if is_account_id(id) { id.into() } else { Arc::clone(default_account_id) };
@@ -236,6 +248,23 @@ impl Authenticator {
             None => caller,
         }
     }
+}
+
+/// Who a request claims to be from, if there is such a key and it is still good.
+fn claim<'a>(
+    request: &sigv4::Request<'a>,
+    now_unix_secs: i64,
+    store: &CredentialStore,
+) -> Result<(sigv4::Presented<'a>, Arc<Credential>), AuthError> {
+    let presented = sigv4::parse(request)?;
+    let credential = store
+        .lookup(presented.credential.access_key_id(), now_unix_secs)
+        .ok_or(AuthError::UnrecognizedClient)?;
+    check_token(&credential, presented.session_token.as_deref())?;
+    if credential.expires_at.is_some_and(|expiry| now_unix_secs >= expiry) {
+        return Err(AuthError::ExpiredToken);
+    }
+    Ok((presented, credential))
 }
 
 fn check_token(credential: &Credential, presented: Option<&str>) -> Result<(), AuthError> {

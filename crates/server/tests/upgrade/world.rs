@@ -1,8 +1,8 @@
 //! A data directory with something of everything, and what a server says of it.
 
 use anabranch_engine::{
-    Consumer, Engine, EngineSettings, GetRequest, Keyring, OneCell, Records, Scope, ShardRates,
-    StartingPosition, StoreOptions, Stream, StreamPageRequest, StreamRef,
+    Boundless, Consumer, Engine, EngineSettings, GetRequest, Keyring, OneCell, Records, Scope,
+    ShardRates, StartingPosition, StoreOptions, Stream, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{ManualClock, RealDisk};
 use anabranch_model::Shard;
@@ -156,7 +156,7 @@ async fn describe_records(
             records_max: 10_000,
             dry_run: false,
         };
-        let reply = engine.data.get_records(request).await.expect("records");
+        let reply = engine.data.get_records(request, &Boundless).await.expect("records").0;
         for run in &reply.runs {
             let mut number = shard.sequence_number(run.first_index, run.arrival_ms).decimal();
             for record in Records::new(&run.body) {

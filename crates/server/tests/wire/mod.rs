@@ -5,7 +5,9 @@
 
 use anabranch_engine::{EngineSettings, ShardRates, StoreOptions};
 use anabranch_env::{FakeDisk, ManualClock};
-use anabranch_server::{Access, AdminListen, RunningServer, ServerSettings, TlsSettings, start};
+use anabranch_server::{
+    Access, AdminListen, RunningServer, ServerMemory, ServerSettings, TlsSettings, start,
+};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +56,12 @@ pub(crate) fn settings(
         region: "us-east-1".to_owned(),
         regions: Vec::new(),
         max_connections: 10,
-        body_memory_bytes: 1 << 26,
+        memory: ServerMemory {
+            body_bytes: 1 << 26,
+            reply_bytes: 1 << 26,
+            request_bytes: 1 << 22,
+            window_bytes: 1 << 22,
+        },
         limit_calls: true,
         keyring: keyring.join("keyring.toml"),
         store: StoreOptions {

@@ -63,11 +63,11 @@ impl Store {
         clock.begin(begins_ms, found.last_ms);
         chapters.extend(found.chapters);
         let shared = Arc::new(Shared {
+            segment_cache: SegmentCache::new(options.segment_cache_bytes),
             options,
             shelf,
             queue,
             chapters,
-            segment_cache: SegmentCache::default(),
             durable_index: AtomicU64::new(found.next_index),
             tips: Arc::default(),
             health,

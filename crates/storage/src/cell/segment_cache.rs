@@ -6,14 +6,16 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Memory for the directories of open segments.
-const CACHE_BYTES: usize = 64 << 20;
 /// Open segment files.
 const CACHE_FILES: usize = 256;
 
 /// Open segments, least recently used out first.
-#[derive(Debug, Default)]
-pub(crate) struct SegmentCache(Mutex<CacheState>);
+#[derive(Debug)]
+pub(crate) struct SegmentCache {
+    /// Memory for their directories; one is held in any case.
+    bytes_max: usize,
+    state: Mutex<CacheState>,
+}
 
 #[derive(Debug, Default)]
 struct CacheState {
@@ -23,23 +25,28 @@ struct CacheState {
 }
 
 impl SegmentCache {
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        Self { bytes_max, state: Mutex::default() }
+    }
+
     pub(crate) fn get(
         &self,
         shelf: &dyn Shelf,
         name: &SegmentName,
     ) -> Result<Arc<OpenSegment>, SegmentError> {
-        if let Some(segment) = self.0.lock().hit(name) {
+        if let Some(segment) = self.state.lock().hit(name) {
             return Ok(segment);
         }
         // Opened without the lock: two readers may both do it, and one result is dropped.
         let segment = OpenSegment::load(shelf.open(name), shelf.path(name), name.chapter)?;
         let segment = Arc::new(segment);
-        self.0.lock().insert(*name, segment.clone());
+        self.state.lock().insert(*name, segment.clone(), self.bytes_max);
         Ok(segment)
     }
 
     pub(crate) fn forget(&self, name: &SegmentName) {
-        self.0.lock().remove(name);
+        self.state.lock().remove(name);
     }
 }
 
@@ -51,11 +58,11 @@ impl CacheState {
         Some(segment.clone())
     }
 
-    fn insert(&mut self, name: SegmentName, segment: Arc<OpenSegment>) {
+    fn insert(&mut self, name: SegmentName, segment: Arc<OpenSegment>, bytes_max: usize) {
         self.remove(&name);
         self.bytes += segment.memory_bytes();
         self.open.insert(name, (self.uses, segment));
-        while self.open.len() > 1 && (self.bytes > CACHE_BYTES || self.open.len() > CACHE_FILES) {
+        while self.open.len() > 1 && (self.bytes > bytes_max || self.open.len() > CACHE_FILES) {
             let oldest = self.open.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| *name);
             self.remove(&oldest.expect("there is more than one"));
         }

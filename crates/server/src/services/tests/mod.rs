@@ -7,13 +7,15 @@ use super::kinesis::Kinesis;
 use crate::admin::{Admin, Server};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsFile};
 use crate::body::BodyMemory;
+use crate::connection::{Connected, Shares};
 use crate::front_door::FrontDoor;
 use crate::hosts::Hosts;
 use crate::operation_schema::OperationSchema;
 use crate::peer::Peer;
+use crate::reply_body::ReplyMemory;
 use crate::settings::Access;
 use anabranch_engine::{Engine, EngineSettings, NoKeys, OneCell, StoreOptions};
-use anabranch_env::{FakeDisk, ManualClock};
+use anabranch_env::{ByteBudget, FakeDisk, ManualClock};
 use anabranch_protocol::Codec;
 use anabranch_protocol::sigv4::{self, Credentials, Signer, sha256_hex};
 use echo::Echo;
@@ -70,6 +72,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
         hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
         authenticator: Arc::new(Authenticator::new(mode, "us-east-1", &["eu-west-3".to_owned()])),
         bodies: BodyMemory::new(1 << 20),
+        replies: ReplyMemory::new(1 << 20),
         clock: Arc::new(ManualClock::at_ms(NOW_MS)),
         stopping,
     }
@@ -95,7 +98,9 @@ fn parts(builder: Builder) -> Parts {
 async fn ask(door: &FrontDoor, parts: &Parts, body: &str) -> (u16, String, String) {
     let peer = Peer { address: [127, 0, 0, 1].into(), is_tls: false };
     let service = door.services.of(parts);
-    let reply = door.answer_body(service, parts, peer, body.as_bytes()).await;
+    let shares = Shares { connection_bodies: 0, peer_bodies: 0, connection_replies: 0 };
+    let connected = Connected::new(peer.address, shares, ByteBudget::new(0));
+    let reply = door.answer_body(service, parts, peer, &connected, body.as_bytes()).await;
     let (head, body) = reply.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
     let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());

@@ -43,7 +43,7 @@ facts_of! {
     PutError { StreamNotFound, PartitionKeyMissing, RecordTooLarge, RecordsTooLarge, OrderingInvalid, WriteRateExceeded, Key, Append, }
     ShardReadError { Storage, Key, RecordNotAuthentic, Interrupted, }
     IteratorError { Invalid, Expired, }
-    GetRecordsError { ShardNotFound, ReadRateExceeded, Read, }
+    GetRecordsError { ShardNotFound, ReadRateExceeded, Read, NoRoom, }
     PositionError { TimestampInFuture, NumberInvalid, NumberOfShard, NumberOfStream, NumberOfOldStream, }
     ShardNameError { NotFound, Invalid, }
     ShardIteratorError { Shard, Position, ReadRateExceeded, }

@@ -2,7 +2,7 @@
 
 use super::wire::{ToWire, throughput_exceeded};
 use crate::services::kinesis::errors::KinesisError;
-use anabranch_engine::error::Interrupted;
+use anabranch_engine::error::{Interrupted, NoRoom};
 use anabranch_engine::{AppendError, ReadError};
 use anabranch_protocol::{CommonError, WireError};
 
@@ -24,6 +24,12 @@ impl ToWire for AppendError {
                 KinesisError::InternalFailure.bare()
             }
         }
+    }
+}
+
+impl ToWire for NoRoom {
+    fn to_wire(self) -> WireError {
+        CommonError::ServiceUnavailable.bare()
     }
 }
 

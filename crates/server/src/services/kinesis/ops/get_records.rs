@@ -2,13 +2,15 @@
 
 use super::shapes::{ChildShard, EncryptionType, long};
 use super::{Context, Operation, dry_run_succeeded};
+use crate::answer::Counted;
 use crate::audit::CallKind;
 use crate::call_rates::CallRate;
+use crate::reply_body::{ReadShare, ReplyRoom};
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
-use anabranch_engine::{GetReply, GetRequest, OpenRun, Records};
+use anabranch_engine::{self as engine, GetReply, GetRequest, OpenRun, ReadCount, Records};
 use anabranch_model::{Shard as ModelShard, limits};
 use anabranch_protocol::shape::{Kind, Rule, Shape, rules::*};
 use anabranch_protocol::{Encode, Timestamp, WireError, Writer, input, output};
@@ -46,6 +48,33 @@ output! {
     }
 }
 
+/// Bytes of a reply beside its records.
+const HEAD_BYTES: usize = 512;
+
+/// Bytes of the reply that is made of so much.
+fn reply_bytes(read: ReadCount) -> usize {
+    HEAD_BYTES + wire_bytes(read.records as usize, read.bytes as usize)
+}
+
+impl engine::ReplyRoom for ReplyRoom<'_> {
+    type Share = ReadShare;
+
+    fn try_take(&self, read: ReadCount) -> Option<ReadShare> {
+        self.try_take(reply_bytes(read))
+    }
+
+    async fn take(&self, most: ReadCount) -> Option<ReadShare> {
+        // What is read is in memory twice until the reply is written: as it is stored, and as it is sent.
+        self.take(most.bytes as usize + reply_bytes(most)).await
+    }
+
+    fn shrink(&self, share: &mut ReadShare, read: ReadCount) {
+        if let Some(share) = share {
+            share.shrink_to(reply_bytes(read));
+        }
+    }
+}
+
 /// What is answered. Written straight from the runs.
 pub(crate) struct GetRecordsOutput(GetReply);
 
@@ -59,7 +88,7 @@ const RECORD_BYTES: usize = 192;
 impl Encode for GetRecordsOutput {
     fn encode<W: Writer>(&self, writer: &mut W) {
         let reply = &self.0;
-        writer.reserve(512 + wire_bytes_of(&reply.runs));
+        writer.reserve(HEAD_BYTES + wire_bytes_of(&reply.runs));
         writer.begin_map();
         writer.key("Records");
         writer.begin_list();
@@ -140,12 +169,12 @@ impl Operation for GetRecords {
         KinesisError::KmsThrottling,
     ];
     type Input<'a> = GetRecordsInput;
-    type Output = GetRecordsOutput;
+    type Output = Counted<GetRecordsOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<GetRecordsOutput, WireError> {
+    ) -> Result<Counted<GetRecordsOutput>, WireError> {
         let (stream, iterator) = admission::of_iterator::<Self>(
             context,
             &input.shard_iterator,
@@ -159,10 +188,11 @@ impl Operation for GetRecords {
             records_max: input.limit.map_or(limits::GET_RECORDS_COUNT_MAX, |limit| limit as usize),
             dry_run,
         };
-        let reply = stream.cell.data.get_records(request).await.map_err(to_wire)?;
+        let read = stream.cell.data.get_records(request, &context.room).await;
+        let (reply, share) = read.map_err(to_wire)?;
         if dry_run {
             return Err(dry_run_succeeded());
         }
-        Ok(GetRecordsOutput(reply))
+        Ok(Counted(GetRecordsOutput(reply), share.flatten()))
     }
 }

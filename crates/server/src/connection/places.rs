@@ -1,0 +1,262 @@
+//! Who has a connection, and who gets one when all are taken.
+//!
+//! Nobody is kept out as long as there is a place. When there is none, a newcomer gets that of the
+//! connection that has been open longest without a caller who proved who they are; strangers, however
+//! many, only take places from each other. If all are proven, a peer that holds more than half gives up
+//! the oldest on which nothing is under way to one that holds less. Else newcomers wait.
+
+use super::connected::{Connected, Shares};
+use anabranch_env::ByteBudget;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The places of a listener's connections.
+#[derive(Debug)]
+pub(super) struct Places {
+    max: usize,
+    shares: Shares,
+    taken: Mutex<Taken>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next_id: u64,
+    /// In the order of their beginning.
+    by_id: BTreeMap<u64, Arc<Connected>>,
+    /// Those that were not proven when they began, oldest first. Some may have ended since, or be proven.
+    unproven: VecDeque<u64>,
+    peers: HashMap<IpAddr, Held>,
+}
+
+/// What a peer holds.
+#[derive(Debug)]
+struct Held {
+    connections: usize,
+    bodies: ByteBudget,
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    id: u64,
+    pub(super) connected: Arc<Connected>,
+}
+
+impl Places {
+    /// So many places, at least one.
+    pub(super) fn new(max: u32, shares: Shares) -> Arc<Self> {
+        Arc::new(Self {
+            max: (max as usize).max(1),
+            shares,
+            taken: Mutex::default(),
+            freed: Notify::new(),
+        })
+    }
+
+    /// A place for a newcomer, as soon as there is one. Cancel safe. One newcomer waits at a time.
+    pub(super) async fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+        loop {
+            if let Some(place) = self.try_enter(address) {
+                return place;
+            }
+            self.freed.notified().await;
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let peer = peer_of(address);
+        let mut taken = self.taken.lock();
+        if taken.by_id.len() >= self.max {
+            let id = taken.oldest_unproven().or_else(|| taken.idle_of_heaviest(peer, self.max))?;
+            if let Some(evicted) = taken.remove(id) {
+                evicted.end.notify_one();
+            }
+        }
+        let held = taken.peers.entry(peer).or_insert_with(|| Held {
+            connections: 0,
+            bodies: ByteBudget::new(self.shares.peer_bodies),
+        });
+        held.connections += 1;
+        let connected = Arc::new(Connected::new(address, self.shares, held.bodies.clone()));
+        let id = taken.next_id;
+        taken.next_id += 1;
+        taken.by_id.insert(id, connected.clone());
+        taken.unproven.push_back(id);
+        taken.forget_ended();
+        Some(Place { places: self.clone(), id, connected })
+    }
+
+    /// How many are taken.
+    #[cfg(test)]
+    fn count(&self) -> usize {
+        self.taken.lock().by_id.len()
+    }
+}
+
+impl Taken {
+    fn oldest_unproven(&mut self) -> Option<u64> {
+        while let Some(id) = self.unproven.pop_front() {
+            if self.by_id.get(&id).is_some_and(|connected| !connected.is_proven()) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The oldest connection on which nothing is under way, of the peer with more than half of all.
+    fn idle_of_heaviest(&self, newcomer: IpAddr, max: usize) -> Option<u64> {
+        let (heaviest, _) = self.peers.iter().find(|(_, held)| held.connections * 2 > max)?;
+        if *heaviest == newcomer {
+            return None;
+        }
+        let is_his = |connected: &Connected| peer_of(connected.address()) == *heaviest;
+        let mut connections = self.by_id.iter();
+        connections.find(|(_, it)| it.requests() == 0 && is_his(it)).map(|(id, _)| *id)
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Connected>> {
+        let connected = self.by_id.remove(&id)?;
+        let peer = peer_of(connected.address());
+        if let Some(held) = self.peers.get_mut(&peer) {
+            held.connections -= 1;
+            if held.connections == 0 {
+                self.peers.remove(&peer);
+            }
+        }
+        Some(connected)
+    }
+
+    /// Keeps the queue about as long as there are connections.
+    fn forget_ended(&mut self) {
+        if self.unproven.len() > 2 * self.by_id.len() + 16 {
+            let is_unproven = |id: &u64| self.by_id.get(id).is_some_and(|it| !it.is_proven());
+            self.unproven.retain(is_unproven);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let removed = self.places.taken.lock().remove(self.id);
+        if removed.is_some() {
+            self.places.freed.notify_one();
+        }
+    }
+}
+
+/// Who counts as one peer: an address, and of IPv6 what one site has, a /64.
+fn peer_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    const SHARES: Shares =
+        Shares { connection_bodies: 1024, peer_bodies: 2048, connection_replies: 1024 };
+    const ALICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const BOB: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    fn is_evicted(place: &Place) -> bool {
+        let mut evicted = pin!(place.connected.evicted());
+        evicted.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn entered(places: &Arc<Places>, address: IpAddr, is_proven: bool) -> Place {
+        let place = places.try_enter(address).expect("a place");
+        if is_proven {
+            place.connected.prove();
+        }
+        place
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_place_of_the_oldest_stranger() {
+        let places = Places::new(3, SHARES);
+        let first = entered(&places, ALICE, false);
+        let known = entered(&places, ALICE, true);
+        let third = entered(&places, BOB, false);
+        let fourth = entered(&places, ALICE, false);
+        assert!(is_evicted(&first) && !is_evicted(&known) && !is_evicted(&third));
+        let fifth = entered(&places, ALICE, true);
+        assert!(is_evicted(&third) && !is_evicted(&fourth));
+        assert_eq!(places.count(), 3);
+        drop((first, third));
+        assert_eq!(places.count(), 3);
+        drop((known, fourth, fifth));
+        assert_eq!(places.count(), 0);
+        assert!(places.taken.lock().peers.is_empty());
+    }
+
+    #[test]
+    fn whoever_holds_more_than_half_gives_up_what_is_idle() {
+        let places = Places::new(4, SHARES);
+        let held: Vec<_> = (0..4).map(|_| entered(&places, ALICE, true)).collect();
+        let _busy = held[0].connected.begin_request();
+        assert!(places.try_enter(ALICE).is_none());
+        let bob = entered(&places, BOB, true);
+        assert!(is_evicted(&held[1]) && !is_evicted(&held[0]));
+        let bobs_second = entered(&places, BOB, true);
+        assert!(is_evicted(&held[2]));
+        // Half each: nobody has too much.
+        assert!(places.try_enter(BOB).is_none() && places.try_enter(ALICE).is_none());
+        drop((bob, bobs_second));
+    }
+
+    #[tokio::test]
+    async fn newcomers_wait_until_a_place_is_free() {
+        let places = Places::new(1, SHARES);
+        let known = entered(&places, ALICE, true);
+        let mut waiting = pin!(places.enter(BOB));
+        // One that holds everything, but is at work.
+        let busy = known.connected.begin_request();
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("there is no place"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(busy);
+        drop(known);
+        assert_eq!(waiting.await.connected.address(), BOB);
+    }
+
+    #[test]
+    fn connections_of_a_peer_share_its_memory() {
+        let places = Places::new(9, SHARES);
+        let (first, second) = (entered(&places, ALICE, false), entered(&places, ALICE, false));
+        let held = first.connected.peer_bodies.try_take(2048).expect("free");
+        assert!(second.connected.peer_bodies.try_take(1).is_none());
+        assert!(second.connected.bodies.try_take(1024).is_some());
+        assert!(entered(&places, BOB, false).connected.peer_bodies.try_take(2048).is_some());
+        drop(held);
+    }
+
+    #[test]
+    fn a_queue_of_those_that_ended_does_not_grow() {
+        let places = Places::new(9, SHARES);
+        for _ in 0..1000 {
+            drop(entered(&places, ALICE, false));
+        }
+        assert!(places.taken.lock().unproven.len() <= 20);
+    }
+
+    #[test]
+    fn a_site_is_one_peer() {
+        let peer = |text: &str| peer_of(text.parse().expect("an address"));
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_eq!(peer("::ffff:10.0.0.1"), peer("10.0.0.1"));
+        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
+    }
+}
