@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import model, raw, streams
+from support import http2, model, raw, streams
 from support.raw import CBOR, JSON, UUID
 
 DENIED = ("<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
@@ -327,31 +327,13 @@ def test_a_client_that_asks_whether_to_send_is_answered(server):
 
 def test_a_client_that_waits_to_be_told_is_told_over_http2(server):
     """In frames, as a client that sends nothing before it has heard a word."""
-    def frame(kind, flags, stream, payload):
-        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + \
-            stream.to_bytes(4, "big") + payload
-
-    def field(name, value):
-        return b"\0" + b"".join(bytes([len(part)]) + part for part in (name, value))
-    # :method POST, :scheme http, :path /
-    head = b"\x83\x86\x84" + field(b":authority", b"localhost") + \
-        field(b"expect", b"100-continue") + field(b"content-length", b"2") + \
-        field(b"content-type", raw.JSON.encode()) + \
-        field(b"x-amz-target", f"{raw.PREFIX}DescribeLimits".encode())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
-        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
-                     + frame(1, 4, 1, head))
-        stream = sock.makefile("rb")
-
-        def heard():
-            while True:
-                length, kind = int.from_bytes(stream.read(3), "big"), stream.read(1)[0]
-                stream.read(5)
-                payload = stream.read(length)
-                if kind == 1:
-                    return payload
-        # A literal with the name of entry 8, `:status`, in Huffman's code.
-        assert heard()[:5] == b"\x48\x82\x08\x01", "100"
-        sock.sendall(frame(0, 1, 1, b"{}"))
-        # Entry 8 is `:status: 200`.
-        assert heard()[:1] == b"\x88"
+    connection = http2.Connection(server)
+    connection.send(http2.headers(1, {
+        "host": "localhost", "expect": "100-continue", "content-length": "2",
+        "content-type": raw.JSON, "x-amz-target": f"{raw.PREFIX}DescribeLimits"}))
+    # A literal with the name of entry 8, `:status`, in Huffman's code.
+    assert connection.next(http2.HEADERS)[:4] == b"\x48\x82\x08\x01", "100"
+    connection.send(http2.frame(http2.DATA, http2.END_STREAM, 1, b"{}"))
+    # Entry 8 is `:status: 200`.
+    assert connection.next(http2.HEADERS)[:1] == b"\x88"
+    connection.close()

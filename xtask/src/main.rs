@@ -11,6 +11,7 @@ mod deny;
 mod drift;
 mod overload;
 mod sbom;
+mod strangers;
 mod test;
 mod tidy;
 mod tools;
@@ -41,6 +42,8 @@ enum Task {
     Bench(bench::Options),
     /// Offers the server several times what it can take, and tells what it does
     Overload(torture::HarnessOptions),
+    /// Attacks the server as strangers would, and tells what a known caller notices of it
+    Strangers(torture::HarnessOptions),
     /// Kills the server under load again and again, and checks what it has acknowledged
     Torture(torture::HarnessOptions),
     /// Writes a bill of materials of the program, in CycloneDX's JSON
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Drift => drift::run(&project),
         Task::Bench(options) => bench::run(&project, &options),
         Task::Overload(options) => overload::run(&project, &options),
+        Task::Strangers(options) => strangers::run(&project, &options),
         Task::Torture(options) => torture::run(&project, &options),
         Task::Sbom => sbom::run(&project),
         Task::Tidy(options) => tidy::run(&project, &options),

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("overload", "testkit"),
     ("probes", "model policy env storage engine testkit"),
     ("raw_load", "testkit"),
+    ("strangers", "protocol testkit"),
     ("torture", "testkit"),
     ("xtask", ""),
 ];

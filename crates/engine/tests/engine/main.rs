@@ -6,6 +6,7 @@ mod encryption;
 mod keys;
 mod model;
 mod on_demand;
+mod reply_room;
 mod reshard;
 mod reshard_crashes;
 mod ring;

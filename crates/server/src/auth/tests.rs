@@ -458,6 +458,37 @@ fn open_mode_believes_everybody() {
         caller(Some("AWS4-HMAC-SHA256 Credential=test/x/No_Region/s3/y")),
         ["000000000000", "us-east-1", "test"]
     );
+    // What is kept of names is bounded, their length too.
+    for (length, expected) in [(128, 'k'), (129, 'a')] {
+        let value = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20240517/eu-west-3/kinesis/aws4_request",
+            "k".repeat(length)
+        );
+        assert!(caller(Some(&value))[2].starts_with(expected));
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_right_is_told_by_itself() {
+    let (_directory, authenticator) = authenticator();
+    let good = signed(&signer("AKIAALICE", "alice-secret", None));
+    assert_eq!(authenticator.check_head(&good, KINESIS, NOW), Ok(()));
+    // The signature needs the body.
+    let wrong = signed(&signer("AKIAALICE", "x", None));
+    assert_eq!(authenticator.check_head(&wrong, KINESIS, NOW), Ok(()));
+    for (request, services, now) in [
+        (&parts(unsigned()), KINESIS, NOW),
+        (&signed(&signer("AKIANOBODY", "x", None)), KINESIS, NOW),
+        (&signed(&signer("ASIATEMP", "x", None)), KINESIS, NOW),
+        (&signed(&signer("ASIATEMP", "temp-secret", Some("temp-token"))), KINESIS, NOW + 1),
+        (&good, &["dynamodb"][..], NOW),
+        (&good, KINESIS, NOW + 1000),
+    ] {
+        let told = authenticator.check_head(request, services, now);
+        let later = authenticator.authenticate(request, BODY, services, now);
+        assert_eq!(told.unwrap_err(), later.unwrap_err());
+    }
+    assert_eq!(open_mode().check_head(&parts(unsigned()), KINESIS, NOW), Ok(()));
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub(super) async fn serve<A, S>(
         .initial_connection_window_size(FIRST_WINDOW)
         .max_header_list_size(HEADER_BYTES)
         .max_concurrent_streams(STREAMS)
+        // A client whose requests are refused may have sent more of them already.
+        .max_concurrent_reset_streams(STREAMS as usize)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
     let mut connection = match builder.handshake(stream).await {
         Ok(connection) => connection,

@@ -1,0 +1,107 @@
+//! GetRecords takes memory for its reply before it reads, and reads a limited shard one call at a time.
+
+use crate::world::{STREAM, Setup, World, get_request};
+use anabranch_engine::error::{GetRecordsError, NoRoom};
+use anabranch_engine::{EngineSettings, ReadCount, ReplyRoom, ShardRates, StartingPosition};
+use parking_lot::Mutex;
+
+/// What a room was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Try(ReadCount),
+    Take(ReadCount),
+    Shrink(ReadCount),
+}
+
+/// A room that notes what it is asked.
+#[derive(Default)]
+struct Noting {
+    is_full: bool,
+    has_none: bool,
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl Noting {
+    fn note(&self, asked: Asked) {
+        self.asked.lock().push(asked);
+    }
+}
+
+impl ReplyRoom for Noting {
+    type Share = ();
+
+    fn try_take(&self, read: ReadCount) -> Option<()> {
+        self.note(Asked::Try(read));
+        (!self.is_full).then_some(())
+    }
+
+    async fn take(&self, most: ReadCount) -> Option<()> {
+        self.note(Asked::Take(most));
+        tokio::task::yield_now().await;
+        (!self.has_none).then_some(())
+    }
+
+    fn shrink(&self, (): &mut (), read: ReadCount) {
+        self.note(Asked::Shrink(read));
+    }
+}
+
+const MOST: ReadCount = ReadCount { records: 100, bytes: 10 << 20 };
+
+impl World {
+    async fn get_into(&self, room: &Noting) -> Result<usize, GetRecordsError> {
+        let start = StartingPosition::TrimHorizon;
+        let iterator = self.iterator(STREAM, 0, start).expect("an iterator");
+        let iterator = self.engine.data.open_iterator(&iterator).expect("an iterator");
+        let request = get_request(&self.scope, &iterator, 100);
+        let (reply, _) = self.engine.data.get_records(request, room).await?;
+        Ok(reply.runs.iter().map(|run| run.count as usize).sum())
+    }
+}
+
+#[tokio::test]
+async fn records_in_memory_are_let_go_of_before_a_call_waits() {
+    let world = World::plain(1).await;
+    world.put(STREAM, &[("k", b"12345678")]).await;
+    let read = ReadCount { records: 1, bytes: 9 };
+    let room = Noting::default();
+    assert_eq!(world.get_into(&room).await.expect("read"), 1);
+    assert_eq!(*room.asked.lock(), [Asked::Try(read)]);
+    let room = Noting { is_full: true, ..Noting::default() };
+    assert_eq!(world.get_into(&room).await.expect("read"), 1);
+    assert_eq!(*room.asked.lock(), [Asked::Try(read), Asked::Take(MOST), Asked::Shrink(read)]);
+    let room = Noting { is_full: true, has_none: true, ..Noting::default() };
+    let refused = world.get_into(&room).await;
+    assert!(matches!(refused, Err(GetRecordsError::NoRoom(NoRoom))));
+}
+
+#[tokio::test]
+async fn records_on_the_disk_are_read_when_there_is_memory_for_them() {
+    let world = World::plain(1).await;
+    // More than is kept in memory.
+    for _ in 0..40 {
+        world.put(STREAM, &[("k", &[7; 4000])]).await;
+    }
+    while world.segments("").len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    let room = Noting { has_none: true, ..Noting::default() };
+    assert!(matches!(world.get_into(&room).await, Err(GetRecordsError::NoRoom(NoRoom))));
+    assert_eq!(*room.asked.lock(), [Asked::Take(MOST)]);
+}
+
+#[tokio::test]
+async fn calls_at_the_same_moment_are_judged_by_what_the_first_one_gets() {
+    let rates = ShardRates { read_bytes: 1000, read_calls: 5, ..ShardRates::OFF };
+    let settings = EngineSettings { rates, ..Setup::default().settings };
+    let world = World::with_stream(1, settings).await;
+    world.put(STREAM, &[("k", &[7; 5000])]).await;
+    let room = Noting { is_full: true, ..Noting::default() };
+    let calls = [world.get_into(&room), world.get_into(&room), world.get_into(&room)];
+    let [first, second, third] = calls;
+    let got = tokio::join!(first, second, third);
+    assert!(matches!(got.0, Ok(1)));
+    for refused in [got.1, got.2] {
+        assert!(matches!(refused, Err(GetRecordsError::ReadRateExceeded(_))));
+    }
+}
