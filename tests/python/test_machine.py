@@ -47,6 +47,43 @@ def test_few_descriptors_bound_connections_and_end_no_writes(start_server):
     assert "failed" not in server.log()
 
 
+def test_writes_go_on_when_descriptors_come_back(start_server):
+    server = start_server("--transition-ms", "0", "--limits", "off",
+                          "--journal-file-bytes", str(16 << 20))
+    client = server.client()
+    name = streams.create(client)
+    record = {"Data": bytes(1 << 20), "PartitionKey": "k"}
+
+    def put():
+        """Whether five records of 1 MiB were stored."""
+        answer = client.put_records(StreamName=name, Records=[record] * 5)
+        return answer["FailedRecordCount"] == 0
+
+    limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    # What is open stays open, this connection as well; nothing can be opened.
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    stored = 0
+    while put():
+        stored += 5
+        assert stored <= 15, "a file of 16 MiB takes no more"
+    assert not put()
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
+    assert server.health()["status"] == "full"
+    for _ in range(8):
+        assert put()
+        stored += 5
+    assert server.health()["status"] == "ok"
+    assert "cannot be made" in server.log() and "restarted" not in server.log()
+    server.restart()
+    iterator = streams.iterator(server.client(), name)
+    found = 0
+    while found < stored:
+        answer = server.client().get_records(ShardIterator=iterator)
+        found += len(answer["Records"])
+        iterator = answer["NextShardIterator"]
+    assert found == stored
+
+
 def test_a_limit_of_file_sizes_is_named_at_the_start(tmp_path):
     server = Server(tmp_path / "data", preexec=lambda: resource.setrlimit(
         resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))

@@ -8,6 +8,15 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 
+/// An open directory.
+pub trait DiskDirectory: Debug + Send + Sync {
+    /// Makes the names in it durable.
+    ///
+    /// # Errors
+    /// As the operating system has them. Not to be retried.
+    fn sync(&self) -> io::Result<()>;
+}
+
 /// A directory tree. Paths are absolute or relative to the process.
 ///
 /// A created, renamed or removed name is durable only after [`Disk::sync_dir`] of its directory.
@@ -63,11 +72,19 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// As the operating system has them.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Opens a directory, whose names can then be made durable though nothing else can be opened.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    fn open_dir(&self, path: &Path) -> io::Result<Arc<dyn DiskDirectory>>;
+
     /// Makes the names in a directory durable.
     ///
     /// # Errors
-    /// As the operating system has them. Not to be retried.
-    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// As the operating system has them. Not to be retried, unless it could not be opened.
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.open_dir(path)?.sync()
+    }
 
     /// Takes an exclusive lock on a file, and on the directory that it is in, since people remove lock
     /// files that they take for stale. It lasts as long as the returned guard.

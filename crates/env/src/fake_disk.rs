@@ -6,7 +6,8 @@
 //! as it is, for the next process to find: readable, and still not durable. A [`Fault`] at the n-th
 //! operation stands for a fail point there.
 
-use crate::disk::Disk;
+use crate::descriptors::out_of_descriptors;
+use crate::disk::{Disk, DiskDirectory};
 use crate::disk_file::{DiskFile, write_all};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -36,6 +37,8 @@ pub enum Fault {
     BrokenQuietly,
     /// Nothing fails here, but from now on files cannot grow.
     Full,
+    /// Nothing fails here, but from now on nothing can be opened: there is no file descriptor left.
+    OutOfDescriptors,
     /// A write takes several calls, each of which reports that it took a part. Nothing fails.
     Short,
 }
@@ -84,6 +87,7 @@ struct State {
     dead: bool,
     writes_in_parts: bool,
     locked: bool,
+    out_of_descriptors: bool,
     /// How many files were given a number, also before the last end of a process.
     file_ids: u64,
     /// Bytes that files may still grow by.
@@ -127,6 +131,11 @@ impl FakeDisk {
         state.faults.insert(at, fault);
     }
 
+    /// Lets none of the faults happen that were yet to come.
+    pub fn forget_faults(&self) {
+        self.0.lock().faults.clear();
+    }
+
     /// Lets every write from now on take several calls, as with [`Fault::Short`].
     pub fn write_in_parts(&self) {
         self.0.lock().writes_in_parts = true;
@@ -153,6 +162,17 @@ impl FakeDisk {
     #[must_use]
     pub fn free_space(&self) -> Option<u64> {
         self.0.lock().space
+    }
+
+    /// Whether nothing can be opened for want of a file descriptor.
+    pub fn set_out_of_descriptors(&self, is_out: bool) {
+        self.0.lock().out_of_descriptors = is_out;
+    }
+
+    /// Whether nothing can be opened for want of a file descriptor.
+    #[must_use]
+    pub fn is_out_of_descriptors(&self) -> bool {
+        self.0.lock().out_of_descriptors
     }
 
     /// Whether a [`Fault::Dead`] has happened.
@@ -288,10 +308,12 @@ impl FakeDisk {
         }
         let fault = state.faults.get(&number).copied();
         state.dead |= fault == Some(Fault::Dead);
-        if fault == Some(Fault::Full) {
-            state.space = Some(0);
-            return Ok(None);
+        match fault {
+            Some(Fault::Full) => state.space = Some(0),
+            Some(Fault::OutOfDescriptors) => state.out_of_descriptors = true,
+            _ => {}
         }
+        let fault = fault.filter(|fault| !matches!(fault, Fault::Full | Fault::OutOfDescriptors));
         if state.writes_in_parts && fault.is_none() {
             return Ok(Some(Fault::Short));
         }
@@ -300,6 +322,31 @@ impl FakeDisk {
 
     fn step(&self, what: &str, path: &Path) -> io::Result<()> {
         self.begin(what, path)?.map_or(Ok(()), Fault::error)
+    }
+
+    /// Takes a descriptor to open something with.
+    fn take_descriptor(&self) -> io::Result<()> {
+        match self.is_out_of_descriptors() {
+            true => Err(out_of_descriptors()),
+            false => Ok(()),
+        }
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        self.step("sync directory", path)?;
+        let mut state = self.0.lock();
+        state.durable_names.retain(|name, _| name.parent() != Some(path));
+        let here: Vec<_> = state
+            .names
+            .iter()
+            .filter(|(name, _)| name.parent() == Some(path))
+            .map(|(name, inode)| (name.clone(), inode.clone()))
+            .collect();
+        state.durable_names.extend(here);
+        let inside = state.directories.iter().filter(|one| one.parent() == Some(path));
+        let inside: Vec<PathBuf> = inside.cloned().collect();
+        state.durable_directories.extend(inside);
+        Ok(())
     }
 
     /// Counts one reading operation.
@@ -342,7 +389,7 @@ impl Fault {
         match self {
             Self::NoSpace => Err(ErrorKind::StorageFull.into()),
             Self::Dead | Self::Broken | Self::BrokenQuietly => Err(io::Error::other("injected")),
-            Self::Short | Self::Full => Ok(()),
+            Self::Short | Self::Full | Self::OutOfDescriptors => Ok(()),
         }
     }
 }
@@ -404,6 +451,7 @@ impl Disk for FakeDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.take_descriptor()?;
         self.step("create", path)?;
         let inode = Arc::new(Mutex::new(Inode::default()));
         let mut state = self.0.lock();
@@ -413,12 +461,14 @@ impl Disk for FakeDisk {
     }
 
     fn open(&self, path: &Path, _writable: bool) -> io::Result<Arc<dyn DiskFile>> {
+        self.take_descriptor()?;
         self.begin_read()?;
         let inode = self.find(path)?;
         Ok(Arc::new(FakeFile { disk: self.clone(), path: path.to_owned(), inode }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.take_descriptor()?;
         self.begin_read()?;
         let state = self.0.lock();
         let inside = state.names.keys().filter(|path| path.parent() == Some(directory));
@@ -443,21 +493,15 @@ impl Disk for FakeDisk {
         Ok(())
     }
 
+    fn open_dir(&self, path: &Path) -> io::Result<Arc<dyn DiskDirectory>> {
+        self.take_descriptor()?;
+        self.begin_read()?;
+        Ok(Arc::new(FakeDirectory { disk: self.clone(), path: path.to_owned() }))
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step("sync directory", path)?;
-        let mut state = self.0.lock();
-        state.durable_names.retain(|name, _| name.parent() != Some(path));
-        let here: Vec<_> = state
-            .names
-            .iter()
-            .filter(|(name, _)| name.parent() == Some(path))
-            .map(|(name, inode)| (name.clone(), inode.clone()))
-            .collect();
-        state.durable_names.extend(here);
-        let inside = state.directories.iter().filter(|one| one.parent() == Some(path));
-        let inside: Vec<PathBuf> = inside.cloned().collect();
-        state.durable_directories.extend(inside);
-        Ok(())
+        self.take_descriptor()?;
+        self.sync_names(path)
     }
 
     fn new_file_id(&self) -> u64 {
@@ -467,12 +511,25 @@ impl Disk for FakeDisk {
     }
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        self.take_descriptor()?;
         let mut state = self.0.lock();
         if state.locked {
             return Err(ErrorKind::WouldBlock.into());
         }
         state.locked = true;
         Ok(Box::new(FakeLock(self.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct FakeDirectory {
+    disk: FakeDisk,
+    path: PathBuf,
+}
+
+impl DiskDirectory for FakeDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync_names(&self.path)
     }
 }
 
@@ -595,6 +652,7 @@ fn revert(current: &mut [u8], durable: &[u8], offset: usize, len: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::descriptors::is_out_of_descriptors;
 
     fn write(file: &dyn DiskFile, data: &[u8], offset: u64) -> io::Result<()> {
         file.write_all_at(&mut [IoSlice::new(data)], offset)
@@ -720,6 +778,24 @@ mod tests {
         disk.remove(Path::new("/d/f")).expect("removed");
         let file = disk.create(Path::new("/d/g")).expect("created");
         file.allocate(10).expect("room again");
+    }
+
+    #[test]
+    fn without_descriptors_nothing_is_opened_and_what_is_open_works() {
+        let (disk, file) = unsynced();
+        let directory = disk.open_dir(Path::new("/d")).expect("opened");
+        disk.fail_after(0, Fault::OutOfDescriptors);
+        write(&*file, b"more", 0).expect("written");
+        file.sync_data().expect("synced");
+        disk.rename(Path::new("/d/f"), Path::new("/d/g")).expect("renamed");
+        directory.sync().expect("synced");
+        let is_out = |error: Option<io::Error>| error.is_some_and(|e| is_out_of_descriptors(&e));
+        let (root, path) = (Path::new("/d"), Path::new("/d/g"));
+        assert!(is_out(disk.create(path).err()) && is_out(disk.open(path, false).err()));
+        assert!(is_out(disk.list(root).err()) && is_out(disk.sync_dir(root).err()));
+        assert!(is_out(disk.open_dir(root).err()) && is_out(disk.lock(path).err()));
+        disk.set_out_of_descriptors(false);
+        disk.open(path, false).expect("opened");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod agreed_clock;
 mod allocate;
 mod byte_budget;
 mod clock;
+mod descriptors;
 mod direct_file;
 mod disk;
 mod disk_file;
@@ -24,26 +25,14 @@ mod short_slices;
 pub use agreed_clock::{AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
 pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::Disk;
+pub use descriptors::{is_out_of_descriptors, raise_open_files_limit};
+pub use disk::{Disk, DiskDirectory};
 pub use disk_file::DiskFile;
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use memory_limit::{AvailableMemory, available_memory};
 pub use real_disk::RealDisk;
 pub use sequential::SequentialFile;
 pub use short_slices::ask_for_short_slices;
-
-/// Raises the number of files and sockets this process may have open to what it is allowed at
-/// most, and returns it. `None`: there is no limit.
-#[must_use]
-pub fn raise_open_files_limit() -> Option<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    }
-}
 
 /// The size in bytes that a file of this process may have; one more byte ends the process. `None`:
 /// there is no limit.

@@ -2,11 +2,9 @@
 
 use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskDirectory};
 use crate::disk_file::{DiskFile, write_all};
-use crate::files::{
-    FileLock, PRIVATE_FILE, create_private_directory, directory_of, sync_directory,
-};
+use crate::files::{FileLock, PRIVATE_FILE, create_private_directory, directory_of};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -60,8 +58,8 @@ impl Disk for RealDisk {
         fs::remove_file(path)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        sync_directory(path)
+    fn open_dir(&self, path: &Path) -> io::Result<Arc<dyn DiskDirectory>> {
+        Ok(Arc::new(RealDirectory(File::open(path)?)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
@@ -79,6 +77,15 @@ impl Disk for RealDisk {
 fn cannot_lock(error: &io::Error) -> bool {
     let unsupported = [Errno::BADF, Errno::INVAL, Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP];
     unsupported.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[derive(Debug)]
+struct RealDirectory(File);
+
+impl DiskDirectory for RealDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
 }
 
 #[derive(Debug)]

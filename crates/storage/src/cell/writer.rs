@@ -254,7 +254,8 @@ impl Writer {
                     tracing::error!(
                         %error,
                         directory = %self.shared.options.directory.display(),
-                        "no room for the next journal file; writes are refused until there is"
+                        "the next journal file cannot be made; writes are refused until it can: make \
+                         room on the volume, or raise the limit of open files"
                     );
                 }
                 AppendError::StorageFull

@@ -9,7 +9,7 @@ use crate::medium::disk::spare;
 use crate::tests::support::{TestHost, append_command};
 use crate::tools::backup::{BackupError, BackupReport, backup};
 use crate::{Gate, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
-use anabranch_env::{Disk, DiskFile, FakeDisk, ManualClock};
+use anabranch_env::{Disk, DiskDirectory, DiskFile, FakeDisk, ManualClock};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -105,8 +105,8 @@ impl Disk for HookedDisk {
         self.inner.remove(path)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.inner.sync_dir(path)
+    fn open_dir(&self, path: &Path) -> io::Result<Arc<dyn DiskDirectory>> {
+        self.inner.open_dir(path)
     }
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {

@@ -6,6 +6,7 @@ use crate::format::deletion_time;
 use crate::format::layout::Layout;
 use crate::medium::disk::directory::Directory;
 use crate::medium::disk::journal::DiskJournal;
+use crate::medium::disk::open_directories::OpenDirectories;
 use crate::medium::disk::recovery::Recovery;
 use crate::medium::disk::shelf::DiskShelf;
 use crate::medium::disk::spare::Spares;
@@ -40,28 +41,29 @@ impl Medium for DiskMedium {
     fn open(&self, common: &Common) -> Result<Opened, OpenError> {
         let (options, disk) = (&self.options, &*self.disk);
         let layout = Layout::new(&options.directory);
-        for directory in
-            [layout.root.clone(), layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()]
-        {
-            disk.create_dir_all(&directory).map_err(|e| OpenError::io(&directory, e))?;
+        let directories =
+            [layout.root.clone(), layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()];
+        for directory in &directories {
+            disk.create_dir_all(directory).map_err(|e| OpenError::io(directory, e))?;
         }
         let lock = disk.lock(&layout.lock()).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => OpenError::Locked(layout.root.clone()),
             _ => OpenError::io(&layout.lock(), error),
         })?;
+        let disk = Arc::new(OpenDirectories::open(self.disk.clone(), directories)?);
         // A name that the last process saw need not have been durable; what follows relies on it.
         for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
             disk.sync_dir(&directory).map_err(|e| OpenError::io(&directory, e))?;
         }
         for directory in layout.root.ancestors() {
-            sync_ancestor(&layout, disk, directory)?;
+            sync_ancestor(&layout, &*disk, directory)?;
         }
-        let (mut found, file) = Recovery::new(options, &layout, disk).recover_or_initialise()?;
-        found.deletion_ms = deletion_time::read(disk, &layout)?;
+        let (mut found, file) = Recovery::new(options, &layout, &*disk).recover_or_initialise()?;
+        found.deletion_ms = deletion_time::read(&*disk, &layout)?;
         let directory = Arc::new(Directory {
             options: options.clone(),
             layout,
-            disk: self.disk.clone(),
+            disk,
             common: common.clone(),
             spares: self.spares.clone(),
         });

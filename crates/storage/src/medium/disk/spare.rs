@@ -9,7 +9,7 @@
 //! when it has nothing else to do, until writers are as far ahead of it as they may be.
 
 use crate::format::layout::{Layout, number_in};
-use anabranch_env::{Disk, DiskFile};
+use anabranch_env::{Disk, DiskFile, is_out_of_descriptors};
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::Path;
@@ -40,13 +40,13 @@ pub(crate) fn prepare(
     bytes: u64,
 ) -> io::Result<Arc<dyn DiskFile>> {
     let path = layout.spare();
-    if let Some(file) = open_long_enough(disk, &path, bytes) {
+    if let Some(file) = open_long_enough(disk, &path, bytes)? {
         return Ok(file);
     }
     if let Some(number) = kept(disk, layout)?.first() {
         // Durable with the name of the journal file that it becomes.
         disk.rename(&layout.kept_spare(*number), &path)?;
-        if let Some(file) = open_long_enough(disk, &path, bytes) {
+        if let Some(file) = open_long_enough(disk, &path, bytes)? {
             return Ok(file);
         }
     }
@@ -56,9 +56,18 @@ pub(crate) fn prepare(
     Ok(file)
 }
 
-fn open_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> Option<Arc<dyn DiskFile>> {
-    let file = disk.open(path, true).ok()?;
-    file.len().is_ok_and(|len| len >= bytes).then_some(file)
+/// `None`: there is none that could be used.
+fn open_long_enough(
+    disk: &dyn Disk,
+    path: &Path,
+    bytes: u64,
+) -> io::Result<Option<Arc<dyn DiskFile>>> {
+    match disk.open(path, true) {
+        Ok(file) => Ok(file.len().is_ok_and(|len| len >= bytes).then_some(file)),
+        // It may well be there.
+        Err(error) if is_out_of_descriptors(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Spare files of at least `bytes` that are there.
@@ -67,8 +76,11 @@ fn open_long_enough(disk: &dyn Disk, path: &Path, bytes: u64) -> Option<Arc<dyn 
 /// As the operating system has them.
 pub(crate) fn count(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<usize> {
     let kept = kept(disk, layout)?.into_iter().map(|number| layout.kept_spare(number));
-    let spares = kept.chain([layout.spare()]);
-    Ok(spares.filter_map(|path| open_long_enough(disk, &path, bytes)).count())
+    let mut spares = kept.chain([layout.spare()]);
+    spares.try_fold(0, |count, path| {
+        let is_one = open_long_enough(disk, &path, bytes)?.is_some();
+        Ok(count + usize::from(is_one))
+    })
 }
 
 /// Makes one more, unless the last one that was made is still unused. Others may be used meanwhile.
@@ -77,7 +89,7 @@ pub(crate) fn count(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<
 /// As the operating system has them.
 pub(crate) fn add(disk: &dyn Disk, layout: &Layout, bytes: u64) -> io::Result<()> {
     let path = layout.kept_spare(0);
-    if open_long_enough(disk, &path, bytes).is_some() {
+    if open_long_enough(disk, &path, bytes)?.is_some() {
         return Ok(());
     }
     let unfinished = layout.unfinished_spare();
@@ -123,10 +135,9 @@ pub(crate) fn keep(
     kept_max: usize,
 ) -> io::Result<()> {
     let retired = layout.journal(number);
-    let len = disk.open(&retired, false).and_then(|file| file.len());
-    let kept_as = if len.is_ok_and(|len| len < bytes) {
+    let kept_as = if len(disk, &retired)?.is_some_and(|len| len < bytes) {
         None
-    } else if disk.open(&layout.spare(), false).is_err() {
+    } else if len(disk, &layout.spare())?.is_none() {
         Some(layout.spare())
     } else {
         (kept(disk, layout)?.len() < kept_max).then(|| layout.kept_spare(number))
@@ -138,6 +149,14 @@ pub(crate) fn keep(
     match outcome {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+/// Length of a file. `None`: it is not there, or of no use.
+fn len(disk: &dyn Disk, path: &Path) -> io::Result<Option<u64>> {
+    match disk.open(path, false).and_then(|file| file.len()) {
+        Err(error) if is_out_of_descriptors(&error) => Err(error),
+        len => Ok(len.ok()),
     }
 }
 

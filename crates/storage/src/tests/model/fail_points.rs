@@ -89,6 +89,9 @@ fn torn(world: &mut World, cut: PowerCut, seed: u64) {
     if world.disk.is_dead() {
         world.end(End::Power(cut, seed));
         drop(world.open());
+    } else {
+        // The put was refused before it came to the disk.
+        world.avert_doom();
     }
 }
 
@@ -253,7 +256,7 @@ fn fail_at_each(
             world.check();
         }
         look(&mut world);
-        world.disk.set_space(None);
+        world.mend();
         // What a sync that failed left is readable, and must be durable once it was seen.
         world.end_and_forget_plan(End::Killed);
         goes_on(&mut world);
@@ -296,17 +299,30 @@ fn writes_that_take_several_calls_make_no_difference() {
 fn a_volume_that_is_full_from_any_operation_on_takes_writes_when_there_is_room_again() {
     let growing = operations(GROWING, Durability::Sync);
     fail_at_each(growing, Fault::Full, Durability::Sync, |world| {
-        if !world.is_open() {
-            return;
-        }
-        assert_ne!(world.health(), Some(StoreHealth::Failed), "full is not broken");
-        world.forget_plan();
-        world.disk.set_space(None);
-        world.maintain();
-        let shard = world.open_shards()[0];
-        world.put(&[(shard, 1, 1_000)]);
-        assert_eq!(world.health(), Some(StoreHealth::Writable), "without a restart");
+        goes_on_without_a_restart(world);
     });
+}
+
+#[test]
+fn a_want_of_descriptors_from_any_operation_on_ends_when_there_are_some_again() {
+    let operations = (0..length(Durability::Sync).0).collect();
+    fail_at_each(operations, Fault::OutOfDescriptors, Durability::Sync, |world| {
+        goes_on_without_a_restart(world);
+    });
+}
+
+/// What was missing is there again.
+fn goes_on_without_a_restart(world: &mut World) {
+    if !world.is_open() {
+        return;
+    }
+    assert_ne!(world.health(), Some(StoreHealth::Failed), "nothing is broken");
+    world.forget_plan();
+    world.mend();
+    world.maintain();
+    world.check();
+    fill(world);
+    assert_eq!(world.health(), Some(StoreHealth::Writable), "without a restart");
 }
 
 /// Found by the engine's model test.

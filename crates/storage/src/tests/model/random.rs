@@ -42,7 +42,7 @@ impl Case {
             }
         }
         // What is left of all that is a store like any other.
-        self.world.disk.set_space(None);
+        self.world.mend();
         self.world.open_well();
         let shard = self.open_shard();
         self.world.put(&[(shard, 2, 50)]);
@@ -64,8 +64,9 @@ impl Case {
                     Fault::BrokenQuietly,
                     Fault::NoSpace,
                     Fault::Full,
+                    Fault::OutOfDescriptors,
                     Fault::Short,
-                ][self.rng.random_range(0..7)];
+                ][self.rng.random_range(0..8)];
                 let after = self.rng.random_range(0..70);
                 self.world.plan_fault(after, fault);
             }
@@ -78,7 +79,7 @@ impl Case {
         }
         if self.world.open().is_err() {
             self.end();
-            self.world.disk.set_space(None);
+            self.world.mend();
             self.world.open_well();
         }
         for _ in 0..self.rng.random_range(4..30) {
@@ -131,7 +132,7 @@ impl Case {
                 };
                 self.world.set_retention(self.rng.random_range(0..2), retention_ms);
             }
-            22 => self.world.disk.set_space(None),
+            22 => self.world.mend(),
             23 => self.world.idle(),
             _ => {
                 let put = self.put();

@@ -240,7 +240,7 @@ impl World {
 
     /// Whether there was a fault that the writer does not go on after.
     fn may_fail(&self) -> bool {
-        let harmless = [Some(Fault::Full), Some(Fault::Short)];
+        let harmless = [Fault::Full, Fault::OutOfDescriptors, Fault::Short].map(Some);
         let is_harmless = harmless.contains(&self.plan.fault.map(|(_, fault)| fault));
         self.has_met_fault() && (self.is_doomed || !is_harmless)
     }
@@ -248,6 +248,12 @@ impl World {
     /// Whether the volume is full, or may be.
     fn is_short_of_space(&self) -> bool {
         self.disk.free_space().is_some()
+    }
+
+    /// Gives the disk what it was short of.
+    pub(super) fn mend(&self) {
+        self.disk.set_space(None);
+        self.disk.set_out_of_descriptors(false);
     }
 
     pub(super) fn forget_plan(&mut self) {
@@ -258,6 +264,13 @@ impl World {
     pub(super) fn doom(&mut self, after: u64) {
         self.disk.fail_after(after, Fault::Dead);
         self.is_doomed = true;
+    }
+
+    /// The power stays.
+    pub(super) fn avert_doom(&mut self) {
+        self.disk.forget_faults();
+        self.is_doomed = false;
+        self.set_faults();
     }
 
     /// Changing operations since the world began.
@@ -367,7 +380,11 @@ impl World {
         let (driver, recovered) = opened.inspect_err(|error| self.check_open_error(error))?;
         self.driver = Some(driver);
         self.gates = self.model.shards.iter().map(|shard| gate(shard.end.is_some())).collect();
+        // What is there is read.
+        let is_out = self.disk.is_out_of_descriptors();
+        self.disk.set_out_of_descriptors(false);
         self.resolve(recovered);
+        self.disk.set_out_of_descriptors(is_out);
         // What recovery shows is durable.
         self.model.synced();
         self.check();
@@ -567,6 +584,10 @@ impl World {
 
     /// Compares everything that can be read with the model.
     pub(super) fn check(&mut self) {
+        if self.disk.is_out_of_descriptors() {
+            // Segments cannot be opened.
+            return;
+        }
         for shard in 0..self.model.shards.len() as u64 {
             let found = self.read_all(shard, 0);
             self.compare(shard, &found, 0);
