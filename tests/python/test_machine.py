@@ -73,7 +73,7 @@ def test_writes_go_on_when_descriptors_come_back(start_server):
         assert put()
         stored += 5
     assert server.health()["status"] == "ok"
-    assert "cannot be made" in server.log() and "restarted" not in server.log()
+    assert "cannot go on for now" in server.log() and "restarted" not in server.log()
     server.restart()
     iterator = streams.iterator(server.client(), name)
     found = 0

@@ -8,8 +8,8 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Writes all slices one after the other from `offset` on. Consumes `slices`.
     ///
     /// # Errors
-    /// After an error, any part of the data may have been written.
-    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()>;
+    /// As the operating system has them, with how far it came.
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> Result<(), WriteError>;
 
     /// Fills `bytes` from `offset` on.
     ///
@@ -54,19 +54,45 @@ pub trait DiskFile: Debug + Send + Sync {
     }
 }
 
+/// A write that was not done as a whole.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct WriteError {
+    /// Bytes that the operating system took, from the first one on. If it had no room for more
+    /// ([`is_out_of_space`]), it has touched nothing behind them; after any other error, any part of the
+    /// data may have been written.
+    pub taken: u64,
+    /// What it said to the rest.
+    pub error: io::Error,
+}
+
+impl From<WriteError> for io::Error {
+    fn from(WriteError { error, .. }: WriteError) -> Self {
+        error
+    }
+}
+
+/// Whether there was no room for something, on the volume or in what its owner may have of it.
+#[must_use]
+pub fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
 /// Writes all slices with calls of `write`, which may take less than it is given.
 pub(crate) fn write_all(
     mut slices: &mut [IoSlice<'_>],
     mut offset: u64,
     mut write: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,
-) -> io::Result<()> {
+) -> Result<(), WriteError> {
+    let start = offset;
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
+        let failed = |error| WriteError { taken: offset - start, error };
         let written = match write(slices, offset) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(0) => return Err(failed(ErrorKind::WriteZero.into())),
             Ok(written) => written,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed(error)),
         };
         offset += written as u64;
         IoSlice::advance_slices(&mut slices, written);
@@ -102,12 +128,31 @@ mod tests {
     }
 
     #[test]
-    fn tells_of_errors_and_of_files_that_take_nothing() {
-        let write = |answer: fn() -> io::Result<usize>| {
-            let outcome = write_all(&mut [IoSlice::new(b"bytes")], 0, |_, _| answer());
-            outcome.expect_err("refused").kind()
+    fn tells_of_errors_and_how_far_it_came() {
+        let write = |first: usize, answer: fn() -> io::Result<usize>| {
+            let mut first = Some(first).filter(|bytes| *bytes > 0);
+            let mut slices = [IoSlice::new(b"by"), IoSlice::new(b"tes")];
+            let outcome = write_all(&mut slices, 7, |_, _| first.take().map_or_else(answer, Ok));
+            let WriteError { taken, error } = outcome.expect_err("refused");
+            (taken, error.kind())
         };
-        assert_eq!(write(|| Ok(0)), ErrorKind::WriteZero);
-        assert_eq!(write(|| Err(ErrorKind::StorageFull.into())), ErrorKind::StorageFull);
+        for first in [0, 1, 2, 4] {
+            let taken = first as u64;
+            assert_eq!(write(first, || Ok(0)), (taken, ErrorKind::WriteZero));
+            let full = write(first, || Err(ErrorKind::StorageFull.into()));
+            assert_eq!(full, (taken, ErrorKind::StorageFull));
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_full_volume() {
+        for (kind, is_full) in [
+            (ErrorKind::StorageFull, true),
+            (ErrorKind::QuotaExceeded, true),
+            (ErrorKind::FileTooLarge, false),
+            (ErrorKind::Other, false),
+        ] {
+            assert_eq!(is_out_of_space(&kind.into()), is_full, "{kind}");
+        }
     }
 }

@@ -8,7 +8,7 @@
 
 use crate::descriptors::out_of_descriptors;
 use crate::disk::{Disk, DiskDirectory};
-use crate::disk_file::{DiskFile, write_all};
+use crate::disk_file::{DiskFile, WriteError, write_all};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -26,8 +26,12 @@ const SECTOR: usize = 512;
 pub enum Fault {
     /// The operation and all later ones fail, as if the process had died before it.
     Dead,
-    /// This operation fails with `StorageFull`; of a write, a part may be there.
+    /// This operation fails with `StorageFull`; of a write, half is there.
     NoSpace,
+    /// This operation fails with `StorageFull` and has done nothing.
+    NoSpaceAtAll,
+    /// This operation fails with `StorageFull`; of a write, all but one byte is there.
+    NoSpaceAtTheEnd,
     /// This operation fails with an I/O error; of a write, a part may be there. Of what a sync
     /// should have made durable, each write may be so, or be gone, or stay readable and never
     /// become durable, though a later sync succeeds.
@@ -69,6 +73,8 @@ struct Inode {
     durable: Vec<u8>,
     current: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
+    /// Space that goes back when the copies of what was written are durable.
+    replaced: u64,
 }
 
 type Names = BTreeMap<PathBuf, Arc<Mutex<Inode>>>;
@@ -86,6 +92,9 @@ struct State {
     read_faults: HashSet<u64>,
     dead: bool,
     writes_in_parts: bool,
+    /// Whether what is written again takes space again until it is synced, and how much a full volume
+    /// has left for that.
+    copies_on_write: Option<u64>,
     locked: bool,
     out_of_descriptors: bool,
     /// How many files were given a number, also before the last end of a process.
@@ -139,6 +148,12 @@ impl FakeDisk {
     /// Lets every write from now on take several calls, as with [`Fault::Short`].
     pub fn write_in_parts(&self) {
         self.0.lock().writes_in_parts = true;
+    }
+
+    /// Lets what is written again take space again, as on a volume that copies on write: the old copy
+    /// goes when the new one is durable. [`Fault::Full`] then leaves space for so many bytes.
+    pub fn copy_on_write(&self, left_when_full: u64) {
+        self.0.lock().copies_on_write = Some(left_when_full);
     }
 
     /// Reading operations (opening, listing, lengths, reads) so far.
@@ -244,6 +259,7 @@ impl FakeDisk {
             directories,
             space: state.space,
             writes_in_parts: state.writes_in_parts,
+            copies_on_write: state.copies_on_write,
             file_ids: state.file_ids,
             ..State::default()
         })))
@@ -271,6 +287,7 @@ impl FakeDisk {
             durable_directories: state.durable_directories.clone(),
             space: state.space,
             writes_in_parts: state.writes_in_parts,
+            copies_on_write: state.copies_on_write,
             file_ids: state.file_ids,
             ..State::default()
         })))
@@ -309,7 +326,7 @@ impl FakeDisk {
         let fault = state.faults.get(&number).copied();
         state.dead |= fault == Some(Fault::Dead);
         match fault {
-            Some(Fault::Full) => state.space = Some(0),
+            Some(Fault::Full) => state.space = Some(state.copies_on_write.unwrap_or(0)),
             Some(Fault::OutOfDescriptors) => state.out_of_descriptors = true,
             _ => {}
         }
@@ -365,6 +382,14 @@ impl FakeDisk {
         state.names.get(path).cloned().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    fn copies_on_write(&self) -> bool {
+        self.0.lock().copies_on_write.is_some()
+    }
+
+    fn return_space(&self, bytes: u64) {
+        self.0.lock().space.iter_mut().for_each(|space| *space += bytes);
+    }
+
     /// Takes up to `bytes` of the space that is left and says how many there were.
     fn take_space(&self, bytes: u64) -> u64 {
         let mut state = self.0.lock();
@@ -387,7 +412,9 @@ impl Fault {
     /// What an operation that does not go on halfway returns.
     fn error(self) -> io::Result<()> {
         match self {
-            Self::NoSpace => Err(ErrorKind::StorageFull.into()),
+            Self::NoSpace | Self::NoSpaceAtAll | Self::NoSpaceAtTheEnd => {
+                Err(ErrorKind::StorageFull.into())
+            }
             Self::Dead | Self::Broken | Self::BrokenQuietly => Err(io::Error::other("injected")),
             Self::Short | Self::Full | Self::OutOfDescriptors => Ok(()),
         }
@@ -424,7 +451,7 @@ fn survive(inode: &Inode, cut: PowerCut, rng: &mut StdRng) -> Inode {
     for (offset, data) in writes {
         put(&mut bytes, *offset, data);
     }
-    Inode { durable: bytes.clone(), current: bytes, unsynced: Vec::new() }
+    Inode { durable: bytes.clone(), current: bytes, ..Inode::default() }
 }
 
 /// The same for the same bytes, in every process.
@@ -557,8 +584,11 @@ impl FakeFile {
         let offset = offset as usize;
         let len = self.inode.lock().current.len();
         let growth = (offset + data.len()).saturating_sub(len);
-        let taken = self.disk.take_space(growth as u64) as usize;
-        data.truncate(data.len() - (growth - taken));
+        let wanted = if self.disk.copies_on_write() { data.len() } else { growth };
+        let taken = self.disk.take_space(wanted as u64) as usize;
+        data.truncate(data.len() - (wanted - taken));
+        let growth = (offset + data.len()).saturating_sub(len);
+        let replaced = taken.saturating_sub(growth) as u64;
         if data.is_empty() && most > 0 && slices.iter().any(|slice| !slice.is_empty()) {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -569,13 +599,15 @@ impl FakeFile {
         let mut inode = self.inode.lock();
         put(&mut inode.current, offset, &data);
         inode.unsynced.push((offset, data));
+        inode.replaced += replaced;
         Ok(written)
     }
 }
 
 impl DiskFile for FakeFile {
-    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
-        let fault = self.disk.begin("write", &self.path)?;
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> Result<(), WriteError> {
+        let nothing = |error| WriteError { taken: 0, error };
+        let fault = self.disk.begin("write", &self.path).map_err(nothing)?;
         let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
         match fault {
             None => write_all(slices, offset, |some, at| self.write_at(some, at, bytes)),
@@ -584,8 +616,13 @@ impl DiskFile for FakeFile {
                 write_all(slices, offset, |some, at| self.write_at(some, at, most))
             }
             Some(fault) => {
-                self.write_at(slices, offset, bytes / 2)?;
-                fault.error()
+                let most = match fault {
+                    Fault::NoSpaceAtAll => 0,
+                    Fault::NoSpaceAtTheEnd => bytes.saturating_sub(1),
+                    _ => bytes / 2,
+                };
+                let taken = self.write_at(slices, offset, most).map_err(nothing)? as u64;
+                fault.error().map_err(|error| WriteError { taken, error })
             }
         }
     }
@@ -603,7 +640,8 @@ impl DiskFile for FakeFile {
         let number = self.disk.operations();
         let fault = self.disk.begin("sync", &self.path)?;
         let mut inode = self.inode.lock();
-        let Inode { durable, current, unsynced } = &mut *inode;
+        self.disk.return_space(std::mem::take(&mut inode.replaced));
+        let Inode { durable, current, unsynced, .. } = &mut *inode;
         let mut rng = StdRng::seed_from_u64(number);
         for (offset, data) in std::mem::take(unsynced) {
             match fault {
@@ -625,7 +663,7 @@ impl DiskFile for FakeFile {
         let wanted = len.saturating_sub(have);
         let taken = self.disk.take_space(wanted);
         if taken < wanted {
-            self.disk.0.lock().space.iter_mut().for_each(|space| *space += taken);
+            self.disk.return_space(taken);
             return Err(ErrorKind::StorageFull.into());
         }
         let mut inode = self.inode.lock();

@@ -27,7 +27,7 @@ pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use descriptors::{is_out_of_descriptors, raise_open_files_limit};
 pub use disk::{Disk, DiskDirectory};
-pub use disk_file::DiskFile;
+pub use disk_file::{DiskFile, WriteError, is_out_of_space};
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use memory_limit::{AvailableMemory, available_memory};
 pub use real_disk::RealDisk;

@@ -3,7 +3,7 @@
 use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
 use crate::disk::{Disk, DiskDirectory};
-use crate::disk_file::{DiskFile, write_all};
+use crate::disk_file::{DiskFile, WriteError, write_all};
 use crate::files::{FileLock, PRIVATE_FILE, create_private_directory, directory_of};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
@@ -92,7 +92,7 @@ impl DiskDirectory for RealDirectory {
 struct RealFile(File);
 
 impl DiskFile for RealFile {
-    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> Result<(), WriteError> {
         write_all(slices, offset, |slices, offset| {
             let batch = &slices[..slices.len().min(SLICES_MAX)];
             Ok(rustix::io::pwritev(&self.0, batch, offset)?)

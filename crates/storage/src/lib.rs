@@ -5,7 +5,8 @@
 //!   and nothing can be read before that.
 //! * Indices are assigned once, in journal order, from one counter for the whole cell. Within a
 //!   shard, index order is journal order is read order.
-//! * After a failed write or sync nothing is confirmed any more until the store is opened again.
+//! * After a failed write or sync nothing is confirmed any more until the store is opened again. A write
+//!   that found no room is cut off and refused, and later ones go on.
 //! * Memory is bounded: the queue, the tail cache and the segment directories have limits in
 //!   bytes, whatever the data, the number of shards and the speed of readers.
 //!

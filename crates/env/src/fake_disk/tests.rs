@@ -4,7 +4,7 @@ use super::*;
 use crate::descriptors::is_out_of_descriptors;
 
 fn write(file: &dyn DiskFile, data: &[u8], offset: u64) -> io::Result<()> {
-    file.write_all_at(&mut [IoSlice::new(data)], offset)
+    Ok(file.write_all_at(&mut [IoSlice::new(data)], offset)?)
 }
 
 #[test]
@@ -145,6 +145,39 @@ fn without_descriptors_nothing_is_opened_and_what_is_open_works() {
     assert!(is_out(disk.open_dir(root).err()) && is_out(disk.lock(path).err()));
     disk.set_out_of_descriptors(false);
     disk.open(path, false).expect("opened");
+}
+
+#[test]
+fn a_volume_that_copies_on_write_needs_space_for_what_is_written_again() {
+    let (disk, file) = unsynced();
+    disk.copy_on_write(5);
+    disk.fail_after(0, Fault::Full);
+    let taken = |data: &[u8], offset| {
+        let outcome = file.write_all_at(&mut [IoSlice::new(data)], offset);
+        outcome.map_or_else(|failed| failed.taken, |()| data.len() as u64)
+    };
+    assert_eq!(taken(b"123456789", 0), 5);
+    assert_eq!(&content(&disk)[..7], b"12345le");
+    assert_eq!(taken(b"abcde", 0), 0, "the old copies are still there");
+    file.sync_data().expect("synced");
+    assert_eq!(taken(b"xyz", 2_007), 3, "the file grows");
+    assert_eq!(taken(b"123456789", 0), 2);
+    disk.set_space(None);
+    assert_eq!(taken(b"123456789", 0), 9);
+}
+
+#[test]
+fn a_write_without_space_tells_how_much_of_it_is_there() {
+    for (fault, expected) in
+        [(Fault::NoSpaceAtAll, 0), (Fault::NoSpace, 3), (Fault::NoSpaceAtTheEnd, 5)]
+    {
+        let (disk, file) = unsynced();
+        disk.fail_after(0, fault);
+        let failed = file.write_all_at(&mut [IoSlice::new(b"123456")], 0).expect_err("full");
+        assert_eq!((failed.taken, failed.error.kind()), (expected as u64, ErrorKind::StorageFull));
+        let (taken, rest) = (&b"123456"[..expected], &b"durable"[expected..]);
+        assert_eq!(&content(&disk)[..7], [taken, rest].concat());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::cell::chapter::{Chapter, ChapterState};
 use crate::cell::shared::Shared;
 use crate::format::segment::{DirectoryEntry, OpenSegment, SegmentName};
 use crate::host::{DeletedRange, Host};
+use anabranch_env::is_out_of_space;
 use anabranch_model::retention::HOUR_MS;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -128,7 +129,7 @@ impl Expiry {
         }
         match shared.shelf.declare(&shared.chapters.segments()) {
             // What makes room must not need any.
-            Err(error) if error.kind() == ErrorKind::StorageFull => shared.shelf.undeclare()?,
+            Err(error) if is_out_of_space(&error) => shared.shelf.undeclare()?,
             other => other?,
         }
         while let Some(name) = self.expired.last() {

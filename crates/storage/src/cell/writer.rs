@@ -33,6 +33,15 @@ pub(crate) struct Writer {
     taken: VecDeque<Submission>,
     /// Batches that were begun and are not confirmed, the oldest first.
     under_way: VecDeque<Vec<Submission>>,
+    lacks: Lacks,
+}
+
+/// What there was no room for when it was last tried, if writes are refused for that.
+#[derive(Debug, Default)]
+struct Lacks {
+    /// Commands may still have some, which says nothing of records.
+    room_for_chapter: bool,
+    room_for_batch: bool,
 }
 
 /// What is next when a turn is over.
@@ -49,7 +58,8 @@ pub(crate) enum Next {
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, journal: Box<dyn Journal>) -> Self {
         let chapter = shared.chapters.active();
-        Self { shared, journal, chapter, taken: VecDeque::new(), under_way: VecDeque::new() }
+        let (taken, under_way) = (VecDeque::new(), VecDeque::new());
+        Self { shared, journal, chapter, taken, under_way, lacks: Lacks::default() }
     }
 
     /// Everything that is queued by then is done before it returns.
@@ -137,7 +147,11 @@ impl Writer {
     fn begin_chapter(&mut self) -> Result<(), AppendError> {
         let first = &self.taken[0];
         let first_index = first.start_index;
-        self.journal.begin_chapter(first).map_err(|error| self.take_error(error))?;
+        if let Err(error) = self.journal.begin_chapter(first) {
+            self.lacks.room_for_chapter = true;
+            return Err(self.take_error(error));
+        }
+        self.lacks = Lacks::default();
         self.shared.health.set_full(false);
         let next = self.chapter.next(first_index);
         // The next one first: a reader that sees the end of this one finds where to go on.
@@ -168,10 +182,14 @@ impl Writer {
         }
         match self.journal.begin_batch(&mut batch) {
             Ok(()) => {
+                if std::mem::take(&mut self.lacks.room_for_batch) {
+                    self.shared.health.set_full(self.lacks.room_for_chapter);
+                }
                 self.under_way.push_back(batch);
                 self.publish_confirmed();
             }
             Err(error) => {
+                self.lacks.room_for_batch = true;
                 let error = self.take_error(error);
                 batch.iter().for_each(Submission::break_succession);
                 refuse(batch, error);
@@ -254,8 +272,8 @@ impl Writer {
                     tracing::error!(
                         %error,
                         directory = %self.shared.options.directory.display(),
-                        "the next journal file cannot be made; writes are refused until it can: make \
-                         room on the volume, or raise the limit of open files"
+                        "the journal cannot go on for now; writes are refused until it can: make room \
+                         on the volume, or raise the limit of open files"
                     );
                 }
                 AppendError::StorageFull

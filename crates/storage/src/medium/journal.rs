@@ -2,7 +2,7 @@
 
 use crate::cell::queue::Submission;
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 /// Now, on the clock of deadlines: they wake a thread, and say nothing of what is stored.
@@ -86,5 +86,15 @@ pub(crate) enum JournalError {
 impl From<io::Error> for JournalError {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// What the operating system said, for whom no error is better than another.
+impl From<JournalError> for io::Error {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Full(error) | JournalError::Failed(error) => error,
+            JournalError::MemoryFull => ErrorKind::OutOfMemory.into(),
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::medium::disk::spare;
 use crate::tests::support::{TestHost, append_command};
 use crate::tools::backup::{BackupError, BackupReport, backup};
 use crate::{Gate, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
-use anabranch_env::{Disk, DiskDirectory, DiskFile, FakeDisk, ManualClock};
+use anabranch_env::{Disk, DiskDirectory, DiskFile, FakeDisk, ManualClock, WriteError};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -48,7 +48,7 @@ struct HookedFile {
 }
 
 impl DiskFile for HookedFile {
-    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> Result<(), WriteError> {
         self.inner.write_all_at(slices, offset)
     }
 

@@ -190,7 +190,7 @@ impl Backup<'_> {
         if !scan.sealed {
             let mut copy =
                 JournalFile::resume(file.clone(), &scan.header, scan.valid_bytes).map_err(io)?;
-            copy.seal(scan.next_index).map_err(io)?;
+            copy.seal(scan.next_index).map_err(|error| io(error.into()))?;
         }
         file.sync_data().map_err(io)?;
         if !self.is_there(number)? {
@@ -362,7 +362,7 @@ impl Copier<'_> {
             let mut chunk = vec![0; usize::try_from(part).unwrap_or(usize::MAX)];
             source.read_exact_at(&mut chunk, offset).map_err(|e| OpenError::io(path, e))?;
             let written = file.write_all_at(&mut [IoSlice::new(&chunk)], offset);
-            written.map_err(|e| BackupError::io(target, e))?;
+            written.map_err(|e| BackupError::io(target, e.into()))?;
             offset += part;
             self.add_bytes(part);
         }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anabranch_env::{Disk, DiskFile, RealDisk};
+use anabranch_env::{Disk, DiskFile, RealDisk, WriteError};
 
 const BLOCK_SIZES: [usize; 3] = [64 << 10, 1 << 20, 8 << 20];
 const FILE_BYTES: u64 = 256 << 20;
@@ -120,7 +120,7 @@ struct Copied<'a> {
 }
 
 impl DiskFile for Copied<'_> {
-    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+    fn write_all_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> Result<(), WriteError> {
         let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
         let journal_bytes = self.copied.journal_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         while self.copied.segment_bytes.load(Ordering::Acquire) + BACKLOG_BYTES < journal_bytes {

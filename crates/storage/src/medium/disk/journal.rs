@@ -59,13 +59,15 @@ impl Journal for DiskJournal {
         let spare =
             waited.and_then(|()| spare::prepare(&**disk, layout, options.journal_file_bytes));
         let spare = spare.map_err(JournalError::Full)?;
-        // From here on every error is final: the file may be sealed.
-        self.file.seal(first.start_index)?;
         let header = JournalHeader {
             acknowledges_early: options.durability.acknowledges_early(),
             ..JournalHeader::new(&**disk, self.file.number + 1, first.start_index, first.arrival_ms)
         };
-        self.file = JournalFile::begin(&**disk, layout, &header, spare)?;
+        // First what may want for room: a sealed file takes no more, whatever there is behind it.
+        let next = JournalFile::nameless(&header, spare)?;
+        self.file.seal(first.start_index)?;
+        next.put_in_place(&**disk, layout)?;
+        self.file = next;
         Ok(())
     }
 
@@ -76,12 +78,13 @@ impl Journal for DiskJournal {
     /// Writes the batch's frames and makes them as durable as the setting asks.
     fn begin_batch(&mut self, batch: &mut [Submission]) -> Result<(), JournalError> {
         let (file_id, durable_bytes) = (self.file.file_id, self.file.synced());
+        let first_index = batch.first().map_or(0, |first| first.start_index);
         let frames: Vec<Frames<'_>> = batch
             .iter_mut()
             .map(|submission| Frames::of(submission, file_id, durable_bytes))
             .collect();
         let mut slices: Vec<IoSlice<'_>> = frames.iter().flat_map(Frames::slices).collect();
-        self.file.write(&mut slices)?;
+        self.file.write(&mut slices, first_index)?;
         if self.directory.options.durability == Durability::Sync {
             self.file.sync()?;
         } else {

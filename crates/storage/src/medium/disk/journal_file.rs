@@ -14,8 +14,9 @@ use crate::format::header::FILE_HEADER_BYTES;
 use crate::format::journal_header::JournalHeader;
 use crate::format::layout::Layout;
 use crate::format::tail_copy;
-use anabranch_env::{Disk, DiskFile};
-use std::io::{self, ErrorKind, IoSlice};
+use crate::medium::journal::JournalError;
+use anabranch_env::{Disk, DiskFile, WriteError, is_out_of_space};
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// Size of a journal file that is made while somebody waits for the store to open; later ones
@@ -34,26 +35,46 @@ pub(crate) struct JournalFile {
     synced: u64,
     /// Where there is a mark.
     marked: Option<u64>,
+    /// Whether it takes no more.
+    is_sealed: bool,
     capacity: u64,
 }
 
 impl JournalFile {
-    /// Makes the next journal file: a spare one if there is any, else a new one.
-    ///
-    /// The file has its name durably, so the one before must have been sealed. See
-    /// [`crate::medium::disk::spare::prepare`] for the part that may fail for want of space.
+    /// Makes the next journal file of what [`crate::medium::disk::spare::prepare`] has prepared.
     pub(crate) fn begin(
         disk: &dyn Disk,
         layout: &Layout,
         header: &JournalHeader,
         spare: Arc<dyn DiskFile>,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, JournalError> {
+        let file = Self::nameless(header, spare)?;
+        file.put_in_place(disk, layout)?;
+        Ok(file)
+    }
+
+    /// The next journal file but for its name, which comes with [`JournalFile::put_in_place`].
+    pub(crate) fn nameless(
+        header: &JournalHeader,
+        spare: Arc<dyn DiskFile>,
+    ) -> Result<Self, JournalError> {
         let header = &JournalHeader { file_bytes: spare.len()?, ..*header };
-        spare.write_all_at(&mut [IoSlice::new(&header.encode())], 0)?;
+        // A spare file's content is of no meaning, half a header neither.
+        spare
+            .write_all_at(&mut [IoSlice::new(&header.encode())], 0)
+            .map_err(|failed| full_or_failed(failed.error))?;
         spare.sync_data()?;
-        disk.rename(&layout.spare(), &layout.journal(header.number))?;
-        disk.sync_dir(&layout.journal_dir())?;
-        Self::resume(spare, header, FILE_HEADER_BYTES)
+        Ok(Self::resume(spare, header, FILE_HEADER_BYTES)?)
+    }
+
+    /// Gives the file its name, durably. The one before is sealed.
+    pub(crate) fn put_in_place(
+        &self,
+        disk: &dyn Disk,
+        layout: &Layout,
+    ) -> Result<(), JournalError> {
+        disk.rename(&layout.spare(), &layout.journal(self.number)).map_err(full_or_failed)?;
+        Ok(disk.sync_dir(&layout.journal_dir())?)
     }
 
     /// Goes on writing at `offset`.
@@ -64,12 +85,16 @@ impl JournalFile {
     ) -> io::Result<Self> {
         let capacity = file.len()?;
         let JournalHeader { number, file_id, .. } = *header;
-        Ok(Self { file, number, file_id, offset, synced: offset, marked: None, capacity })
+        let (synced, marked, is_sealed) = (offset, None, false);
+        Ok(Self { file, number, file_id, offset, synced, marked, is_sealed, capacity })
     }
 
     /// Bytes of frames that fit, with a seal after them.
     pub(crate) fn room(&self) -> u64 {
-        self.capacity.saturating_sub(self.offset + FRAME_HEADER_BYTES as u64)
+        match self.is_sealed {
+            true => 0,
+            false => self.capacity.saturating_sub(self.offset + FRAME_HEADER_BYTES as u64),
+        }
     }
 
     fn has_room_for_seal(&self) -> bool {
@@ -81,12 +106,45 @@ impl JournalFile {
         self.synced
     }
 
-    /// Writes frames. An error is final.
-    pub(crate) fn write(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    /// Writes frames, before which the cell's next index is `next_index`. If there is no room for them
+    /// on the volume, none of them will ever be found.
+    pub(crate) fn write(
+        &mut self,
+        slices: &mut [IoSlice<'_>],
+        next_index: u64,
+    ) -> Result<(), JournalError> {
         let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
-        self.file.write_all_at(slices, self.offset)?;
-        self.offset += bytes;
-        Ok(())
+        match self.file.write_all_at(slices, self.offset) {
+            Ok(()) => {
+                self.offset += bytes;
+                Ok(())
+            }
+            Err(WriteError { taken, error }) => {
+                let error = full_or_failed(error);
+                if matches!(error, JournalError::Full(_)) {
+                    self.cut(taken, next_index)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Cuts off the first `taken` bytes of frames that could not be written as a whole, durably, or
+    /// fails for good. The file ends before them, as after a torn tail that recovery finds: the seal
+    /// takes the place of the first of them, and nobody reads on behind a seal. With zeros in their
+    /// place, what comes next would have to end where none of them begins.
+    fn cut(&mut self, taken: u64, next_index: u64) -> Result<(), JournalError> {
+        if taken < FRAME_HEADER_BYTES as u64 {
+            // Not even one header is whole. There may have been a mark.
+            self.marked = None;
+            return Ok(());
+        }
+        // On a volume that copies on write, this makes room for the seal.
+        self.file.sync_data()?;
+        match self.seal(next_index) {
+            Err(JournalError::Full(error)) => Err(JournalError::Failed(error)),
+            other => other,
+        }
     }
 
     /// Makes all that was written durable. An error is final.
@@ -115,7 +173,7 @@ impl JournalFile {
         }
         let start = self.offset - tail.len() as u64;
         match tail_copy::write(disk, layout, (self.number, self.file_id), start, tail) {
-            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            Err(error) if is_out_of_space(&error) => {}
             other => other?,
         }
         self.file.write_all_at(&mut [IoSlice::new(tail)], start)?;
@@ -126,16 +184,22 @@ impl JournalFile {
     /// Whether a mark would tell something: nothing vouches for the last frames, which are durable.
     pub(crate) fn wants_mark(&self) -> bool {
         let is_settled = self.synced == self.offset && self.offset > FILE_HEADER_BYTES;
-        is_settled && self.marked != Some(self.offset) && self.has_room_for_seal()
+        is_settled
+            && !self.is_sealed
+            && self.marked != Some(self.offset)
+            && self.has_room_for_seal()
     }
 
     /// Says that all so far is durable, for whoever finds the last frames damaged: without it they
     /// look like a torn tail. It need not be durable itself, and the next frames are written over
-    /// it. An error is final.
+    /// it. If the volume has no room for it, there is none for now. Any other error is final.
     pub(crate) fn mark(&mut self, next_index: u64) -> io::Result<()> {
         let mark = self.end(FrameKind::Mark, next_index);
-        self.file.write_all_at(&mut [IoSlice::new(&mark)], self.offset)?;
-        self.marked = Some(self.offset);
+        match self.file.write_all_at(&mut [IoSlice::new(&mark)], self.offset) {
+            Ok(()) => self.marked = Some(self.offset),
+            Err(failed) if is_out_of_space(&failed.error) => {}
+            Err(failed) => return Err(failed.error),
+        }
         Ok(())
     }
 
@@ -144,12 +208,21 @@ impl JournalFile {
         self.file.sync_data()
     }
 
-    /// Ends the file. An error is final.
-    pub(crate) fn seal(&mut self, next_index: u64) -> io::Result<()> {
+    /// Ends the file, if it has not ended. Without room for the seal it has not: less than a frame of it
+    /// is there, and that is written over.
+    pub(crate) fn seal(&mut self, next_index: u64) -> Result<(), JournalError> {
+        if self.is_sealed {
+            return Ok(());
+        }
         self.sync()?;
         let seal = self.end(FrameKind::Seal, next_index);
-        self.write(&mut [IoSlice::new(&seal)])?;
-        self.sync()
+        self.marked = None;
+        self.file
+            .write_all_at(&mut [IoSlice::new(&seal)], self.offset)
+            .map_err(|failed| full_or_failed(failed.error))?;
+        self.is_sealed = true;
+        self.offset += FRAME_HEADER_BYTES as u64;
+        Ok(self.sync()?)
     }
 
     /// A frame without records at the end of what is durable.
@@ -167,5 +240,13 @@ impl JournalFile {
             continues: false,
         };
         header.encode()
+    }
+}
+
+/// What an error means for the journal that left everything as it was if there was no room.
+fn full_or_failed(error: io::Error) -> JournalError {
+    match is_out_of_space(&error) {
+        true => JournalError::Full(error),
+        false => JournalError::Failed(error),
     }
 }

@@ -176,7 +176,7 @@ impl<'a> Recovery<'a> {
         }
         if !scan.sealed {
             self.found.recovered.torn_bytes = scan.leftover_bytes;
-            file.seal(scan.next_index).map_err(io)?;
+            file.seal(scan.next_index).map_err(|error| io(error.into()))?;
         }
         // The header keeps the gap: what comes behind it may be lost, too, and needs another one.
         self.found.next_index += if may_have_lost { LOST_INDICES_MAX } else { 0 };
@@ -193,7 +193,7 @@ impl<'a> Recovery<'a> {
         };
         let bytes = self.options.journal_file_bytes.min(FIRST_FILE_BYTES);
         let begun = spare::prepare(disk, layout, bytes)
-            .and_then(|spare| JournalFile::begin(disk, layout, &header, spare));
+            .and_then(|spare| Ok(JournalFile::begin(disk, layout, &header, spare)?));
         let file = begun.map_err(|e| OpenError::io(&layout.journal(number), e))?;
         self.found.chapters.push_back(Chapter::active(number, first_index));
         Ok(file)

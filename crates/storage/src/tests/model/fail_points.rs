@@ -5,7 +5,7 @@
 
 use super::world::{AT_ONCE, DAY_MS, End, ON_DEMAND, Plan, START_MS, World};
 use crate::{Durability, StoreHealth};
-use anabranch_env::{Fault, PowerCut};
+use anabranch_env::{FakeDisk, Fault, PowerCut};
 
 /// What the scenario does, one after the other. None of it looks at what came of the one before.
 const STEPS: &[fn(&mut World)] = &[
@@ -115,8 +115,13 @@ fn play(world: &mut World) {
 }
 
 fn played(name: &str, plan: Plan, durability: Durability) -> World {
+    played_on(|_| {}, name, plan, durability)
+}
+
+fn played_on(prepare: impl Fn(&FakeDisk), name: &str, plan: Plan, durability: Durability) -> World {
     let mut world = World::new(name.to_owned(), plan);
     world.durability = durability;
+    prepare(&world.disk);
     play(&mut world);
     world
 }
@@ -153,7 +158,7 @@ fn goes_on(world: &mut World) {
 }
 
 /// Operations that may need space.
-const GROWING: &[&str] = &["create /", "allocate", "write"];
+const GROWING: &[&str] = &["create /", "allocate", "write", "rename to /srv/data/journal/0"];
 
 fn ends(seed: u64) -> Vec<End> {
     let cuts = PowerCut::ALL.into_iter().map(|cut| End::Power(cut, seed));
@@ -198,7 +203,7 @@ fn the_scenario_takes_every_step() {
 /// operation of one of the recoveries a second, or at some.
 fn crash_everywhere(half: u64, durability: Durability, again_step: usize) {
     for at in (half..length(durability).0).step_by(2) {
-        let plan = Plan { fault: Some((at, Fault::Dead)), read_fault: None };
+        let plan = Plan { fault: Some((at, Fault::Dead)), ..Plan::default() };
         let world = played(&format!("{durability} dead at {at}"), plan, durability);
         for (kind, end) in ends(at).into_iter().enumerate() {
             let mut after = world.after(format!("{durability} dead at {at}, {end:?}"), end);
@@ -248,10 +253,21 @@ fn fail_at_each(
     durability: Durability,
     look: impl Fn(&mut World),
 ) {
+    fail_at_each_on(|_| {}, operations, fault, durability, look);
+}
+
+fn fail_at_each_on(
+    prepare: impl Fn(&FakeDisk),
+    operations: Vec<u64>,
+    fault: Fault,
+    durability: Durability,
+    look: impl Fn(&mut World),
+) {
     assert!(operations.len() > 20, "{operations:?}");
     for at in operations {
-        let plan = Plan { fault: Some((at, fault)), read_fault: None };
-        let mut world = played(&format!("{durability} {fault:?} at {at}"), plan, durability);
+        let plan = Plan { fault: Some((at, fault)), ..Plan::default() };
+        let name = format!("{durability} {fault:?} at {at}");
+        let mut world = played_on(&prepare, &name, plan, durability);
         if world.is_open() {
             world.check();
         }
@@ -280,9 +296,80 @@ fn data_that_a_failed_sync_left_readable_are_not_taken_for_durable() {
 }
 
 #[test]
-fn no_space_at_any_operation_is_survived() {
-    let growing = operations(GROWING, Durability::Sync);
-    fail_at_each(growing, Fault::NoSpace, Durability::Sync, |_| {});
+fn no_space_at_any_operation_is_survived_without_a_restart() {
+    for (durability, fault) in [
+        (Durability::Sync, Fault::NoSpace),
+        (Durability::Sync, Fault::NoSpaceAtAll),
+        (ON_DEMAND, Fault::NoSpaceAtTheEnd),
+    ] {
+        let growing = operations(GROWING, durability);
+        fail_at_each(growing, fault, durability, goes_on_without_a_restart);
+    }
+}
+
+#[test]
+fn a_crash_while_what_had_no_space_is_cut_off_leaves_none_of_it_or_all() {
+    let journal = operations(&["write /srv/data/journal"], Durability::Sync);
+    assert!(journal.len() > 20, "{journal:?}");
+    let torn = [Fault::NoSpace, Fault::NoSpaceAtTheEnd];
+    for (at, fault) in journal.into_iter().flat_map(|at| torn.map(|fault| (at, fault))) {
+        // A sync, a seal and its sync, and the next file.
+        for after in 1..6 {
+            let plan = Plan { fault: Some((at, fault)), dies_after: Some(after), read_fault: None };
+            let name = format!("{fault:?} at {at}, dead {after} later");
+            let world = played(&name, plan, Durability::Sync);
+            let end = ends(at)[(at + after) as usize % ends(0).len()];
+            let mut after = world.after(format!("{name}, {end:?}"), end);
+            after.open_well();
+            after.end(End::Killed);
+            goes_on(&mut after);
+        }
+    }
+}
+
+#[test]
+fn it_is_full_until_what_there_was_no_room_for_finds_some() {
+    let mut world = World::new("full".to_owned(), Plan::default());
+    world.open_well();
+    world.plan_fault(0, Fault::NoSpaceAtAll);
+    world.put(&[(0, 1, 100)]);
+    assert_eq!(world.health(), Some(StoreHealth::Full));
+    world.put(&[(0, 1, 100)]);
+    assert_eq!(world.health(), Some(StoreHealth::Writable));
+    // No room for a file: a command that finds some in this one says nothing of that.
+    world.disk.set_space(Some(0));
+    for fault in [None, Some(Fault::NoSpaceAtAll), None] {
+        fill(&mut world);
+        assert_eq!(world.health(), Some(StoreHealth::Full));
+        if let Some(fault) = fault {
+            world.plan_fault(0, fault);
+        }
+        let note = world.note_command(10);
+        world.batch(vec![note]);
+        assert_eq!(world.health(), Some(StoreHealth::Full));
+    }
+}
+
+#[test]
+fn a_sync_without_space_is_a_sync_that_failed() {
+    let mut world = World::new("no space for a sync".to_owned(), Plan::default());
+    world.open_well();
+    world.plan_fault(1, Fault::NoSpace);
+    world.put(&[(0, 1, 100)]);
+    assert_eq!(world.health(), Some(StoreHealth::Failed));
+    world.mend();
+    world.put(&[(0, 1, 100)]);
+    assert_eq!(world.health(), Some(StoreHealth::Failed), "for good");
+}
+
+#[test]
+fn a_volume_that_copies_on_write_is_full_and_not_broken() {
+    // Nothing, a seal, some of a request.
+    for left in [0, 70, 700] {
+        let growing = operations(GROWING, Durability::Sync);
+        let prepare = |disk: &FakeDisk| disk.copy_on_write(left);
+        fail_at_each_on(prepare, growing, Fault::Full, Durability::Sync, goes_on_without_a_restart);
+    }
 }
 
 #[test]
@@ -298,17 +385,14 @@ fn writes_that_take_several_calls_make_no_difference() {
 #[test]
 fn a_volume_that_is_full_from_any_operation_on_takes_writes_when_there_is_room_again() {
     let growing = operations(GROWING, Durability::Sync);
-    fail_at_each(growing, Fault::Full, Durability::Sync, |world| {
-        goes_on_without_a_restart(world);
-    });
+    fail_at_each(growing, Fault::Full, Durability::Sync, goes_on_without_a_restart);
 }
 
 #[test]
 fn a_want_of_descriptors_from_any_operation_on_ends_when_there_are_some_again() {
     let operations = (0..length(Durability::Sync).0).collect();
-    fail_at_each(operations, Fault::OutOfDescriptors, Durability::Sync, |world| {
-        goes_on_without_a_restart(world);
-    });
+    let fault = Fault::OutOfDescriptors;
+    fail_at_each(operations, fault, Durability::Sync, goes_on_without_a_restart);
 }
 
 /// What was missing is there again.
@@ -367,7 +451,7 @@ fn what_a_power_cut_took_is_not_given_out_again_by_a_process_that_syncs() {
 #[test]
 fn a_failed_read_is_told_and_never_wrong_data() {
     for at in 0..length(Durability::Sync).1 {
-        let plan = Plan { fault: None, read_fault: Some(at) };
+        let plan = Plan { read_fault: Some(at), ..Plan::default() };
         let mut world = played(&format!("read {at} fails"), plan, Durability::Sync);
         world.forget_plan();
         world.end(End::Killed);

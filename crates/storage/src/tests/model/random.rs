@@ -29,6 +29,9 @@ impl Case {
         if is_watched {
             world.watch();
         }
+        if rng.random_bool(0.3) {
+            world.disk.copy_on_write(rng.random_range(0..1_500));
+        }
         Self { rng, world, is_watched }
     }
 
@@ -63,10 +66,12 @@ impl Case {
                     Fault::Broken,
                     Fault::BrokenQuietly,
                     Fault::NoSpace,
+                    Fault::NoSpaceAtAll,
+                    Fault::NoSpaceAtTheEnd,
                     Fault::Full,
                     Fault::OutOfDescriptors,
                     Fault::Short,
-                ][self.rng.random_range(0..8)];
+                ][self.rng.random_range(0..10)];
                 let after = self.rng.random_range(0..70);
                 self.world.plan_fault(after, fault);
             }

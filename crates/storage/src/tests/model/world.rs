@@ -53,6 +53,8 @@ pub(super) enum End {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Plan {
     pub(super) fault: Option<(u64, Fault)>,
+    /// So many operations after the fault, the process dies.
+    pub(super) dies_after: Option<u64>,
     pub(super) read_fault: Option<u64>,
 }
 
@@ -233,7 +235,7 @@ impl World {
     /// Whether something has gone wrong for this process.
     pub(super) fn has_met_fault(&self) -> bool {
         let met = |at: u64, from: u64, to: u64| (from..to).contains(&at);
-        let Plan { fault, read_fault } = self.plan;
+        let Plan { fault, read_fault, .. } = self.plan;
         fault.is_some_and(|(at, _)| met(at, self.operations, self.all_operations()))
             || read_fault.is_some_and(|at| met(at, self.reads, self.all_reads()))
             || self.is_doomed
@@ -295,11 +297,14 @@ impl World {
     }
 
     fn set_faults(&mut self) {
-        let Plan { fault, read_fault } = self.plan;
+        let Plan { fault, dies_after, read_fault } = self.plan;
         if let Some((at, fault)) = fault
             && let Some(at) = at.checked_sub(self.operations)
         {
             self.disk.fail_at(at, fault);
+            if let Some(after) = dies_after {
+                self.disk.fail_at(at + after, Fault::Dead);
+            }
         }
         if let Some(at) = read_fault.and_then(|at| at.checked_sub(self.reads)) {
             self.disk.fail_read_at(at);
@@ -325,9 +330,9 @@ impl World {
             self.synced_unless_failed();
         }
         // The system may have dropped what a sync should have written.
-        let dropping = [Some(Fault::Broken), Some(Fault::NoSpace)];
-        let has_dropped = self.health() == Some(StoreHealth::Failed)
-            && dropping.contains(&self.plan.fault.map(|(_, fault)| fault));
+        let dropping = [Fault::Broken, Fault::NoSpace, Fault::NoSpaceAtAll, Fault::NoSpaceAtTheEnd];
+        let may_drop = self.plan.fault.is_some_and(|(_, fault)| dropping.contains(&fault));
+        let has_dropped = self.health() == Some(StoreHealth::Failed) && may_drop;
         self.driver = None;
         if has_dropped || matches!(end, End::Power(..)) {
             self.lose_unsynced();

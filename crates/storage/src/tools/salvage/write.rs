@@ -145,7 +145,7 @@ fn write_journal(
             .zip(frames)
             .flat_map(|(header, frame)| [IoSlice::new(header), IoSlice::new(&frame.body)])
             .collect();
-        journal.write(&mut slices)?;
+        journal.write(&mut slices, end_index)?;
     }
-    journal.seal(end_index)
+    Ok(journal.seal(end_index)?)
 }
