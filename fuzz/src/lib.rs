@@ -44,7 +44,7 @@ input! {
         at: Option<Timestamp> = "Timestamp" [ANY],
         tags: Option<BTreeMap<String, String>> = "Tags" [TAG_MAP],
         mode: Option<ModeDetails> = "StreamModeDetails" [ANY],
-        names: Option<Vec<String>> = "Names" [ANY],
+        names: Option<Vec<String>> = "Names" [Rule::at_most(50)],
     }
 
     /// A structure inside one.

@@ -22,6 +22,7 @@ pub mod json;
 mod number;
 pub mod reader;
 pub mod shape;
+mod shown;
 pub mod sigv4;
 pub mod value;
 pub mod writer;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::decode_error::DecodeError;
+use crate::shown::shown;
 use crate::value::{Blob, Timestamp};
 
 /// Containers may nest this deep; one more is [`DecodeError::Malformed`].
@@ -201,6 +202,7 @@ pub(crate) fn boolean_from_text(text: &str) -> Result<bool, DecodeError> {
     if is_any(["false", "0", "no"]) {
         return Ok(false);
     }
-    let shouted = text.to_uppercase();
+    let shouted = shown(text).to_uppercase();
+    let shouted = shown(&shouted);
     Err(DecodeError::Mismatch(format!("'{shouted}' can not be converted to an Boolean")))
 }

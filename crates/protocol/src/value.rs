@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64_simd::STANDARD;
 
 use crate::decode_error::DecodeError;
+use crate::shown::shown;
 
 /// A point in time: milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -100,6 +101,7 @@ fn base64_error(text: &[u8]) -> DecodeError {
         (_, Some(character)) => format!("Invalid Base64 character: '{character}'"),
         (_, None) => "Invalid last non-pad Base64 character dectected".to_owned(),
     };
+    let text = shown(&text);
     DecodeError::Mismatch(format!("'{text}' can not be converted to a Blob: {complaint}"))
 }
 

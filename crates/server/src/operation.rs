@@ -9,6 +9,10 @@ use anabranch_engine::Scope;
 use anabranch_protocol::shape::{RequestError, Structure};
 use anabranch_protocol::{CommonError, Decode, ErrorKind, WireError};
 
+/// A longer body is decoded once its caller is known, unless it carries records; before, it is only
+/// looked through. Shorter ones, as good as all, are read but once.
+const DECODED_EARLY_BYTES_MAX: usize = 64 << 10;
+
 /// The service's table of errors.
 pub(crate) trait ErrorTable {
     type Error: Copy + Into<ErrorKind> + 'static;
@@ -24,6 +28,9 @@ pub(crate) trait Operation {
     const RATE: CallRate;
     /// What it is about.
     const KIND: CallKind = CallKind::Control;
+    /// Whether most of what it is asked is records: then the decoded request borrows them from the body,
+    /// and takes little memory beside it.
+    const CARRIES_RECORDS: bool = false;
     /// The errors that the service model gives it.
     const ERRORS: &'static [<Self::Service as ErrorTable>::Error];
     /// What it is asked.
@@ -41,18 +48,24 @@ pub(crate) trait Operation {
 /// Decodes, authenticates and runs an operation.
 ///
 /// The order of checks is AWS's: a body that does not parse, then the caller, then types and
-/// constraints, then the operation.
+/// constraints, then the operation. Whatever strangers send, little is kept of it.
 pub(crate) async fn answer<O: Operation>(
     service: &O::Service,
     call: Call<'_>,
 ) -> Result<Answered, WireError> {
-    let decoded = call.codec.decode_input::<O::Input<'_>>(call.body);
-    if let Err(error @ RequestError::Malformed) = decoded {
-        return Err(error.into());
+    let decode = || call.codec.decode_input::<O::Input<'_>>(call.body);
+    let is_early = O::CARRIES_RECORDS || call.body.len() <= DECODED_EARLY_BYTES_MAX;
+    let early = is_early.then(decode);
+    let is_malformed = match &early {
+        Some(decoded) => matches!(decoded, Err(RequestError::Malformed)),
+        None => !call.codec.is_well_formed(call.body),
+    };
+    if is_malformed {
+        return Err(RequestError::Malformed.into());
     }
     call.trail.operation(service.wire().action_prefix, O::NAME, O::KIND);
     let caller = call.authenticate(service.wire().signing_name)?;
-    let input = decoded?;
+    let input = early.unwrap_or_else(decode)?;
     let scope = Scope { account: caller.account_id.clone(), region: caller.region.clone() };
     let context = Context {
         service,

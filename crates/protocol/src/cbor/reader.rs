@@ -133,8 +133,8 @@ impl<'a> Reader<'a> for CborReader<'a> {
     fn skip_value(&mut self) -> Result<(), DecodeError> {
         let head = self.head_past_timestamp_tag()?;
         match peek_of(head)? {
-            Peek::String => self.text(head).map(drop),
-            Peek::Bytes => self.bytes(head).map(drop),
+            Peek::String => self.skip_text(head),
+            Peek::Bytes => self.chunks(head, |_| Ok(())),
             Peek::Map => skip_container(self, true),
             Peek::List => skip_container(self, false),
             Peek::Null | Peek::Bool | Peek::Number | Peek::Timestamp => {
@@ -190,29 +190,55 @@ impl<'a> CborReader<'a> {
     }
 
     fn text(&mut self, head: Head) -> Result<Cow<'a, str>, DecodeError> {
-        let malformed = |_| DecodeError::Malformed;
         if !head.is_indefinite() {
-            let bytes = self.definite(head)?;
-            return std::str::from_utf8(bytes)
-                .map(Cow::Borrowed)
-                .map_err(|_| DecodeError::Malformed);
+            return utf8(self.definite(head)?).map(Cow::Borrowed);
         }
-        let mut text = String::new();
-        while let Some(chunk) = self.next_chunk(head)? {
-            text.push_str(std::str::from_utf8(chunk).map_err(malformed)?);
-        }
+        let mut text = String::with_capacity(self.chunk_bytes(head)?);
+        self.chunks(head, |chunk| utf8(chunk).map(|chunk| text.push_str(chunk)))?;
         Ok(Cow::Owned(text))
+    }
+
+    fn skip_text(&mut self, head: Head) -> Result<(), DecodeError> {
+        self.chunks(head, |chunk| utf8(chunk).map(drop))
     }
 
     fn bytes(&mut self, head: Head) -> Result<Cow<'a, [u8]>, DecodeError> {
         if !head.is_indefinite() {
             return self.definite(head).map(Cow::Borrowed);
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = self.next_chunk(head)? {
+        let mut bytes = Vec::with_capacity(self.chunk_bytes(head)?);
+        self.chunks(head, |chunk| {
             bytes.extend_from_slice(chunk);
-        }
+            Ok(())
+        })?;
         Ok(Cow::Owned(bytes))
+    }
+
+    /// The length of an indefinite string, which stays unread: one that grows takes three times as
+    /// much in between.
+    fn chunk_bytes(&mut self, head: Head) -> Result<usize, DecodeError> {
+        let (position, mut bytes) = (self.position, 0);
+        self.chunks(head, |chunk| {
+            bytes += chunk.len();
+            Ok(())
+        })?;
+        self.position = position;
+        Ok(bytes)
+    }
+
+    /// Tells the pieces of a string, which is all of it if it states its length, and moves past it.
+    fn chunks(
+        &mut self,
+        head: Head,
+        mut tell: impl FnMut(&'a [u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        if !head.is_indefinite() {
+            return tell(self.definite(head)?);
+        }
+        while let Some(chunk) = self.next_chunk(head)? {
+            tell(chunk)?;
+        }
+        Ok(())
     }
 
     /// The content of a string that states its length.
@@ -277,6 +303,10 @@ impl<'a> CborReader<'a> {
         }
         Ok(!is_over)
     }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed)
 }
 
 fn head_at(input: &[u8], position: usize) -> Result<Head, DecodeError> {

@@ -1,12 +1,13 @@
 //! One pass from a body to a struct, with the rules checked on the way.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::violation::{PER_LIST_MAX, Shown};
 use super::{Constraint, Kind, Member, Rule, Shape, Violation, Violations};
 use crate::decode_error::DecodeError;
 use crate::reader::{IntKind, Peek, Reader, is_well_formed_map};
+use crate::shown::{SHOWN_BYTES_MAX, ShownText};
 use crate::value::{Blob, Timestamp};
 
 /// Why a request has no struct.
@@ -62,7 +63,7 @@ pub enum Decoded<T> {
     /// Something in it violates a rule, which has been reported.
     Rejected,
     /// It is this string, but not a value of its enum; the caller reports.
-    Unlisted(String),
+    Unlisted(ShownText),
 }
 
 /// A type that requests are made of.
@@ -84,9 +85,9 @@ pub trait Decode<'a>: Shape + Sized {
         let _ = (rule, fail);
     }
 
-    /// The value as violations show it, unless they leave it out.
-    fn printed(&self) -> Option<String> {
-        None
+    /// Writes the value as violations show it. Those that they leave out are never asked.
+    fn print(&self, text: &mut ShownText) {
+        let _ = text;
     }
 }
 
@@ -162,7 +163,7 @@ impl Context {
         let mut is_accepted = true;
         value.check(rule, &mut |constraint| {
             is_accepted = false;
-            self.report(path, value.printed().into(), constraint);
+            self.report(path, shown(value), constraint);
         });
         is_accepted
     }
@@ -223,6 +224,26 @@ impl<T> Slot<T> {
             }
         };
         Ok(())
+    }
+}
+
+/// A value as a violation shows it.
+#[cold]
+fn shown<'a, T: Decode<'a>>(value: &T) -> Shown {
+    if !is_shown(&T::KIND) {
+        return Shown::Nothing;
+    }
+    let mut text = ShownText::default();
+    value.print(&mut text);
+    Shown::Text(text)
+}
+
+/// Whether violations show values of this kind.
+const fn is_shown(kind: &Kind) -> bool {
+    match kind {
+        Kind::Blob | Kind::Structure(_) | Kind::Timestamp => false,
+        Kind::List(item) | Kind::Map(item) => is_shown(item),
+        _ => true,
     }
 }
 
@@ -323,8 +344,8 @@ scalar!(String, Kind::String, |reader| reader.string()?.into_owned(), {
         rule.check_text(self, fail);
     }
 
-    fn printed(&self) -> Option<String> {
-        Some(self.clone())
+    fn print(&self, text: &mut ShownText) {
+        text.push(self);
     }
 });
 
@@ -334,8 +355,8 @@ scalar!(Cow<'a, str>, Kind::String, |reader| reader.string()?, {
         rule.check_text(self, fail);
     }
 
-    fn printed(&self) -> Option<String> {
-        Some(self.clone().into_owned())
+    fn print(&self, text: &mut ShownText) {
+        text.push(self);
     }
 });
 
@@ -352,8 +373,8 @@ scalar!(
             rule.check_value(i64::from(*self), fail);
         }
 
-        fn printed(&self) -> Option<String> {
-            Some(self.to_string())
+        fn print(&self, text: &mut ShownText) {
+            text.push(&self.to_string());
         }
     }
 );
@@ -364,14 +385,14 @@ scalar!(i64, Kind::Long, |reader| reader.integer(IntKind::Long)?, {
         rule.check_value(*self, fail);
     }
 
-    fn printed(&self) -> Option<String> {
-        Some(self.to_string())
+    fn print(&self, text: &mut ShownText) {
+        text.push(&self.to_string());
     }
 });
 
 scalar!(bool, Kind::Boolean, |reader| reader.boolean()?, {
-    fn printed(&self) -> Option<String> {
-        Some(self.to_string())
+    fn print(&self, text: &mut ShownText) {
+        text.push(&self.to_string());
     }
 });
 
@@ -390,6 +411,19 @@ impl<T: Shape> Shape for Vec<T> {
 
 /// Items that a list gets room for when its first one tells how long they are.
 const LIKELY_ITEMS_MAX: usize = 512;
+/// Items of a list that are kept for messages to show: each takes a separator of two bytes or more,
+/// so that messages have room for no more of them.
+const SHOWN_ITEMS_MAX: usize = SHOWN_BYTES_MAX / 2 + 1;
+/// Likewise of a map: but for one with an empty key, each entry takes four bytes or more.
+const SHOWN_ENTRIES_MAX: usize = SHOWN_BYTES_MAX / 4 + 2;
+
+/// How many items or entries of this kind are kept: one too many makes it too long. Of those that
+/// messages show there may be more, up to `shown_max`.
+fn kept_max(kind: &Kind, rule: &Rule, shown_max: usize) -> usize {
+    let max = rule.max.expect("schema::bounded has asked for it");
+    let too_many = usize::try_from(max).unwrap_or(0) + 1;
+    if is_shown(kind) { too_many.max(shown_max) } else { too_many }
+}
 
 impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     fn decode<R: Reader<'a>>(
@@ -400,13 +434,9 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     ) -> Result<Decoded<Self>, DecodeError> {
         let reported_before = context.violations.len();
         let was_full = context.is_full;
-        // One item too many makes the list too long; only texts of scalars show more of them.
-        let kept_max = match (is_printed::<T>(), rule.max) {
-            (false, Some(max)) => usize::try_from(max).unwrap_or(0) + 1,
-            _ => usize::MAX,
-        };
+        let kept_max = kept_max(&T::KIND, rule, SHOWN_ITEMS_MAX);
         let mut items = Vec::new();
-        let mut unlisted: Option<Vec<String>> = None;
+        let mut unlisted: Option<ShownItems> = None;
         let mut is_rejected = false;
         let mut number = 0;
         reader.begin_list()?;
@@ -421,10 +451,10 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
                 is_rejected = true;
                 continue;
             }
-            match T::decode(reader, context, &item_path, &Rule::ANY)? {
+            match T::decode(reader, context, &item_path, rule.items.unwrap_or(&Rule::ANY))? {
                 Decoded::Value(item) => {
                     if let Some(texts) = &mut unlisted {
-                        texts.extend(item.printed());
+                        texts.add(|text| item.print(text));
                     } else if items.len() < kept_max {
                         if items.is_empty() {
                             let item_bytes = list_bytes - reader.remaining_bytes();
@@ -435,16 +465,14 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
                     }
                 }
                 Decoded::Rejected => is_rejected = true,
-                Decoded::Unlisted(text) => {
-                    let texts = unlisted
-                        .get_or_insert_with(|| items.iter().filter_map(T::printed).collect());
-                    texts.push(text);
-                }
+                Decoded::Unlisted(item) => unlisted
+                    .get_or_insert_with(|| ShownItems::of(&items))
+                    .add(|text| text.push(item.as_str())),
             }
         }
         context.is_full = was_full;
         if let Some(texts) = unlisted {
-            let shown = Shown::Text(format!("[{}]", texts.join(", ")));
+            let shown = Shown::Text(texts.end());
             context.report(path, shown, Constraint::ItemEnumSet(texts_of::<T>()));
             is_rejected = true;
         }
@@ -465,17 +493,37 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
         }
     }
 
-    fn printed(&self) -> Option<String> {
-        is_printed::<T>().then(|| {
-            let texts: Vec<_> = self.iter().filter_map(T::printed).collect();
-            format!("[{}]", texts.join(", "))
-        })
+    fn print(&self, text: &mut ShownText) {
+        text.push(ShownItems::of(self).end().as_str());
     }
 }
 
-/// Whether violations show values of this type.
-fn is_printed<T: Shape>() -> bool {
-    !matches!(T::KIND, Kind::Blob | Kind::Structure(_) | Kind::Timestamp)
+/// A list as messages show it.
+struct ShownItems {
+    text: ShownText,
+    is_empty: bool,
+}
+
+impl ShownItems {
+    fn of<'a, T: Decode<'a>>(items: &[T]) -> Self {
+        let mut shown = Self { text: ShownText::of("["), is_empty: true };
+        for item in items {
+            shown.add(|text| item.print(text));
+        }
+        shown
+    }
+
+    fn add(&mut self, print: impl FnOnce(&mut ShownText)) {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.text.push(", ");
+        }
+        print(&mut self.text);
+    }
+
+    fn end(mut self) -> ShownText {
+        self.text.push("]");
+        self.text
+    }
 }
 
 impl<V: Shape> Shape for BTreeMap<String, V> {
@@ -487,17 +535,26 @@ impl<'a> Decode<'a> for BTreeMap<String, String> {
         reader: &mut R,
         context: &mut Context,
         path: &Path<'_>,
-        _rule: &Rule,
+        rule: &Rule,
     ) -> Result<Decoded<Self>, DecodeError> {
+        let kept_max = kept_max(&Kind::String, rule, SHOWN_ENTRIES_MAX);
         let mut entries = BTreeMap::new();
-        let mut nulls = std::collections::BTreeSet::new();
+        let mut nulls = BTreeSet::new();
         reader.begin_map()?;
         while let Some(key) = reader.next_key()? {
+            // Of too many keys the first in their order are kept, with which messages begin. A null
+            // that is forgotten is one of so many keys that the map is refused anyway.
             if reader.take_null()? {
                 nulls.insert(key.into_owned());
+                if nulls.len() > kept_max {
+                    nulls.pop_last();
+                }
             } else {
                 nulls.remove(&*key);
                 entries.insert(key.into_owned(), reader.string()?.into_owned());
+                if entries.len() > kept_max {
+                    entries.pop_last();
+                }
             }
         }
         if nulls.is_empty() {
@@ -521,9 +578,13 @@ impl<'a> Decode<'a> for BTreeMap<String, String> {
         }
     }
 
-    fn printed(&self) -> Option<String> {
-        let entries: Vec<_> = self.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        Some(format!("{{{}}}", entries.join(", ")))
+    fn print(&self, text: &mut ShownText) {
+        text.push("{");
+        for (index, (key, value)) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            [separator, key, "=", value].into_iter().for_each(|piece| text.push(piece));
+        }
+        text.push("}");
     }
 }
 
@@ -534,7 +595,7 @@ mod tests {
 
     crate::input! {
         struct Items {
-            items: Vec<Item> = "Items" [Rule::ANY],
+            items: Vec<Item> = "Items" [Rule::at_most(500)],
         }
 
         struct Item {
@@ -550,5 +611,63 @@ mod tests {
             decode_whole::<Items, JsonReader<'_>>(json.as_bytes(), &mut context).expect("types");
         assert_eq!(decoded, Decoded::Rejected);
         assert_eq!(context.violations.len(), PER_LIST_MAX);
+    }
+
+    crate::input! {
+        struct Lists {
+            names: Option<Vec<String>> = "Names" [Rule::at_most(50)],
+            items: Option<Vec<Item>> = "Items" [Rule::at_most(500)],
+            tags: Option<BTreeMap<String, String>> = "Tags" [Rule::at_most(200)],
+        }
+    }
+
+    /// What is kept of a value under this rule, for it to be refused.
+    fn kept<T: for<'a> Decode<'a>>(json: &str, rule: Rule) -> T {
+        let mut reader = JsonReader::new(json.as_bytes());
+        let decoded = T::decode(&mut reader, &mut Context::default(), &Path::TOP, &rule);
+        let Ok(Decoded::Value(value)) = decoded else { panic!("it has the type") };
+        let mut is_refused = false;
+        value.check(&rule, &mut |_| is_refused = true);
+        assert!(is_refused);
+        value
+    }
+
+    #[test]
+    fn of_a_hostile_list_or_map_little_is_kept() {
+        let list = |item: &str| format!("[{}{item}]", format!("{item},").repeat(9_999));
+        let names = kept::<Vec<String>>(&list("\"\""), Rule::at_most(50));
+        assert_eq!(names.len(), SHOWN_ITEMS_MAX);
+        let names = kept::<Vec<String>>(&list("\"\""), Rule::at_most(9_000));
+        assert_eq!(names.len(), 9_001);
+        let items = kept::<Vec<Item>>(&list(r#"{"Name":"xy"}"#), Rule::at_most(500));
+        assert_eq!(items.len(), 501);
+        let entries: Vec<_> =
+            (0..9_999).rev().map(|number| format!(r#""{number:04}":"""#)).collect();
+        let json = format!("{{{}}}", entries.join(","));
+        let tags = kept::<BTreeMap<String, String>>(&json, Rule::at_most(200));
+        let first: Vec<_> = (0..SHOWN_ENTRIES_MAX).map(|number| format!("{number:04}")).collect();
+        assert!(tags.keys().eq(&first));
+    }
+
+    #[test]
+    fn of_many_nulls_in_a_map_none_is_taken_for_a_value() {
+        let entries = |value: &str| -> String {
+            let entries: Vec<_> =
+                (0..9_999).map(|number| format!(r#""{number:04}":{value}"#)).collect();
+            entries.join(",")
+        };
+        let (nulls, texts) = (entries("null"), entries("\"\""));
+        for (entries, constraint) in [
+            (nulls.clone(), Constraint::ValuesNotNull),
+            (format!("{texts},{nulls}"), Constraint::ValuesNotNull),
+            (format!("{nulls},{texts}"), Constraint::MaxLength(200)),
+        ] {
+            let json = format!(r#"{{"Tags":{{{entries}}}}}"#);
+            let decoded = decode_request::<Lists, JsonReader<'_>>(json.as_bytes());
+            let Err(RequestError::Invalid(violations)) = decoded else { panic!("invalid") };
+            let constraints: Vec<_> =
+                violations.as_slice().iter().map(Violation::constraint).collect();
+            assert_eq!(constraints, [constraint]);
+        }
     }
 }

@@ -5,7 +5,8 @@
 /// `field: Type = "WireName" [RULE]` for each member, where the type is one of `String`,
 /// `Cow<'a, str>`, `i32`, `i64`, `bool`, `Timestamp`, `Blob<'a>`, `Vec<T>`,
 /// `BTreeMap<String, String>`, a `string_enum!` or another `input!`, in `Option` unless required.
-/// Fields are as visible as the struct.
+/// Fields are as visible as the struct. A list or map needs a rule with a greatest length, or it does
+/// not compile: so much of it is kept.
 #[macro_export]
 macro_rules! input {
     ($(
@@ -52,7 +53,11 @@ macro_rules! __input {
                     required: <$type as $crate::shape::Field<$wire>>::REQUIRED,
                     kind: <<$type as $crate::shape::Field<$wire>>::Value
                         as $crate::shape::Shape>::KIND,
-                    rule: $rule,
+                    rule: $crate::shape::bounded(
+                        &<<$type as $crate::shape::Field<$wire>>::Value
+                            as $crate::shape::Shape>::KIND,
+                        $rule,
+                    ),
                 },
             )*];
         }
@@ -201,13 +206,13 @@ macro_rules! string_enum {
                 ::std::result::Result::Ok(match Self::from_text(&text) {
                     ::std::option::Option::Some(value) => $crate::shape::Decoded::Value(value),
                     ::std::option::Option::None => {
-                        $crate::shape::Decoded::Unlisted(text.into_owned())
+                        $crate::shape::Decoded::Unlisted($crate::shape::ShownText::of(&text))
                     }
                 })
             }
 
-            fn printed(&self) -> ::std::option::Option<::std::string::String> {
-                ::std::option::Option::Some(self.as_str().to_owned())
+            fn print(&self, text: &mut $crate::shape::ShownText) {
+                text.push(self.as_str());
             }
         }
 

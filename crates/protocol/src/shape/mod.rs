@@ -19,6 +19,8 @@
 //! - Unknown members are read over, null means absent, and of duplicates the last one counts, for
 //!   the value and for its violations.
 //! - A decoded struct has passed all of its rules.
+//! - What is kept while a body is decoded takes no more memory than the body and 256 KiB: of a list or
+//!   map no more than may be in it or messages show, and of values no more than messages show.
 //! - Violations stand in the order in which members are declared, whatever the order in the body.
 
 mod constraint;
@@ -32,10 +34,11 @@ mod schema;
 mod tests;
 mod violation;
 
+pub use crate::shown::{SHOWN_BYTES_MAX, ShownText};
 pub use constraint::Constraint;
 pub use decode::{Context, Decode, Decoded, Field, Path, RequestError, Slot, decode_request};
 pub use encode::{Encode, EncodeField};
 pub use pattern::Pattern;
 pub use rule::{Rule, rules};
-pub use schema::{Kind, Member, Shape, Structure};
+pub use schema::{Kind, Member, Shape, Structure, bounded};
 pub use violation::{Violation, Violations};

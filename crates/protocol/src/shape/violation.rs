@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::Constraint;
+use crate::shown::{SHOWN_BYTES_MAX, ShownText};
 
 /// How many violations one message names.
 const PRINTED_MAX: usize = 10;
@@ -11,15 +12,9 @@ const PRINTED_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shown {
     Null,
-    Text(String),
+    Text(ShownText),
     /// Left out, as for blobs and lists of structures.
     Nothing,
-}
-
-impl From<Option<String>> for Shown {
-    fn from(text: Option<String>) -> Self {
-        text.map_or(Self::Nothing, Self::Text)
-    }
 }
 
 /// One value and what it failed to satisfy. Displays as the service's text.
@@ -38,12 +33,6 @@ impl Violation {
         Self { place: vec![], path: path.into(), shown: Shown::Nothing, constraint }
     }
 
-    /// Shows the value too.
-    pub fn of_value(mut self, value: impl Into<String>) -> Self {
-        self.shown = Shown::Text(value.into());
-        self
-    }
-
     /// The member's path, such as `records.1.member.data`.
     pub fn path(&self) -> &str {
         &self.path
@@ -59,15 +48,15 @@ impl Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.shown {
             Shown::Null => f.write_str("Value null at ")?,
-            Shown::Text(text) => write!(f, "Value '{text}' at ")?,
+            Shown::Text(text) => write!(f, "Value '{}' at ", text.as_str())?,
             Shown::Nothing => f.write_str("Value at ")?,
         }
         write!(f, "'{}' failed to satisfy constraint: {}", self.path, self.constraint)
     }
 }
 
-/// The violations of one request, at least one and at most ten. Displays as the message of a
-/// `ValidationException`.
+/// The violations of one request, at least one and at most ten, whose values take no more than
+/// [`SHOWN_BYTES_MAX`] together. Displays as the message of a `ValidationException`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violations(Vec<Violation>);
 
@@ -76,6 +65,12 @@ impl Violations {
     pub(super) fn of(mut all: Vec<Violation>) -> Option<Self> {
         all.sort_by(|one, other| one.place.cmp(&other.place));
         all.truncate(PRINTED_MAX);
+        let mut room = SHOWN_BYTES_MAX;
+        for violation in &mut all {
+            if let Shown::Text(text) = &mut violation.shown {
+                room -= text.shorten(room);
+            }
+        }
         (!all.is_empty()).then_some(Self(all))
     }
 

@@ -261,3 +261,24 @@ fn schema_is_what_was_declared() {
     let Kind::List(Kind::Structure(entry)) = PutRecordsInput::MEMBERS[0].kind else { panic!() };
     assert_eq!((entry[0].kind, entry[0].rule), (Kind::Blob, DATA));
 }
+
+#[test]
+fn long_texts_that_do_not_convert_are_cut() {
+    let text = "\u{df}".repeat(10_000);
+    let json = format!(r#"{{"Records":[{{"Data":"{text}"}}]}}"#);
+    assert_eq!(
+        message::<PutRecordsInput<'_>>(&json),
+        format!(
+            "'{}...' can not be converted to a Blob: Invalid Base64 character: '\u{df}'",
+            "\u{df}".repeat(4_096)
+        )
+    );
+    // Six bytes where there were two.
+    let text = "\u{390}".repeat(10_000);
+    let json = format!(r#"{{"StreamName":"s","EnforceConsumerDeletion":"{text}"}}"#);
+    let shouted = "\u{399}\u{308}\u{301}".repeat(1_365);
+    assert_eq!(
+        message::<CreateStreamInput>(&json),
+        format!("'{shouted}\u{399}...' can not be converted to an Boolean")
+    );
+}

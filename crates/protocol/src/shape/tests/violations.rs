@@ -195,3 +195,62 @@ fn lengths_of_strings_count_characters() {
     assert!(Rule::between(3, 3).accepts_text("ééé"));
     assert!(!Rule::at_least(3).accepts_text("éé"));
 }
+
+#[test]
+fn lists_and_maps_that_are_too_long_are_shown_whole() {
+    let keys: Vec<_> = (0..500).map(|number| format!("key{number:03}")).collect();
+    let list = format!("[\"{}\"]", keys.join("\",\""));
+    assert_eq!(
+        items::<CreateStreamInput>(&format!(r#"{{"StreamName":"s","TagKeys":{list}}}"#)),
+        [format!(
+            "Value '[{}]' at 'tagKeys' failed to satisfy constraint: \
+             Member must have length less than or equal to 50",
+            keys.join(", ")
+        )]
+    );
+    let entries = |before: &str, between: &str, after: &str| -> String {
+        let entries = keys.iter().map(|key| format!("{before}{key}{between}x{after}"));
+        entries.collect::<Vec<_>>().join(if after.is_empty() { ", " } else { "," })
+    };
+    let map = entries("\"", "\":\"", "\"");
+    assert_eq!(
+        items::<CreateStreamInput>(&format!(r#"{{"StreamName":"s","Tags":{{{map}}}}}"#)),
+        [format!(
+            "Value '{{{}}}' at 'tags' failed to satisfy constraint: \
+             Member must have length less than or equal to 200",
+            entries("", "=", "")
+        )]
+    );
+}
+
+#[test]
+fn long_values_are_cut() {
+    let bad = "!".repeat(10_000);
+    let head = "!".repeat(8_192);
+    assert_eq!(
+        items::<CreateStreamInput>(&format!(r#"{{"StreamName":"{bad}","Limit":0}}"#)),
+        [
+            format!(
+                "Value '{head}...' at 'streamName' failed to satisfy constraint: \
+                 Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+            ),
+            "Value '...' at 'streamName' failed to satisfy constraint: \
+             Member must have length less than or equal to 128"
+                .to_owned(),
+            "Value '...' at 'limit' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1"
+                .to_owned(),
+        ]
+    );
+    let names = format!(r#"["ALL","{bad}"]"#);
+    let json = format!(r#"{{"StreamName":"s","ShardLevelMetrics":{names},"TagKeys":{names}}}"#);
+    let shown = items::<CreateStreamInput>(&json);
+    let head = format!("[ALL, {}", "!".repeat(8_192 - "[ALL, ".len()));
+    assert!(shown[0].starts_with(&format!("Value '{head}...' at 'shardLevelMetrics'")));
+    assert!(shown[1].starts_with("Value '...' at 'tagKeys'"));
+    let json = format!(r#"{{"StreamName":"s","Tags":{{"":"{bad}"}}}}"#);
+    let head = format!("{{={}", "!".repeat(8_192 - "{=".len()));
+    for shown in &items::<CreateStreamInput>(&json)[..1] {
+        assert!(shown.starts_with(&format!("Value '{head}...' at 'tags'")), "{shown}");
+    }
+}

@@ -170,7 +170,7 @@ fn what_a_table_has_is_described() {
     assert!(decode("Sing", b"{}").is_none());
 }
 
-fn signed(access_key_id: &str, service: &str) -> Parts {
+fn signed(access_key_id: &str, service: &str, body: &str) -> Parts {
     let credentials = Credentials {
         access_key_id: access_key_id.into(),
         secret_access_key: "secret".into(),
@@ -178,7 +178,7 @@ fn signed(access_key_id: &str, service: &str) -> Parts {
     };
     let target = "Echo_20200101.Repeat";
     let headers: &[(&str, &[u8])] = &[("host", b"here"), ("x-amz-target", target.as_bytes())];
-    let hash = sha256_hex(TEXT.as_bytes());
+    let hash = sha256_hex(body.as_bytes());
     let request = sigv4::Request {
         method: "POST",
         path: "/",
@@ -192,19 +192,62 @@ fn signed(access_key_id: &str, service: &str) -> Parts {
     parts(request.header("x-amz-date", added.x_amz_date))
 }
 
-#[tokio::test]
-async fn signatures_and_policies_know_a_service_by_its_own_names() {
+/// A door that [`CREDENTIALS`] open.
+async fn locked_door() -> FrontDoor {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("credentials.toml");
     fs::write(&path, CREDENTIALS).expect("written");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("private");
     let now_secs = (NOW_MS / 1000).cast_signed();
     let store = CredentialStore::open(CredentialsFile::new(path), now_secs).expect("credentials");
-    let door = door(AuthMode::Sigv4(store)).await;
-    let (status, _, reply) = ask(&door, &signed("ECHOES", "echo"), TEXT).await;
+    door(AuthMode::Sigv4(store)).await
+}
+
+#[tokio::test]
+async fn signatures_and_policies_know_a_service_by_its_own_names() {
+    let door = locked_door().await;
+    let (status, _, reply) = ask(&door, &signed("ECHOES", "echo", TEXT), TEXT).await;
     assert_eq!((status, reply.as_str()), (200, TEXT));
-    let (_, _, reply) = ask(&door, &signed("ECHOES", "kinesis"), TEXT).await;
+    let (_, _, reply) = ask(&door, &signed("ECHOES", "kinesis", TEXT), TEXT).await;
     assert!(reply.contains("InvalidSignatureException") && reply.contains("'echo'"), "{reply}");
-    let (_, _, reply) = ask(&door, &signed("STREAMS", "echo"), TEXT).await;
+    let (_, _, reply) = ask(&door, &signed("STREAMS", "echo", TEXT), TEXT).await;
     assert!(reply.contains("not authorized to perform: echoes:Repeat on resource: *"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_parse_comes_before_the_caller_and_wrong_types_after_however_long() {
+    let door = locked_door().await;
+    for filler in ["x".repeat(10), "x".repeat(1 << 20)] {
+        let body = |rest: &str| format!(r#"{{"Filler":"{filler}",{rest}"#);
+        for (rest, of_stranger, of_caller) in [
+            (r#""Text":1"#, "SerializationException\"}", "SerializationException\"}"),
+            (r#""Text":1}"#, "InvalidSignatureException", "Serialization"),
+            (r#""Other":1}"#, "InvalidSignatureException", "Validation"),
+            (r#""Text":"hello"}"#, "InvalidSignatureException", r#"{"Text":"hello"}"#),
+        ] {
+            let body = body(rest);
+            let stranger = signed("ECHOES", "kinesis", &body);
+            let (_, _, reply) = ask(&door, &stranger, &body).await;
+            assert!(reply.contains(of_stranger), "{rest}: {reply}");
+            let (_, _, reply) = ask(&door, &signed("ECHOES", "echo", &body), &body).await;
+            assert!(reply.contains(of_caller), "{rest}: {reply}");
+        }
+    }
+}
+
+/// A text of a megabyte, which takes as much memory once it is decoded.
+#[test]
+fn a_long_body_of_a_stranger_is_not_decoded() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let door = runtime.block_on(locked_door());
+    let body = format!(r#"{{"Text":"{}"}}"#, r"\n".repeat(512 << 10));
+    let taken_by = |parts: &Parts| {
+        let measured = allocation_counter::measure(|| {
+            runtime.block_on(ask(&door, parts, &body));
+        });
+        measured.bytes_max
+    };
+    let stranger = signed("ECHOES", "kinesis", &body);
+    assert!(taken_by(&stranger) < 64 << 10, "{}", taken_by(&stranger));
+    assert!(taken_by(&signed("ECHOES", "echo", &body)) > 512 << 10);
 }

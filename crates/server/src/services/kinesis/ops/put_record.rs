@@ -45,6 +45,7 @@ impl Operation for PutRecord {
     const NAME: &'static str = "PutRecord";
     const RATE: CallRate = CallRate::Unlimited;
     const KIND: CallKind = CallKind::Data;
+    const CARRIES_RECORDS: bool = true;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,

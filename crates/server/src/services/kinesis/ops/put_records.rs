@@ -135,6 +135,7 @@ impl Operation for PutRecords {
     const NAME: &'static str = "PutRecords";
     const RATE: CallRate = CallRate::Unlimited;
     const KIND: CallKind = CallKind::Data;
+    const CARRIES_RECORDS: bool = true;
     const ERRORS: &'static [KinesisError] = &[
         KinesisError::AccessDenied,
         KinesisError::DryRunOperation,
