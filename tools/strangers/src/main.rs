@@ -114,7 +114,10 @@ impl Scene {
         make_key(&bench, &keys).await?;
         let keys = keys.to_str().context("the path is not UTF-8")?;
         let limit = &arguments.memory_limit;
+        // Its log tells of strangers all the time.
         let flags = [
+            "--log-level",
+            "error",
             "--credentials",
             keys,
             "--memory-limit",
@@ -156,19 +159,21 @@ impl Scene {
             .args(["bench", "--endpoint", self.server.endpoint(), "--stream", STREAM, "--json"])
             .args(["--shards", "4", "--duration", &format!("{seconds}s"), "--workload"])
             .args(workload)
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
-            .env("AWS_REGION", "us-east-1")
+            .args(["--access-key", ACCESS_KEY_ID])
+            .env("ANABRANCH_BENCH_SECRET_KEY", SECRET_ACCESS_KEY)
             .output()
             .await?;
         let report: Value = serde_json::from_slice(&output.stdout).with_context(|| {
             format!("the known caller failed: {}", String::from_utf8_lossy(&output.stderr))
         })?;
         let rate = report["records_per_s"].as_f64().context("no rate")?;
-        let errors = match &report["errors"] {
+        let errors: u64 = match &report["errors"] {
             Value::Object(errors) => errors.values().filter_map(Value::as_u64).sum(),
             other => other.as_u64().unwrap_or(0),
         };
+        if errors > 0 {
+            eprintln!("what the known caller was told: {}", report["errors"]);
+        }
         Ok((rate, errors))
     }
 

@@ -4,6 +4,9 @@
 //! connection that has been open longest without a caller who proved who they are; strangers, however
 //! many, only take places from each other. If all are proven, a peer that holds more than half gives up
 //! the oldest on which nothing is under way to one that holds less. Else newcomers wait.
+//!
+//! Places change hands only so often: strangers that come back as soon as they are gone would keep the
+//! server busy with nothing else.
 
 use super::connected::{Connected, Shares};
 use anabranch_env::ByteBudget;
@@ -11,7 +14,12 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a place stays in its new hands before another changes hands: 500 in a second.
+const HANDOVER_PAUSE: Duration = Duration::from_millis(2);
 
 /// The places of a listener's connections.
 #[derive(Debug)]
@@ -30,6 +38,16 @@ struct Taken {
     /// Those that were not proven when they began, oldest first. Some may have ended since, or be proven.
     unproven: VecDeque<u64>,
     peers: HashMap<IpAddr, Held>,
+    last_handover: Option<Instant>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    /// One may change hands then.
+    Until(Instant),
+    /// Nobody is to give his up.
+    Held,
 }
 
 /// What a peer holds.
@@ -61,21 +79,32 @@ impl Places {
     /// A place for a newcomer, as soon as there is one. Cancel safe. One newcomer waits at a time.
     pub(super) async fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
         loop {
-            if let Some(place) = self.try_enter(address) {
-                return place;
+            match self.try_enter(address) {
+                Ok(place) => return place,
+                Err(Full::Held) => self.freed.notified().await,
+                Err(Full::Until(then)) => tokio::select! {
+                    () = self.freed.notified() => {}
+                    () = sleep_until(then) => {}
+                },
             }
-            self.freed.notified().await;
         }
     }
 
-    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
         let peer = peer_of(address);
         let mut taken = self.taken.lock();
         if taken.by_id.len() >= self.max {
-            let id = taken.oldest_unproven().or_else(|| taken.idle_of_heaviest(peer, self.max))?;
-            if let Some(evicted) = taken.remove(id) {
+            let now = Instant::now();
+            if let Some(then) = taken.last_handover.map(|last| last + HANDOVER_PAUSE)
+                && then > now
+            {
+                return Err(Full::Until(then));
+            }
+            let id = taken.oldest_unproven().or_else(|| taken.idle_of_heaviest(peer, self.max));
+            if let Some(evicted) = taken.remove(id.ok_or(Full::Held)?) {
                 evicted.end.notify_one();
             }
+            taken.last_handover = Some(now);
         }
         let held = taken.peers.entry(peer).or_insert_with(|| Held {
             connections: 0,
@@ -88,7 +117,7 @@ impl Places {
         taken.by_id.insert(id, connected.clone());
         taken.unproven.push_back(id);
         taken.forget_ended();
-        Some(Place { places: self.clone(), id, connected })
+        Ok(Place { places: self.clone(), id, connected })
     }
 
     /// How many are taken.
@@ -175,10 +204,15 @@ mod tests {
 
     fn entered(places: &Arc<Places>, address: IpAddr, is_proven: bool) -> Place {
         let place = places.try_enter(address).expect("a place");
+        places.taken.lock().last_handover = None;
         if is_proven {
             place.connected.prove();
         }
         place
+    }
+
+    fn refusal(places: &Arc<Places>, address: IpAddr) -> Full {
+        places.try_enter(address).map(drop).expect_err("no place")
     }
 
     #[test]
@@ -204,13 +238,13 @@ mod tests {
         let places = Places::new(4, SHARES);
         let held: Vec<_> = (0..4).map(|_| entered(&places, ALICE, true)).collect();
         let _busy = held[0].connected.begin_request();
-        assert!(places.try_enter(ALICE).is_none());
+        assert_eq!(refusal(&places, ALICE), Full::Held);
         let bob = entered(&places, BOB, true);
         assert!(is_evicted(&held[1]) && !is_evicted(&held[0]));
         let bobs_second = entered(&places, BOB, true);
         assert!(is_evicted(&held[2]));
         // Half each: nobody has too much.
-        assert!(places.try_enter(BOB).is_none() && places.try_enter(ALICE).is_none());
+        assert_eq!([refusal(&places, BOB), refusal(&places, ALICE)], [Full::Held; 2]);
         drop((bob, bobs_second));
     }
 
@@ -229,6 +263,22 @@ mod tests {
         drop(busy);
         drop(known);
         assert_eq!(waiting.await.connected.address(), BOB);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_change_hands_only_so_often() {
+        let places = Places::new(1, SHARES);
+        let mut held = vec![places.enter(ALICE).await];
+        let started = Instant::now();
+        for _ in 0..500 {
+            held.push(places.enter(ALICE).await);
+        }
+        assert_eq!(started.elapsed().as_secs_f64().round(), 1.0);
+        // A free one need not change hands.
+        drop(held);
+        let started = Instant::now();
+        let _place = places.enter(ALICE).await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 
     #[test]
