@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_machine_of_some_size_has_all_that_is_of_use() {
-        let plan = MemoryPlan::of(Wanted::default(), machine(16 * GIB)).unwrap();
+        let plan = MemoryPlan::of(Wanted::default(), machine(32 * GIB)).unwrap();
         assert_eq!(plan.tail_cache_bytes, 256 * MIB);
         assert_eq!(plan.journal_file_bytes, 64 * MIB);
         assert_eq!(u64::from(plan.max_connections), CONNECTIONS);
