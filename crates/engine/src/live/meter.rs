@@ -210,6 +210,16 @@ impl ShardMeter {
         passes
     }
 
+    /// Whether what earlier calls got leaves anything to a GetRecords call now.
+    pub fn may_read_bytes(&self, rates: &ShardRates, now_us: u64) -> bool {
+        if rates.read_bytes == 0 {
+            return true;
+        }
+        let passes = self.buckets(rates, now_us).read_bytes.is_solvent(rates.read_bytes, now_us);
+        add(&self.counters.read_throttles, u64::from(!passes));
+        passes
+    }
+
     /// Counts a GetRecords reply, and its bytes against the calls that follow.
     pub fn read_done(&self, rates: &ShardRates, read: ReadCount, age_ms: u64) {
         self.delivered(read);

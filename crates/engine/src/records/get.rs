@@ -13,6 +13,9 @@ use crate::state::scope::{Scope, StreamRef};
 use anabranch_model::{Shard, limits};
 use std::sync::Arc;
 
+/// The least that is read from the disk at once.
+const PIECE_BYTES: usize = 4 << 20;
+
 /// What to read.
 #[derive(Clone, Debug)]
 pub struct GetRequest<'a> {
@@ -61,10 +64,17 @@ impl Data {
         let (stream, slot) = self.shard_at(request.scope, request.iterator)?;
         let rates = &self.settings.rates;
         let meter = slot.meter.clone();
-        let _turn = meter.turn_to_read(rates, self.clock.monotonic_us()).await;
-        if !meter.read_call(rates, self.clock.monotonic_us()) {
+        let now_us = || self.clock.monotonic_us();
+        let exceeded = || {
             let (stream, shard) = (stream.reference.clone(), slot.shard.id);
-            return Err(ReadRateExceeded { stream, shard }.into());
+            Err(ReadRateExceeded { stream, shard }.into())
+        };
+        if !meter.read_call(rates, now_us()) {
+            return exceeded();
+        }
+        let turn = meter.turn_to_read(rates, now_us()).await;
+        if turn.is_some() && !meter.may_read_bytes(rates, now_us()) {
+            return exceeded();
         }
         let now_ms = self.ledger.now_ms();
         let (reply, share) = match request.dry_run {
@@ -105,9 +115,10 @@ impl Data {
             }
         }
         let record_bytes = stream.max_record_kib as usize * 1024;
+        let bytes = wanted.records_max.saturating_mul(record_bytes).max(PIECE_BYTES);
         let most = ReadCount {
             records: wanted.records_max as u64,
-            bytes: wanted.bytes_max.max(record_bytes) as u64,
+            bytes: bytes.min(wanted.bytes_max.max(record_bytes)) as u64,
         };
         let mut share = room.take(most).await.ok_or(NoRoom)?;
         let read = self.read_at(stream, slot, position, wanted).await?;
