@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import socket
 import stat
 
@@ -21,6 +22,35 @@ def test_a_second_server_is_refused_though_the_lock_file_was_removed(start_serve
     assert server.client().list_streams()["StreamNames"] == []
     server.stop()
     Server(server.data_dir).start().stop()
+
+
+@pytest.mark.parametrize("swap", ["LOCK removed", "directory moved", "directory replaced"])
+def test_a_swap_is_noticed_before_the_next_acknowledgement(start_server, swap):
+    server = start_server("--transition-ms", "0")
+    client, name = server.client(), streams.unique()
+    streams.create(client, name=name)
+    client.put_record(StreamName=name, Data=b"kept", PartitionKey="k")
+    moved = server.data_dir.with_name("moved")
+    if swap == "LOCK removed":
+        (server.data_dir / "LOCK").unlink()
+    else:
+        server.data_dir.rename(moved)
+    if swap == "directory replaced":
+        shutil.copytree(moved, server.data_dir)
+    with streams.refused("InternalFailure", status=500):
+        client.put_record(StreamName=name, Data=b"refused", PartitionKey="k")
+    log = server.log()
+    assert {"LOCK removed": "LOCK was removed", "directory moved": "directory is gone",
+            "directory replaced": "another directory has taken the place"}[swap] in log
+    assert f"path={server.data_dir}" in log and "restart" in log
+    iterator = streams.iterator(client, name)
+    records = client.get_records(ShardIterator=iterator)["Records"]
+    assert [record["Data"] for record in records] == [b"kept"], "reads go on"
+    server.stop()
+    if swap == "directory moved":
+        moved.rename(server.data_dir)
+    client = server.start().client()
+    client.put_record(StreamName=name, Data=b"more", PartitionKey="k")
 
 
 def test_few_descriptors_bound_connections_and_end_no_writes(start_server):

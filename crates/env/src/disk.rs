@@ -1,12 +1,32 @@
 //! What storage needs of a file system.
 
 use crate::disk_file::DiskFile;
-use crate::files::{beside, directory_of};
+use crate::files::{FileIdentity, beside, directory_of};
 use crate::sequential::{Appending, SequentialFile};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
+
+/// A lock on a file and its directory, until it is dropped.
+pub struct DiskLock {
+    /// The file that is locked.
+    pub file: FileIdentity,
+    /// The directory that it was in.
+    pub directory: FileIdentity,
+    _guard: Box<dyn Send + Sync>,
+}
+
+impl DiskLock {
+    /// A lock that `guard` holds.
+    pub fn new(
+        file: FileIdentity,
+        directory: FileIdentity,
+        guard: impl Send + Sync + 'static,
+    ) -> Self {
+        Self { file, directory, _guard: Box::new(guard) }
+    }
+}
 
 /// An open directory.
 pub trait DiskDirectory: Debug + Send + Sync {
@@ -87,11 +107,23 @@ pub trait Disk: Debug + Send + Sync + 'static {
     }
 
     /// Takes an exclusive lock on a file, and on the directory that it is in, since people remove lock
-    /// files that they take for stale. It lasts as long as the returned guard.
+    /// files that they take for stale. It lasts as long as what is returned.
     ///
     /// # Errors
     /// `WouldBlock` when another process holds it.
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    fn lock(&self, path: &Path) -> io::Result<DiskLock>;
+
+    /// Which file or directory a path names at this moment. Opens nothing.
+    ///
+    /// # Errors
+    /// `NotFound` and as the operating system has them.
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity>;
+
+    /// Asks for files that are made in a directory from now on to be written in place, where the file
+    /// system else writes again elsewhere. Returns whether it will; most do so anyhow.
+    fn ask_to_write_in_place(&self, _directory: &Path) -> bool {
+        false
+    }
 
     /// A number that no other file has: what was left in a file that is used again is told from what
     /// is written to it now.

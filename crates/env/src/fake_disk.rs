@@ -7,8 +7,9 @@
 //! operation stands for a fail point there.
 
 use crate::descriptors::out_of_descriptors;
-use crate::disk::{Disk, DiskDirectory};
+use crate::disk::{Disk, DiskDirectory, DiskLock};
 use crate::disk_file::{DiskFile, WriteError, write_all};
+use crate::files::{FileIdentity, directory_of};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -97,6 +98,9 @@ struct State {
     copies_on_write: Option<u64>,
     locked: bool,
     out_of_descriptors: bool,
+    /// What somebody has done behind everybody's back: how often another file or directory was put in
+    /// the place of one, and `None` where it is gone.
+    swaps: BTreeMap<PathBuf, Option<u64>>,
     /// How many files were given a number, also before the last end of a process.
     file_ids: u64,
     /// Bytes that files may still grow by.
@@ -303,6 +307,18 @@ impl FakeDisk {
         change(&mut inode.current);
         inode.durable = inode.current.clone();
         inode.unsynced.clear();
+    }
+
+    /// Puts another file or directory in the place of one, for whoever asks which it is.
+    pub fn replace(&self, path: &Path) {
+        let mut state = self.0.lock();
+        let swaps = state.swaps.entry(path.to_owned()).or_insert(Some(0));
+        *swaps = swaps.map(|count| count + 1);
+    }
+
+    /// Takes a file or directory away, for whoever asks which it is.
+    pub fn take_away(&self, path: &Path) {
+        self.0.lock().swaps.insert(path.to_owned(), None);
     }
 
     /// Paths of all files.
@@ -537,14 +553,25 @@ impl Disk for FakeDisk {
         hash(&state.file_ids.to_le_bytes())
     }
 
-    fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
+        let state = self.0.lock();
+        let swaps = path.ancestors().filter_map(|part| state.swaps.get(part));
+        let swaps: Option<Vec<u64>> = swaps.copied().collect();
+        let swaps = swaps.ok_or(ErrorKind::NotFound)?;
+        let named = path.to_string_lossy();
+        let parts = [named.as_bytes(), &swaps.iter().sum::<u64>().to_le_bytes()];
+        Ok(FileIdentity::invented(hash(&parts.concat())))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         self.take_descriptor()?;
+        let (file, directory) = (self.identity(path)?, self.identity(directory_of(path))?);
         let mut state = self.0.lock();
         if state.locked {
             return Err(ErrorKind::WouldBlock.into());
         }
         state.locked = true;
-        Ok(Box::new(FakeLock(self.clone())))
+        Ok(DiskLock::new(file, directory, FakeLock(self.clone())))
     }
 }
 

@@ -5,7 +5,7 @@
 //! then takes the old one's place, and the directory is synced.
 
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -112,10 +112,38 @@ pub fn open_for_append(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(mode).open(path)
 }
 
+/// What tells a file or directory from all others that there are at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// Of what a path names now.
+    ///
+    /// # Errors
+    /// `NotFound` and as the operating system has them.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+
+    /// One that is no file of the machine.
+    pub(crate) fn invented(inode: u64) -> Self {
+        Self { device: 0, inode }
+    }
+}
+
+impl From<&Metadata> for FileIdentity {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
 /// A lock between processes, until it is dropped: the `flock` of an empty file, which stays.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -142,7 +170,15 @@ impl FileLock {
     pub fn try_take_directory(path: &Path) -> io::Result<Self> {
         let directory = File::open(path)?;
         flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { _file: directory })
+        Ok(Self { file: directory })
+    }
+
+    /// What is locked, whatever has its name by now.
+    ///
+    /// # Errors
+    /// As the operating system has them.
+    pub fn identity(&self) -> io::Result<FileIdentity> {
+        self.file.metadata().map(|metadata| FileIdentity::from(&metadata))
     }
 
     fn take(path: &Path, operation: FlockOperation) -> io::Result<Self> {
@@ -150,7 +186,7 @@ impl FileLock {
         options.write(true).create(true).truncate(false).mode(PRIVATE_FILE);
         let file = options.open(path)?;
         flock(&file, operation)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

@@ -26,7 +26,7 @@ pub use agreed_clock::{AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
 pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use descriptors::{is_out_of_descriptors, raise_open_files_limit};
-pub use disk::{Disk, DiskDirectory};
+pub use disk::{Disk, DiskDirectory, DiskLock};
 pub use disk_file::{DiskFile, WriteError, is_out_of_space};
 pub use fake_disk::{FakeDisk, Fault, PowerCut};
 pub use memory_limit::{AvailableMemory, available_memory};

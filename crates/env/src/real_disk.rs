@@ -2,11 +2,12 @@
 
 use crate::allocate::allocate;
 use crate::direct_file::DirectFile;
-use crate::disk::{Disk, DiskDirectory};
+use crate::disk::{Disk, DiskDirectory, DiskLock};
 use crate::disk_file::{DiskFile, WriteError, write_all};
-use crate::files::{FileLock, PRIVATE_FILE, create_private_directory, directory_of};
+use crate::files::{FileIdentity, FileLock, PRIVATE_FILE, create_private_directory, directory_of};
 use crate::sequential::SequentialFile;
 use rustix::buffer::spare_capacity;
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice};
@@ -62,14 +63,36 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealDirectory(File::open(path)?)))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         let file = FileLock::try_take(path)?;
+        let file_id = file.identity()?;
+        if FileIdentity::of(path)? != file_id {
+            // Somebody else has made another one meanwhile.
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let directory_id = FileIdentity::of(directory_of(path))?;
         let directory = match FileLock::try_take_directory(directory_of(path)) {
             // Not every file system locks directories; NFS does not.
             Err(error) if cannot_lock(&error) => None,
             other => Some(other?),
         };
-        Ok(Box::new((file, directory)))
+        Ok(DiskLock::new(file_id, directory_id, (file, directory)))
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
+        FileIdentity::of(path)
+    }
+
+    fn ask_to_write_in_place(&self, directory: &Path) -> bool {
+        let asked = File::open(directory).and_then(|directory| {
+            let flags = ioctl_getflags(&directory)?;
+            if !flags.contains(IFlags::NOCOW) {
+                ioctl_setflags(&directory, flags | IFlags::NOCOW)?;
+            }
+            // Some take what they do not know, and forget it.
+            Ok(ioctl_getflags(&directory)?.contains(IFlags::NOCOW))
+        });
+        asked.unwrap_or(false)
     }
 }
 
@@ -160,6 +183,25 @@ mod tests {
         assert_eq!(second, Some(ErrorKind::WouldBlock));
         drop(first);
         RealDisk.lock(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_lock_tells_what_it_is_on_from_what_took_the_place() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (directory, elsewhere) = (home.path().join("data"), home.path().join("elsewhere"));
+        let path = directory.join("LOCK");
+        fs::create_dir(&directory).expect("made");
+        let lock = RealDisk.lock(&path).expect("locked");
+        let now = |path: &Path| RealDisk.identity(path).map_err(|error| error.kind());
+        assert_eq!(now(&path), Ok(lock.file));
+        assert_eq!(now(&directory), Ok(lock.directory));
+        fs::rename(&directory, &elsewhere).expect("renamed");
+        assert_eq!(now(&path), Err(ErrorKind::NotFound));
+        assert_eq!(now(&elsewhere.join("LOCK")), Ok(lock.file));
+        fs::create_dir(&directory).expect("made");
+        fs::write(&path, "").expect("made");
+        assert_ne!(now(&path), Ok(lock.file));
+        assert_ne!(now(&directory), Ok(lock.directory));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anabranch_engine::Catalog;
 use anabranch_engine::Scope;
 use anabranch_engine::backup::BackupReport;
 use anabranch_engine::salvage::{self, Finding, Lost, Salvage, SalvagedCatalog, ShardExtent};
-use anabranch_env::{Disk, RealDisk};
+use anabranch_env::{Disk, DiskLock, RealDisk};
 use anabranch_model::ShardKey;
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) fn run(data_dir: &Path, target: &Path, as_json: bool) -> anyhow::Resu
 }
 
 /// Keeps a server from writing to the directory. A volume that cannot be written to has none.
-fn lock(disk: &dyn Disk, data_dir: &Path) -> anyhow::Result<Option<Box<dyn Send + Sync>>> {
+fn lock(disk: &dyn Disk, data_dir: &Path) -> anyhow::Result<Option<DiskLock>> {
     let path = data_dir.join("LOCK");
     if disk.open(&path, false).is_err() {
         return Ok(None);

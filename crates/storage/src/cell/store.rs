@@ -10,7 +10,7 @@ use crate::cell::tips::ShardTip;
 use crate::error::AppendError;
 use crate::format::runs::Runs;
 use crate::options::Durability;
-use anabranch_env::{ByteBudget, ByteShare, Clock};
+use anabranch_env::{ByteBudget, ByteShare, Clock, DiskLock};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -30,7 +30,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held as long as this process may write to the directory.
-    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+    lock: Mutex<Option<DiskLock>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -63,11 +63,7 @@ impl Confirmation {
 
 impl Store {
     /// A store whose threads are not started yet.
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        clock: Arc<dyn Clock>,
-        lock: Option<Box<dyn Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, clock: Arc<dyn Clock>, lock: Option<DiskLock>) -> Self {
         Self {
             room: ByteBudget::new(shared.options.queue_bytes),
             shared,

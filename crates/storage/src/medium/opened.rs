@@ -6,6 +6,7 @@ use crate::error::OpenError;
 use crate::medium::journal::Journal;
 use crate::medium::shelf::Shelf;
 use crate::recovered::Recovered;
+use anabranch_env::DiskLock;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(crate) struct Opened {
     pub(crate) journal: Box<dyn Journal>,
     pub(crate) shelf: Arc<dyn Shelf>,
     /// Held as long as this process may write.
-    pub(crate) lock: Option<Box<dyn Send + Sync>>,
+    pub(crate) lock: Option<DiskLock>,
 }
 
 /// What was found on a medium.

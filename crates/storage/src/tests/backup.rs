@@ -9,7 +9,8 @@ use crate::medium::disk::spare;
 use crate::tests::support::{TestHost, append_command};
 use crate::tools::backup::{BackupError, BackupReport, backup};
 use crate::{Gate, Opening, ReadRequest, Recovered, RunsBuilder, Store, StoreOptions, inspect};
-use anabranch_env::{Disk, DiskDirectory, DiskFile, FakeDisk, ManualClock, WriteError};
+use anabranch_env::files::{FileIdentity, directory_of};
+use anabranch_env::{Disk, DiskDirectory, DiskFile, DiskLock, FakeDisk, ManualClock, WriteError};
 use anabranch_model::ShardKey;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -109,8 +110,12 @@ impl Disk for HookedDisk {
         self.inner.open_dir(path)
     }
 
-    fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
-        Ok(Box::new(()))
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        Ok(DiskLock::new(self.identity(path)?, self.identity(directory_of(path))?, ()))
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
+        self.inner.identity(path)
     }
 }
 

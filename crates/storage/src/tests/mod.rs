@@ -6,3 +6,4 @@ mod late;
 mod model;
 mod suite;
 mod support;
+mod swap;

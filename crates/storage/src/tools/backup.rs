@@ -24,7 +24,7 @@ use crate::format::snapshot::{self, Snapshot};
 use crate::format::{mark, segment_list};
 use crate::medium::disk::journal_file::JournalFile;
 use crate::medium::disk::scan::{Scan, check_end, list_journals, scan_file};
-use anabranch_env::{Disk, DiskFile};
+use anabranch_env::{Disk, DiskFile, DiskLock};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
@@ -109,10 +109,7 @@ pub fn backup(
 }
 
 /// Makes the directories of a copy and locks it.
-pub(crate) fn begin_target(
-    disk: &dyn Disk,
-    to: &Layout,
-) -> Result<Box<dyn Send + Sync>, BackupError> {
+pub(crate) fn begin_target(disk: &dyn Disk, to: &Layout) -> Result<DiskLock, BackupError> {
     let io = |e| BackupError::io(&to.root, e);
     disk.create_dir_all(&to.root).map_err(io)?;
     if !disk.list(&to.root).map_err(io)?.is_empty() {

@@ -48,7 +48,7 @@ impl Journal for DiskJournal {
     fn begin_chapter(&mut self, first: &Submission) -> Result<(), JournalError> {
         // Not later than promised, however long it waits.
         self.sync()?;
-        let Directory { options, layout, disk, common, spares } = &*self.directory;
+        let Directory { options, layout, disk, common, spares, .. } = &*self.directory;
         let waited = common
             .wait_for_backlog(options.backlog_chapters_max())
             .and_then(|()| self.directory.wait_for_spare());
@@ -56,6 +56,7 @@ impl Journal for DiskJournal {
         if common.health.is_failed() {
             return Err(io::Error::other("the journal's directory could not be synced").into());
         }
+        self.directory.check_lock()?;
         let spare =
             waited.and_then(|()| spare::prepare(&**disk, layout, options.journal_file_bytes));
         let spare = spare.map_err(JournalError::Full)?;
@@ -90,6 +91,8 @@ impl Journal for DiskJournal {
         } else {
             self.unsynced_since.get_or_insert_with(deadline_now);
         }
+        // Whoever may have taken the directory over since has found what is durable by now.
+        self.directory.check_lock()?;
         self.written += 1;
         Ok(())
     }

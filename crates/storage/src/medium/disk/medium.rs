@@ -6,6 +6,7 @@ use crate::format::deletion_time;
 use crate::format::layout::Layout;
 use crate::medium::disk::directory::Directory;
 use crate::medium::disk::journal::DiskJournal;
+use crate::medium::disk::lock_watch::LockWatch;
 use crate::medium::disk::open_directories::OpenDirectories;
 use crate::medium::disk::recovery::Recovery;
 use crate::medium::disk::shelf::DiskShelf;
@@ -50,6 +51,8 @@ impl Medium for DiskMedium {
             ErrorKind::WouldBlock => OpenError::Locked(layout.root.clone()),
             _ => OpenError::io(&layout.lock(), error),
         })?;
+        disk.ask_to_write_in_place(&layout.journal_dir());
+        let lock_watch = LockWatch::new(self.disk.clone(), layout.clone(), &lock);
         let disk = Arc::new(OpenDirectories::open(self.disk.clone(), directories)?);
         // A name that the last process saw need not have been durable; what follows relies on it.
         for directory in [layout.journal_dir(), layout.segment_dir(), layout.catalog_dir()] {
@@ -65,6 +68,7 @@ impl Medium for DiskMedium {
             layout,
             disk,
             common: common.clone(),
+            lock: lock_watch,
             spares: self.spares.clone(),
         });
         let journal = Box::new(DiskJournal::new(directory.clone(), file));

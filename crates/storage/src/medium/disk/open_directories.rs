@@ -4,7 +4,8 @@
 //! would fail, and a sync that failed is final. So those that will be needed are taken early.
 
 use crate::error::OpenError;
-use anabranch_env::{Disk, DiskDirectory, DiskFile, SequentialFile};
+use anabranch_env::files::FileIdentity;
+use anabranch_env::{Disk, DiskDirectory, DiskFile, DiskLock, SequentialFile};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,8 +71,16 @@ impl Disk for OpenDirectories {
         self.disk.remove(path)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         self.disk.lock(path)
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
+        self.disk.identity(path)
+    }
+
+    fn ask_to_write_in_place(&self, directory: &Path) -> bool {
+        self.disk.ask_to_write_in_place(directory)
     }
 
     fn new_file_id(&self) -> u64 {

@@ -26,6 +26,7 @@ impl DiskShelf {
     /// more if that was not enough.
     fn make_spare(&self) -> io::Result<()> {
         let Directory { options, layout, disk, spares, .. } = &*self.0;
+        self.0.check_lock()?;
         let bytes = options.journal_file_bytes;
         let count = spare::count(&**disk, layout, bytes)?;
         let wanted_max = options.backlog_chapters_max();
@@ -42,6 +43,7 @@ impl DiskShelf {
 
 impl Shelf for DiskShelf {
     fn publish(&self, name: &SegmentName, content: &SegmentContent<'_>) -> io::Result<()> {
+        self.0.check_lock()?;
         segment::write(&*self.0.disk, &self.0.layout.segment_dir(), name, content)
     }
 
@@ -50,10 +52,12 @@ impl Shelf for DiskShelf {
     }
 
     fn declare(&self, names: &[SegmentName]) -> io::Result<()> {
+        self.0.check_lock()?;
         segment_list::write(&*self.0.disk, &self.0.layout, names)
     }
 
     fn undeclare(&self) -> io::Result<()> {
+        self.0.check_lock()?;
         segment_list::remove(&*self.0.disk, &self.0.layout)
     }
 
@@ -71,18 +75,21 @@ impl Shelf for DiskShelf {
     }
 
     fn remove(&self, name: &SegmentName) -> io::Result<()> {
+        self.0.check_lock()?;
         self.0.disk.remove(&self.path(name))
     }
 
     fn put_snapshot(&self, place: SnapshotPlace, catalog: &[u8]) -> io::Result<()> {
+        self.0.check_lock()?;
         snapshot::write(&*self.0.disk, &self.0.layout, place, catalog)
     }
 
     /// Keeps the journal file as a spare one, as many as may be in use at once, or removes it.
     fn release(&self, chapter: u64) -> io::Result<()> {
-        let Directory { options, layout, disk, common, spares } = &*self.0;
+        let Directory { options, layout, disk, common, spares, .. } = &*self.0;
         let Common { health, .. } = common;
         let _sole = spares.sole.lock();
+        self.0.check_lock()?;
         let kept_max = options.backlog_chapters_max();
         spare::keep(&**disk, layout, chapter, options.journal_file_bytes, kept_max)?;
         let synced = disk.sync_dir(&layout.journal_dir());
@@ -94,6 +101,7 @@ impl Shelf for DiskShelf {
     }
 
     fn keep_deletion_time(&self, ms: u64) -> io::Result<()> {
+        self.0.check_lock()?;
         deletion_time::write(&*self.0.disk, &self.0.layout, ms)
     }
 
