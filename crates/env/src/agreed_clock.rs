@@ -16,7 +16,7 @@
 use crate::clock::Clock;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// How far the time of records may be ahead of what is expected.
 pub const AHEAD_MS: u64 = 5 * 60 * 1000;
@@ -42,6 +42,9 @@ pub struct AgreedClock {
     /// Expected wall time minus monotonic time, in milliseconds, of each kind.
     dated: AtomicI64,
     deleted: AtomicI64,
+    /// As far as the time of records could go at the last look. It can only go further since, so that
+    /// up to there the wall clock need not be compared: every request asks for this time, more than once.
+    dated_until_ms: AtomicU64,
     steady: Mutex<Steady>,
 }
 
@@ -62,9 +65,10 @@ impl AgreedClock {
     pub fn new(inner: Arc<dyn Clock>) -> Self {
         let (wall_ms, passed_ms) = read(&*inner);
         let offset_ms = offset(wall_ms, passed_ms);
-        let is_set = wall_ms >= SET_MS;
+        let dated = if wall_ms >= SET_MS { offset_ms } else { NOTHING_EXPECTED };
         Self {
-            dated: AtomicI64::new(if is_set { offset_ms } else { NOTHING_EXPECTED }),
+            dated: AtomicI64::new(dated),
+            dated_until_ms: AtomicU64::new(dated_until_ms(dated, passed_ms)),
             deleted: AtomicI64::new(offset_ms),
             steady: Mutex::new(Steady {
                 since_ms: passed_ms,
@@ -75,13 +79,22 @@ impl AgreedClock {
             inner,
         }
     }
+
+    /// Dates records by this expectation from now on.
+    fn date_by(&self, offset_ms: i64, passed_ms: u64) {
+        self.dated.store(offset_ms, Ordering::Relaxed);
+        self.dated_until_ms.store(dated_until_ms(offset_ms, passed_ms), Ordering::Relaxed);
+    }
 }
 
 impl Clock for AgreedClock {
     fn now_ms(&self) -> u64 {
+        let wall_ms = self.inner.wall_ms();
+        if wall_ms <= self.dated_until_ms.load(Ordering::Relaxed) {
+            return wall_ms;
+        }
         let (wall_ms, passed_ms) = read(&*self.inner);
-        let expected = self.dated.load(Ordering::Relaxed);
-        wall_ms.min(at(expected, passed_ms).saturating_add(AHEAD_MS))
+        wall_ms.min(dated_until_ms(self.dated.load(Ordering::Relaxed), passed_ms))
     }
 
     fn monotonic_us(&self) -> u64 {
@@ -103,7 +116,7 @@ impl Clock for AgreedClock {
         let floor_ms = SET_MS.max(newest_ms.saturating_sub(AHEAD_MS));
         self.steady.lock().floor_ms = floor_ms;
         if wall_ms < floor_ms {
-            self.dated.store(NOTHING_EXPECTED, Ordering::Relaxed);
+            self.date_by(NOTHING_EXPECTED, passed_ms);
         }
     }
 
@@ -113,6 +126,7 @@ impl Clock for AgreedClock {
             return;
         }
         let offset_ms = offset(wall_ms, passed_ms);
+        let mut expected = self.dated.load(Ordering::Relaxed);
         let mut steady = self.steady.lock();
         let for_ms = passed_ms.saturating_sub(steady.since_ms);
         let is_jump = offset_ms.abs_diff(steady.last_ms) > STEADY_MS;
@@ -122,22 +136,22 @@ impl Clock for AgreedClock {
             *steady = Steady { since_ms: passed_ms, offset_ms, ..*steady };
         } else if wall_ms >= steady.floor_ms {
             if for_ms >= DATED_AFTER_MS {
-                self.dated.store(offset_ms, Ordering::Relaxed);
+                expected = offset_ms;
             }
             if for_ms >= DELETED_AFTER_MS {
                 self.deleted.store(offset_ms, Ordering::Relaxed);
             }
         }
-        let expected = self.dated.load(Ordering::Relaxed);
         if expected == NOTHING_EXPECTED && wall_ms >= steady.floor_ms {
-            self.dated.store(offset_ms, Ordering::Relaxed);
+            expected = offset_ms;
         }
+        self.date_by(expected, passed_ms);
     }
 
     fn believe_wall(&self) {
         let (wall_ms, passed_ms) = read(&*self.inner);
         let offset_ms = offset(wall_ms, passed_ms);
-        self.dated.store(offset_ms, Ordering::Relaxed);
+        self.date_by(offset_ms, passed_ms);
         self.deleted.store(offset_ms, Ordering::Relaxed);
     }
 }
@@ -160,10 +174,16 @@ fn at(offset_ms: i64, passed_ms: u64) -> u64 {
     passed_ms.saturating_add_signed(offset_ms)
 }
 
+/// How far the time of records may go when so much time has passed.
+fn dated_until_ms(offset_ms: i64, passed_ms: u64) -> u64 {
+    at(offset_ms, passed_ms).saturating_add(AHEAD_MS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use proptest::prelude::*;
 
     const START_MS: u64 = 1_800_000_000_000;
     const SECOND: i64 = 1000;
@@ -337,5 +357,77 @@ mod tests {
         let (now, deletion) = world.times();
         assert_eq!(now, 60 * DAY + 300 * SECOND);
         assert!(now - deletion < 20 * SECOND, "{}", now - deletion);
+    }
+
+    /// A machine's clock, and how often it was asked for the time that has passed.
+    #[derive(Debug)]
+    struct Counted(ManualClock, AtomicU64);
+
+    impl Clock for Counted {
+        fn now_ms(&self) -> u64 {
+            self.0.now_ms()
+        }
+
+        fn monotonic_us(&self) -> u64 {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.monotonic_us()
+        }
+    }
+
+    #[test]
+    fn while_the_clocks_agree_the_time_is_one_look_at_the_wall_clock() {
+        let hands = Arc::new(Counted(ManualClock::at_ms(START_MS), AtomicU64::new(0)));
+        let clock = AgreedClock::new(hands.clone());
+        clock.begin(START_MS, START_MS);
+        for _ in 0..1000 {
+            hands.0.advance_ms(60_000);
+            clock.observe();
+            let before = hands.1.load(Ordering::Relaxed);
+            assert_eq!(clock.now_ms(), hands.0.now_ms());
+            assert_eq!(hands.1.load(Ordering::Relaxed), before);
+        }
+        hands.0.set_ms(START_MS);
+        assert_eq!(clock.now_ms(), START_MS, "a clock that was set back is believed");
+    }
+
+    /// What happens to a clock.
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        Pass(u32),
+        Jump(i32),
+        Observe,
+        Believe,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0..1_200_000_u32).prop_map(Act::Pass),
+            (-1_200_000..1_200_000_i32).prop_map(Act::Jump),
+            any::<i32>().prop_map(Act::Jump),
+            Just(Act::Observe),
+            Just(Act::Observe),
+            Just(Act::Believe),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_that_is_not_compared_is_what_a_comparison_would_say(
+            off_ms in -3_600_000..3_600_000_i64,
+            acts in prop::collection::vec(act(), 0..40),
+        ) {
+            let World { hands, clock } = World::after(off_ms);
+            for act in acts {
+                match act {
+                    Act::Pass(ms) => hands.advance_ms(ms.into()),
+                    Act::Jump(ms) => hands.set_ms(hands.now_ms().saturating_add_signed(ms.into())),
+                    Act::Observe => clock.observe(),
+                    Act::Believe => clock.believe_wall(),
+                }
+                let (wall_ms, passed_ms) = read(&*hands);
+                let until_ms = dated_until_ms(clock.dated.load(Ordering::Relaxed), passed_ms);
+                prop_assert_eq!(clock.now_ms(), wall_ms.min(until_ms));
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Wall time and monotonic time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A source of time. One that believes its wall clock has to say no more than that and how time
 /// passes; [`crate::AgreedClock`] does not.
@@ -38,29 +38,29 @@ pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
 /// The machine's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
-    start: Duration,
+    start_us: u64,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: since_boot() }
+        Self { start_us: boot_us() }
     }
 }
 
-/// The time since some moment before this process, sleep included: a laptop that wakes must not
+/// Microseconds since some moment before this process, sleep included: a laptop that wakes must not
 /// look as if somebody had set its clock.
 #[cfg(target_os = "linux")]
-fn since_boot() -> Duration {
+fn boot_us() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Duration::try_from(time).expect("not before boot")
+    (time.tv_sec * 1_000_000 + time.tv_nsec / 1000).cast_unsigned()
 }
 
 /// As for Linux. macOS counts sleep by itself.
 #[cfg(not(target_os = "linux"))]
-fn since_boot() -> Duration {
+fn boot_us() -> u64 {
     static START: std::sync::LazyLock<std::time::Instant> =
         std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
+    u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Clock for SystemClock {
@@ -70,8 +70,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_us(&self) -> u64 {
-        let passed = since_boot().saturating_sub(self.start);
-        u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
+        boot_us().saturating_sub(self.start_us)
     }
 }
 

@@ -82,10 +82,12 @@ impl Hosts {
             Rule::Listed => HostRefusal::NotListed,
             Rule::Open { .. } => HostRefusal::Host,
         };
-        let named = parts.headers.get_all(header::HOST);
-        let mut named = named.iter().map(HeaderValue::as_bytes).map(Authority::try_from);
-        let is_answered = named.all(|host| host.is_ok_and(|host| self.is_host(&host)))
-            && parts.uri.authority().is_none_or(|host| self.is_host(host));
+        let is_open = refusal == HostRefusal::Host;
+        let mut named = parts.headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+        let is_answered = named.all(|host| {
+            (is_open && is_plain_loopback(host))
+                || Authority::try_from(host).is_ok_and(|host| self.is_host(&host))
+        }) && parts.uri.authority().is_none_or(|host| self.is_host(host));
         if !is_answered {
             return Err(refusal);
         }
@@ -146,6 +148,16 @@ fn ip_of(name: &str) -> Option<IpAddr> {
     Some(bare.parse::<IpAddr>().ok()?.to_canonical())
 }
 
+/// Whether it is loopback as nearly all clients write it, which is told without taking it apart.
+fn is_plain_loopback(host: &[u8]) -> bool {
+    let name = [b"127.0.0.1", b"localhost"];
+    match name.iter().find_map(|name| host.strip_prefix(*name)) {
+        Some([b':', port @ ..]) => !port.is_empty() && port.iter().all(u8::is_ascii_digit),
+        Some(rest) => rest.is_empty(),
+        None => false,
+    }
+}
+
 /// Whether a name leads to the machine that it is looked up on, whoever answers the look-up.
 fn is_loopback(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -174,6 +186,31 @@ mod tests {
     }
 
     const OPEN: Access = Access::Open { insecure: false };
+
+    #[test]
+    fn what_is_not_taken_apart_would_be_answered_too() {
+        let hosts = hosts(&OPEN, "10.0.0.1", &[]);
+        for name in ["127.0.0.1", "localhost", "127.0.0.2", "localhosts", "27.0.0.1", "Localhost"] {
+            for port in
+                ["", ":", ":0", ":4567", ":99999", ":4a", ":-1", ":1:1", "@a", ".a", ".", "/"]
+            {
+                let host = format!("{name}{port}");
+                let taken_apart = Authority::try_from(host.as_bytes());
+                let is_host = taken_apart.is_ok_and(|host| hosts.is_host(&host));
+                assert!(is_host || !is_plain_loopback(host.as_bytes()), "{host}");
+            }
+        }
+        for host in ["127.0.0.1", "localhost:1", "127.0.0.1:4567"] {
+            assert!(is_plain_loopback(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn loopback_must_be_listed_where_others_are_with_credentials() {
+        let access = Access::Credentials(PathBuf::from("credentials"));
+        let hosts = hosts(&access, "127.0.0.1", &["kinesis"]);
+        assert_eq!(hosts.check(&parts("localhost", None)), Err(HostRefusal::NotListed));
+    }
 
     #[test]
     fn open_loopback_servers_answer_to_loopback_and_to_what_is_listed() {
