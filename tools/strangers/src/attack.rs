@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::sleep;
 
-use crate::{greedy, http2};
+use crate::{greedy, http2, known};
 
 /// Largest body that the server takes.
 const BODY_BYTES: usize = 16 << 20;
@@ -150,7 +150,7 @@ async fn paced(to: &mut OwnedWriteHalf, piece: &[u8], bytes: usize, pause_ms: u6
 
 /// As a client has them that signs, with a key that nobody knows.
 fn headers(bytes: usize) -> Vec<(&'static str, String)> {
-    let now = Timestamp::from_unix(crate::now_secs());
+    let now = Timestamp::from_unix(known::now_secs());
     let credential = format!("STRANGER/{}/us-east-1/kinesis/aws4_request", now.date());
     vec![
         ("content-type", "application/x-amz-json-1.1".to_owned()),

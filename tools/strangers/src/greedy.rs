@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, STREAM};
+use crate::known::{self, ACCESS_KEY_ID, SECRET_ACCESS_KEY, STREAM};
 
 /// Asks for ten megabytes, and keeps the connection until the server ends it.
 pub(crate) async fn once(address: &str) -> Result<()> {
@@ -53,7 +53,7 @@ fn signed(operation: &str, input: &Value) -> Vec<u8> {
         payload_sha256_hex: hash.as_str(),
     };
     let signature =
-        Signer::new(credentials, "us-east-1", "kinesis").sign(&request, crate::now_secs());
+        Signer::new(credentials, "us-east-1", "kinesis").sign(&request, known::now_secs());
     format!(
         "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
          x-amz-target: {target}\r\nx-amz-date: {}\r\nauthorization: {}\r\ncontent-length: {}\r\n\r\n{body}",

@@ -9,10 +9,11 @@
 mod attack;
 mod greedy;
 mod http2;
+mod known;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anabranch_testkit::{TestServer, process};
 use anyhow::{Context, Result, ensure};
@@ -23,10 +24,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use attack::Attack;
-
-const ACCESS_KEY_ID: &str = "KNOWN";
-const SECRET_ACCESS_KEY: &str = "of-the-load-test";
-const STREAM: &str = "load";
+use known::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, STREAM};
 
 /// Attacks a server as strangers would, and tells what a known caller notices of it.
 #[derive(Debug, Parser)]
@@ -61,12 +59,6 @@ enum Part {
     Attack { attack: Attack, address: String },
     /// Swallows what comes, and says where it listens
     Swallow,
-}
-
-/// Epoch seconds.
-fn now_secs() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().cast_signed()
 }
 
 #[tokio::main]

@@ -111,7 +111,7 @@ fn connections_of(files: u64) -> u32 {
 fn start_log(settings: &ServeSettings) -> anyhow::Result<LogWriter> {
     let filter = EnvFilter::try_new(&settings.log_level)
         .with_context(|| format!("not a log filter log_level={:?}", settings.log_level))?;
-    let writer = LogWriter::start(std::io::stderr()).context("cannot start the log's thread")?;
+    let writer = LogWriter::start().context("cannot start the log's thread")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
     match settings.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
