@@ -4,13 +4,14 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import stat
 
 import pytest
 
 from support import streams
-from support.server import Server, StartFailed, run_cli
+from support.server import Server, StartFailed, poll, run_cli
 
 
 def test_a_second_server_is_refused_though_the_lock_file_was_removed(start_server):
@@ -154,3 +155,23 @@ def test_secrets_need_not_be_in_the_list_of_processes(tmp_path, way):
     assert "the-secret-of-the-key" in json.loads(added.stdout).values()
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     assert "the-token" in file.read_text()
+    assert b"warning" not in added.stderr
+
+
+def test_a_secret_on_the_command_line_is_warned_of_and_not_repeated(tmp_path):
+    added = run_cli("credentials", "add", "--file", tmp_path / "keys.toml", "--user", "a", "--json",
+                    "--access-key-id", "AKIAIOSFODNN7EXAMPLE",
+                    "--secret-access-key", "the-secret-of-the-key", "--session-token", "-",
+                    stdin=b"the-token\n")
+    assert added.returncode == 0
+    assert b"warning: --secret-access-key was given on the command line" in added.stderr
+    assert b"--session-token" not in added.stderr and b"the-secret" not in added.stderr
+    assert json.loads(added.stdout)["session_token"] == "the-token"
+
+
+def test_a_hang_up_does_not_end_a_server_that_was_started_with_nohup(start_server):
+    server = start_server(preexec=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    server.process.send_signal(signal.SIGHUP)
+    poll(lambda: "told to look again" in server.log(), what="a line in the log")
+    assert server.client().list_streams()["StreamNames"] == []
+    assert server.terminate() == 0

@@ -130,6 +130,18 @@ impl CredentialsArgs {
 
 impl AddArgs {
     fn run(self) -> anyhow::Result<()> {
+        let given = [
+            ("--secret-access-key", &self.secret_access_key),
+            ("--session-token", &self.session_token),
+        ];
+        for (flag, secret) in given {
+            if secret.as_deref().is_some_and(is_plain) {
+                eprintln!(
+                    "warning: {flag} was given on the command line, which whoever lists processes can \
+                     see, and shells keep; use `-` or `@FILE`, and another secret if others are on this machine"
+                );
+            }
+        }
         let mut input = std::io::stdin().lines();
         let mut read = |given: Option<String>| {
             given.map(|given| read_secret(&given, || input.next())).transpose()
@@ -154,6 +166,11 @@ impl AddArgs {
             false => output::write_stdout(how_to_use(&added, &file).as_bytes()),
         }
     }
+}
+
+/// Whether it is the secret itself.
+fn is_plain(given: &str) -> bool {
+    given != "-" && !given.starts_with('@')
 }
 
 /// A secret as it is given: `-`, `@FILE`, or itself.
