@@ -22,6 +22,7 @@ mod memory_limit;
 mod real_disk;
 mod sequential;
 mod short_slices;
+mod signals;
 
 pub use agreed_clock::{AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
 pub use byte_budget::{ByteBudget, ByteShare};
@@ -35,6 +36,7 @@ pub use memory_limit::{AvailableMemory, available_memory};
 pub use real_disk::RealDisk;
 pub use sequential::SequentialFile;
 pub use short_slices::ask_for_short_slices;
+pub use signals::ignores_hang_up;
 
 /// The size in bytes that a file of this process may have; one more byte ends the process. `None`:
 /// there is no limit.

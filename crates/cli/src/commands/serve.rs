@@ -124,7 +124,11 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     // Before anything is announced: whoever waits for the announcement may stop us at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
+    let mut hang_up = match anabranch_env::ignores_hang_up() {
+        // As `nohup` wants it: whoever started it is not to reach it by a hang-up.
+        true => None,
+        false => Some(signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?),
+    };
     let clock = Arc::new(SystemClock::default());
     let starting = anabranch_server::bind(settings.to_server(), clock)?;
     let admin = starting.admin_address.map(|address| format!("http://{address}"));
@@ -139,7 +143,7 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
     tell(manager.as_ref(), Notice::Ready);
     tokio::select! {
         () = keep_alive(manager.as_ref(), &server) => {}
-        () = reload_at_each(&mut hang_up, &server) => {}
+        () = reload_at_each(hang_up.as_mut(), &server) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -161,12 +165,14 @@ async fn serve_until_told(settings: ServeSettings) -> anyhow::Result<()> {
 }
 
 /// Looks at files again when it is told to. Never ends.
-async fn reload_at_each(hang_up: &mut Signal, server: &RunningServer) {
-    while hang_up.recv().await.is_some() {
-        tokio::task::block_in_place(|| server.reload());
-        tracing::info!(
-            "told to look again: credentials, keyring, TLS files, audit log; settings stay"
-        );
+async fn reload_at_each(hang_up: Option<&mut Signal>, server: &RunningServer) {
+    if let Some(hang_up) = hang_up {
+        while hang_up.recv().await.is_some() {
+            tokio::task::block_in_place(|| server.reload());
+            tracing::info!(
+                "told to look again: credentials, keyring, TLS files, audit log; settings stay"
+            );
+        }
     }
     std::future::pending().await
 }
