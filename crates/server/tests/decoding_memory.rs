@@ -106,15 +106,18 @@ fn hostile() -> Vec<Hostile> {
     all
 }
 
-/// The paths to the values of an input that differ from those of `known` in type or bounds.
+/// The paths to the values of an input that differ from those of `known` in type, or in length if they
+/// are lists or maps.
 fn paths(members: &Value, above: &[Step], known: &mut BTreeSet<String>, out: &mut Vec<Vec<Step>>) {
     for member in members.as_array().into_iter().flatten() {
         let name = member["name"].as_str().expect("members have names").to_owned();
         let mut path = [above, &[Step::Member(name)]].concat();
-        let mut kind = member.clone();
-        for other in ["name", "required", "pattern"] {
-            kind[other] = Value::Null;
-        }
+        let is_compound =
+            ["member", "key", "members"].iter().any(|part| member.get(part).is_some());
+        let kind = match is_compound {
+            true => format!("{} {}", member["type"], member["max"]),
+            false => format!("{} {}", member["type"], member.get("enum").is_some()),
+        };
         if known.insert(format!("{} {kind}", above.len())) {
             out.push(path.clone());
         }
@@ -179,13 +182,13 @@ fn decoding_takes_no_more_memory_than_the_body_and_a_quarter_of_a_mebibyte() {
             }
         }
     }
-    assert!(count > 500, "{count}");
+    assert!(count > 300, "{count}");
 }
 
 /// One that grew as it was read would take three times as much in between.
 #[test]
 fn a_long_text_takes_what_it_is_long() {
-    const PIECES: usize = (2 << 20) + 1;
+    const PIECES: usize = (1 << 20) + 1;
     let json = format!("\"{}\"", r"\n".repeat(PIECES)).into_bytes();
     let cbor = [b"\x7F", b"\x61A".repeat(PIECES).as_slice(), b"\xFF"].concat();
     let value = Hostile { name: "a text", json, cbor };
