@@ -7,7 +7,10 @@ const HANG_UP: u32 = 1;
 /// anything of this process has to do with signals.
 #[must_use]
 pub fn ignores_hang_up() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "not on a disk, and no harm if it cannot be read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not on a disk, and no harm if it cannot be read"
+    )]
     let status = std::fs::read_to_string("/proc/self/status");
     status.is_ok_and(|status| ignores(&status, HANG_UP))
 }

@@ -1,6 +1,6 @@
 //! Reading request bodies, within limits.
 //!
-//! All bodies share one memory. A body gets memory for what has arrived, a few times that at most, and
+//! All bodies share one memory. A body gets memory for what has arrived, some times that at most, and
 //! not for what was announced, and waits for memory only so long, all its waits together: requests that
 //! fill the memory together fail one after the other, and do not wait for each other for ever. So whatever
 //! is offered, what is admitted has not waited longer, and the rest is told to come again.
@@ -39,6 +39,10 @@ const LEAST_BYTES_PER_SECOND: u64 = 16 << 10;
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// A body gets this many times what arrived, so that it is not copied for every piece.
 const GROWTH: usize = 4;
+/// The same of a body that is not large yet: most are whole before they have to grow again.
+const EARLY_GROWTH: usize = 16;
+/// As far as [`EARLY_GROWTH`] goes.
+const EARLY_BYTES: usize = 1 << 20;
 /// The least that a body gets that did not arrive whole.
 const FIRST_BYTES: usize = 4 << 10;
 /// Largest body that counts as small, and largest one that is kept of a stranger.
@@ -287,7 +291,8 @@ fn capacity_for(wanted: usize, claimed: usize) -> Option<usize> {
         return None;
     }
     let end = if claimed == 0 { BODY_BYTES_MAX } else { claimed };
-    Some((wanted * GROWTH).max(FIRST_BYTES).min(end).max(wanted))
+    let early = (wanted * EARLY_GROWTH).clamp(FIRST_BYTES, EARLY_BYTES);
+    Some((wanted * GROWTH).max(early).min(end).max(wanted))
 }
 
 /// Reads a body and keeps nothing, within the limits of those that are kept: a client that is refused
@@ -442,10 +447,11 @@ mod tests {
             capacity = capacity_for(capacity, claimed).expect("not too large");
             steps.push(capacity >> 10);
         }
-        assert_eq!(steps, [4, 16, 64, 256, 1024, 4096, 13 << 10]);
+        assert_eq!(steps, [4, 64, 1024, 4096, 13 << 10]);
         assert_eq!(capacity_for(10, 100), Some(100));
         assert_eq!(capacity_for(10, 0), Some(FIRST_BYTES));
-        assert_eq!(capacity_for(64 << 10, 1 << 20), Some(256 << 10));
+        assert_eq!(capacity_for(64 << 10, 0), Some(1 << 20));
+        assert_eq!(capacity_for(1 << 20, 0), Some(4 << 20));
         assert_eq!(capacity_for(BODY_BYTES_MAX, 0), Some(BODY_BYTES_MAX));
         assert_eq!(capacity_for(BODY_BYTES_MAX + 1, 0), None);
     }
@@ -488,12 +494,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_falls_silent_holds_little_more_than_it_sent() {
-        for (sends, holds) in [(100, FIRST_BYTES), (100_000, 400_000usize.next_multiple_of(1024))] {
+        for (sends, holds) in [(100, FIRST_BYTES), (1000, 16_000), (400_000, 1_600_000)] {
             let memory = memory();
             let reading = read(&memory, Fake::new(13 << 20, sends, sends));
             let looking = async {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                assert_eq!(held(&memory), holds);
+                assert_eq!(held(&memory), holds.next_multiple_of(1024));
             };
             let (read, ()) = tokio::join!(reading, looking);
             assert_eq!(read.expect_err("the rest did not come"), BodyError::TooSlow);
@@ -636,7 +642,7 @@ mod tests {
         let memory = memory();
         let mut all = hold(&memory.known, KNOWN);
         let started = Instant::now();
-        let reading = read(&memory, Fake::new(1 << 20, 1 << 20, 16 << 10));
+        let reading = read(&memory, Fake::new(1 << 20, 1 << 20, 1 << 10));
         let freeing = async {
             tokio::time::sleep(MEMORY_PATIENCE * 3 / 4).await;
             all.shrink_to((KNOWN - SMALL_BYTES) as u64);
@@ -651,8 +657,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_has_begun_gets_memory_before_those_that_have_not() {
         let memory = memory();
-        let mut held = hold(&memory.known, KNOWN - SMALL_BYTES);
-        let begun = read(&memory, Fake::new(256 << 10, 256 << 10, 16 << 10));
+        // Room for the beginning of the one.
+        let mut held = hold(&memory.known, KNOWN - (16 << 10));
+        let begun = read(&memory, Fake::new(256 << 10, 256 << 10, 1 << 10));
         let others = async { all((0..10).map(|_| read(&memory, in_pieces(10))).collect()).await };
         let freeing = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
