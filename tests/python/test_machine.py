@@ -178,3 +178,8 @@ def test_a_hang_up_does_not_end_a_server_that_was_started_with_nohup(start_serve
     assert server.client().list_streams()["StreamNames"] == []
     assert server.terminate() == 0
     assert "told to look again" not in server.log()
+
+
+def test_more_memory_than_there_is_is_warned_of(start_server):
+    server = start_server("--memory-limit", "4096GiB")
+    assert "there is less memory than --memory-limit" in server.log()

@@ -47,6 +47,9 @@ struct Arguments {
     /// How long all attacks go on at once; 0: not at all
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     all_seconds: u32,
+    /// Further flags of the server, separated by spaces
+    #[arg(long, value_name = "FLAGS", default_value = "", allow_hyphen_values = true)]
+    server_flags: String,
     /// Where the server has its data
     #[arg(long, value_name = "DIR", default_value = "target/strangers")]
     data_dir: PathBuf,
@@ -107,7 +110,7 @@ impl Scene {
         let keys = keys.to_str().context("the path is not UTF-8")?;
         let limit = &arguments.memory_limit;
         // Its log tells of strangers all the time.
-        let flags = [
+        let mut flags = vec![
             "--log-level",
             "error",
             "--credentials",
@@ -123,6 +126,7 @@ impl Scene {
             "--admin-listen",
             "off",
         ];
+        flags.extend(arguments.server_flags.split_whitespace());
         let server = TestServer::start_below(&arguments.data_dir, flags).await?;
         let address = server.endpoint().strip_prefix("http://").context("not http")?.to_owned();
         let mut swallower = this(&["swallow"])?.stdout(Stdio::piped()).spawn()?;

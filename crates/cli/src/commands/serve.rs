@@ -65,6 +65,13 @@ fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     let log = start_log(&settings)?;
     check_file_sizes(settings.memory.journal_file_bytes, anabranch_env::file_size_limit())?;
     let mut settings = settings;
+    if settings.memory.exceeds(anabranch_env::available_memory()) {
+        let limit = settings.memory.limit;
+        tracing::warn!(
+            limit,
+            "there is less memory than --memory-limit: the system may end the server when it is used"
+        );
+    }
     if let Some(files) = anabranch_env::raise_open_files_limit() {
         let allowed = connections_of(files);
         if allowed < settings.memory.max_connections {

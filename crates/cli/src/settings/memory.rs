@@ -106,6 +106,13 @@ impl MemoryPlan {
         })
     }
 
+    /// Whether there is less memory than that: then the system may end the server before the limit does
+    /// anything.
+    pub(crate) fn exceeds(&self, available: AvailableMemory) -> bool {
+        let there_is = available.machine.into_iter().chain(available.group).min();
+        there_is.is_some_and(|bytes| bytes < self.limit)
+    }
+
     /// The sixteenth of a limit that parts are made of, smaller if what is wanted takes more than its
     /// share. `None`: there is too little left.
     fn share(limit: u64, wanted: Wanted) -> Option<u64> {
@@ -185,6 +192,16 @@ mod tests {
         assert_eq!(limit(Some(2 * GIB), Some(4 * GIB)), GIB);
         assert_eq!(limit(Some(64 * MIB), None), LIMIT_MIN);
         assert_eq!(limit(None, None), 4 * GIB);
+        for (machine, group, exceeds) in [
+            (Some(GIB), None, false),
+            (Some(64 * MIB), None, true),
+            (Some(GIB), Some(128 * MIB), true),
+            (None, None, false),
+        ] {
+            let available = AvailableMemory { machine, group };
+            let plan = MemoryPlan::of(Wanted::default(), available).unwrap();
+            assert_eq!(plan.exceeds(available), exceeds);
+        }
     }
 
     #[test]
