@@ -73,6 +73,10 @@ impl Entrance {
 }
 
 impl Answering for Entrance {
+    fn may_be_known(&self, head: &http::request::Parts) -> bool {
+        self.place.0.get().is_some_and(|door| door.may_be_known(head))
+    }
+
     async fn answer(
         &self,
         request: Request<RequestBody>,

@@ -60,10 +60,7 @@ impl FrontDoor {
             reply::add_request_ids(reply.headers_mut(), is_preflight);
             return reply;
         }
-        let check = || {
-            let now_secs = (self.clock.wall_ms() / 1000).cast_signed();
-            self.authenticator.check_head(&parts, &[service.wire().signing_name], now_secs)
-        };
+        let check = || self.check_head(service, &parts);
         let mut reply = match self.bodies.read(body, connected, check).await {
             Err(BodyError::Stranger(error, first)) => {
                 self.turn_away(service, &parts, peer, connected, &first, error)
@@ -80,6 +77,16 @@ impl FrontDoor {
             reply::add_cors(reply.headers_mut());
         }
         reply
+    }
+
+    /// Whether a request with this head may be a known caller's, whatever its body.
+    pub(crate) fn may_be_known(&self, parts: &Parts) -> bool {
+        self.check_head(self.services.of(parts), parts).is_ok()
+    }
+
+    fn check_head(&self, service: &dyn Service, parts: &Parts) -> Result<(), AuthError> {
+        let now_secs = (self.clock.wall_ms() / 1000).cast_signed();
+        self.authenticator.check_head(parts, &[service.wire().signing_name], now_secs)
     }
 
     /// Answers what is the server's own, on whichever listener it was asked.

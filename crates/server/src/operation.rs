@@ -84,5 +84,8 @@ pub(crate) async fn answer<O: Operation>(
         tracing::error!(operation = O::NAME, "an operation did not ask whether its caller may");
         return Err(CommonError::InternalFailure.bare());
     }
-    Ok(output.into_answered(call.codec, call.stopping))
+    Ok(match output.into_answered(call.codec, call.stopping) {
+        Answered::Body(body) if O::CARRIES_RECORDS => Answered::Body(body.of_put()),
+        answered => answered,
+    })
 }

@@ -20,9 +20,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Bodies up to this are not counted. Every reply to a put is smaller: it must not be lost for
-/// want of memory when the records are durable.
-const UNCOUNTED_BYTES: usize = 256 << 10;
+/// Bodies up to this are not counted: a request has as much for itself.
+const UNCOUNTED_BYTES: usize = 16 << 10;
+/// Replies to puts up to this are not counted, which is all of them: they must not be lost for want of
+/// memory when the records are durable.
+const PUT_BYTES_MAX: usize = 256 << 10;
 /// How long a reply waits for memory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,16 @@ pub(crate) enum ReplyBody {
 impl ReplyBody {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self::Whole { uncounted: bytes.capacity(), left: bytes.into() }
+    }
+
+    /// The same as the reply to a put.
+    pub(crate) fn of_put(self) -> Self {
+        match self {
+            Self::Whole { left, uncounted } if uncounted <= PUT_BYTES_MAX => {
+                Self::Whole { left, uncounted: 0 }
+            }
+            other => other,
+        }
     }
 
     /// Bytes that are counted until the last of them is gone.
@@ -246,6 +258,17 @@ mod tests {
             memory.admit(reply(UNCOUNTED_BYTES + 1), &connected).await.status(),
             StatusCode::OK
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replies_to_puts_pass_a_full_memory() {
+        let memory = ReplyMemory::new(MEMORY as u64);
+        let connected = connected(4 * MEMORY);
+        let _first = memory.admit(reply(MEMORY), &connected).await;
+        let put = |size| reply(size).map(ReplyBody::of_put);
+        assert_eq!(memory.admit(put(PUT_BYTES_MAX), &connected).await.status(), StatusCode::OK);
+        let larger = memory.admit(put(PUT_BYTES_MAX + 1), &connected).await;
+        assert_eq!(larger.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test(start_paused = true)]

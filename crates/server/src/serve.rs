@@ -246,14 +246,14 @@ fn admin_limits() -> Limits {
     }
 }
 
-/// The main listener's. A connection may have half of the memory for bodies, all of a peer three
-/// quarters: behind a proxy everybody is one peer.
+/// The main listener's. A connection, and all of a peer, may have three quarters of the memory for bodies:
+/// behind a proxy everybody is one peer, and bodies of a connection that wait hold up the others.
 fn limits(settings: &ServerSettings) -> Limits {
     let memory = &settings.memory;
     Limits {
         connections: settings.max_connections,
         shares: Shares {
-            connection_bodies: (memory.body_bytes / 2).max(BODY_BYTES_MAX as u64),
+            connection_bodies: (memory.body_bytes / 4 * 3).max(BODY_BYTES_MAX as u64),
             peer_bodies: (memory.body_bytes / 4 * 3).max(BODY_BYTES_MAX as u64),
             connection_replies: memory.reply_bytes / 2,
         },

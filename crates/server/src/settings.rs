@@ -130,7 +130,7 @@ pub struct ServerMemory {
 impl ServerMemory {
     /// What a connection takes at most beside all this: buffers of its socket and of TLS, the windows of
     /// a stranger, the head of a request.
-    pub const CONNECTION_BYTES: u64 = 80 << 10;
+    pub const CONNECTION_BYTES: u64 = 96 << 10;
 }
 
 /// How the server is set up.

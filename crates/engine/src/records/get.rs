@@ -72,58 +72,50 @@ impl Data {
         if !meter.read_call(rates, now_us()) {
             return exceeded();
         }
-        let turn = meter.turn_to_read(rates, now_us()).await;
-        if turn.is_some() && !meter.may_read_bytes(rates, now_us()) {
-            return exceeded();
-        }
         let now_ms = self.ledger.now_ms();
-        let (reply, share) = match request.dry_run {
-            true => {
-                let at_once = ShardRead { next_index: position.from_index, ..ShardRead::default() };
-                (at_once, None)
-            }
-            false => {
-                let wanted = Wanted {
-                    principal: request.principal,
-                    records_max: request.records_max,
-                    bytes_max: limits::GET_RECORDS_BYTES_MAX,
-                };
-                let (read, share) = self.read_into(room, &stream, &slot, &position, wanted).await?;
-                (read, Some(share))
-            }
-        };
-        let read = reply.count();
-        let reply = self.reply(stream, slot, position, reply, now_ms);
-        meter.read_done(rates, read, reply.millis_behind_latest);
-        Ok((reply, share))
-    }
-
-    /// Reads with memory for the reply. Records in memory are held without being copied, so that what
-    /// they need can be counted first; nobody holds them while they wait for memory.
-    async fn read_into<R: ReplyRoom>(
-        &self,
-        room: &R,
-        stream: &Stream,
-        slot: &ShardSlot,
-        position: &IteratorPosition,
-        wanted: Wanted<'_>,
-    ) -> Result<(ShardRead, R::Share), GetRecordsError> {
-        if self.ledger.store().is_in_memory(position.from_index) {
-            let read = self.read_at(stream, slot, position, wanted).await?;
-            if let Some(share) = room.try_take(read.count()) {
-                return Ok((read, share));
-            }
+        if request.dry_run {
+            let nothing = ShardRead { next_index: position.from_index, ..ShardRead::default() };
+            let reply = self.reply(stream, slot, position, nothing, now_ms);
+            meter.read_done(rates, ReadCount::default(), reply.millis_behind_latest);
+            return Ok((reply, None));
         }
-        let record_bytes = stream.max_record_kib as usize * 1024;
-        let bytes = wanted.records_max.saturating_mul(record_bytes).max(PIECE_BYTES);
-        let most = ReadCount {
-            records: wanted.records_max as u64,
-            bytes: bytes.min(wanted.bytes_max.max(record_bytes)) as u64,
+        let wanted = Wanted {
+            principal: request.principal,
+            records_max: request.records_max,
+            bytes_max: limits::GET_RECORDS_BYTES_MAX,
         };
-        let mut share = room.take(most).await.ok_or(NoRoom)?;
-        let read = self.read_at(stream, slot, position, wanted).await?;
-        room.shrink(&mut share, read.count());
-        Ok((read, share))
+        let most = most(&wanted, stream.max_record_kib);
+        let mut share = None;
+        // What is not in memory is read when there is memory for it.
+        if !self.ledger.store().is_in_memory(position.from_index) {
+            share = Some(room.take(most).await.ok_or(NoRoom)?);
+        }
+        loop {
+            // Nobody has the turn who waits for memory: a reader who does not take what it gets would
+            // hold up all others of the shard.
+            let turn = meter.turn_to_read(rates, now_us()).await;
+            if turn.is_some() && !meter.may_read_bytes(rates, now_us()) {
+                return exceeded();
+            }
+            let read = self.read_at(&stream, &slot, &position, wanted).await?;
+            let count = read.count();
+            let got = match share.take() {
+                Some(mut share) => {
+                    room.shrink(&mut share, count);
+                    Some(share)
+                }
+                // Records in memory are held without being copied, so that what they need can be
+                // counted first.
+                None => room.try_take(count),
+            };
+            if got.is_some() {
+                let reply = self.reply(stream, slot, position, read, now_ms);
+                meter.read_done(rates, count, reply.millis_behind_latest);
+                return Ok((reply, got));
+            }
+            drop((read, turn));
+            share = Some(room.take(most).await.ok_or(NoRoom)?);
+        }
     }
 
     fn shard_at(
@@ -162,6 +154,14 @@ impl Data {
             slot,
         }
     }
+}
+
+/// The most that a call may get.
+fn most(wanted: &Wanted<'_>, max_record_kib: u32) -> ReadCount {
+    let record_bytes = max_record_kib as usize * 1024;
+    let bytes = wanted.records_max.saturating_mul(record_bytes).max(PIECE_BYTES);
+    let bytes = bytes.min(wanted.bytes_max.max(record_bytes));
+    ReadCount { records: wanted.records_max as u64, bytes: bytes as u64 }
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ enum Asked {
 struct Noting {
     is_full: bool,
     has_none: bool,
+    /// Whether memory never comes free.
+    waits: bool,
     asked: Mutex<Vec<Asked>>,
 }
 
@@ -37,6 +39,9 @@ impl ReplyRoom for Noting {
 
     async fn take(&self, most: ReadCount) -> Option<()> {
         self.note(Asked::Take(most));
+        if self.waits {
+            std::future::pending().await
+        }
         tokio::task::yield_now().await;
         (!self.has_none).then_some(())
     }
@@ -99,9 +104,26 @@ async fn calls_at_the_same_moment_are_judged_by_what_the_first_one_gets() {
     let room = Noting { is_full: true, ..Noting::default() };
     let calls = [world.get_into(&room), world.get_into(&room), world.get_into(&room)];
     let [first, second, third] = calls;
-    let got = tokio::join!(first, second, third);
-    assert!(matches!(got.0, Ok(1)));
-    for refused in [got.1, got.2] {
-        assert!(matches!(refused, Err(GetRecordsError::ReadRateExceeded(_))));
+    let got: [_; 3] = tokio::join!(first, second, third).into();
+    let is_refused = |got: &&Result<usize, GetRecordsError>| {
+        matches!(got, Err(GetRecordsError::ReadRateExceeded(_)))
+    };
+    assert_eq!(got.iter().filter(is_refused).count(), 2, "{got:?}");
+    assert_eq!(got.iter().flatten().collect::<Vec<_>>(), [&1]);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_memory_holds_up_nobody_else() {
+    let rates = ShardRates { read_bytes: 1000, read_calls: 5, ..ShardRates::OFF };
+    let settings = EngineSettings { rates, ..Setup::default().settings };
+    let world = World::with_stream(1, settings).await;
+    world.put(STREAM, &[("k", &[7; 50])]).await;
+    let full = Noting { is_full: true, waits: true, ..Noting::default() };
+    let mut waiting = std::pin::pin!(world.get_into(&full));
+    tokio::select! {
+        biased;
+        _ = &mut waiting => panic!("there is no memory"),
+        () = tokio::task::yield_now() => {}
     }
+    assert_eq!(world.get_into(&Noting::default()).await.expect("read"), 1);
 }

@@ -1,7 +1,7 @@
 //! A connection that speaks HTTP/2.
 //!
 //! Served by h2 itself, for what it costs depends on who is there: windows are small until a caller is
-//! known, requests beyond the first have memory of their own, a connection without a request ends
+//! known or may be, requests beyond the first have memory of their own, a connection without a request ends
 //! whatever pings it sends, and a client that waits for a word before its body gets one.
 
 use super::answering::Answering;
@@ -17,12 +17,13 @@ use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_LENGTH, DATE, EXPECT};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -34,6 +35,8 @@ const STREAMS: u32 = 256;
 /// Bytes that a client may send ahead on a stream, and on all of a connection together, before anybody
 /// on it is known.
 const FIRST_WINDOW: u32 = 64 << 10;
+/// How soon large windows are offered again to a client that has not agreed to the first ones yet.
+const WIDEN_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of a reply that wait in the connection, of one stream.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 
@@ -78,27 +81,38 @@ pub(super) async fn serve<A, S>(
                 None => return,
                 // The client's business: it broke the connection or the protocol.
                 Some(Err(error)) => return tracing::debug!(%error, "a connection ended with an error"),
-                Some(Ok((request, respond))) => begin(requests, request, respond, peer, connected),
-            },
-            () = connected.changed.notified() => {
-                quiet_since = Instant::now();
-                if connected.is_proven() {
-                    windows.widen(&mut connection, &requests.memory);
+                Some(Ok((request, respond))) => {
+                    let (parts, stream) = request.into_parts();
+                    // Before its body comes, which may be large.
+                    if !windows.is_wide
+                        && (connected.is_proven() || requests.door.may_be_known(&parts))
+                    {
+                        windows.widen(&mut connection, &requests.memory);
+                        if windows.is_pending() {
+                            timer.as_mut().reset(Instant::now() + WIDEN_PAUSE);
+                        }
+                    }
+                    begin(requests, parts, stream, respond, peer, connected);
                 }
-            }
+            },
+            () = connected.changed.notified() => quiet_since = Instant::now(),
             _ = stop.wait_for(|stop| *stop), if !is_stopping => {
                 is_stopping = true;
                 connection.graceful_shutdown();
             }
             () = &mut timer => {
                 let now = Instant::now();
+                if windows.is_pending() {
+                    windows.widen(&mut connection, &requests.memory);
+                }
                 if connected.requests() > 0 {
                     quiet_since = now;
                 } else if quiet_since + IDLE_PATIENCE <= now {
                     connection.abrupt_shutdown(Reason::NO_ERROR);
                     quiet_since = now;
                 }
-                timer.as_mut().reset(quiet_since + IDLE_PATIENCE);
+                let pause = if windows.is_pending() { WIDEN_PAUSE } else { IDLE_PATIENCE };
+                timer.as_mut().reset((quiet_since + IDLE_PATIENCE).min(now + pause));
             }
         }
     }
@@ -112,7 +126,15 @@ struct Windows {
 }
 
 impl Windows {
+    /// Whether there is memory for large ones, and the client does not know it yet.
+    fn is_pending(&self) -> bool {
+        self.share.is_some() && !self.is_wide
+    }
+
     /// Lets a known caller send more ahead, if there is memory for it.
+    ///
+    /// The library refuses while the client has not agreed to the window before; then it is to be tried
+    /// again.
     fn widen<S>(&mut self, connection: &mut Connection<S, Bytes>, memory: &RequestMemory)
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -123,7 +145,6 @@ impl Windows {
         self.share = self.share.take().or_else(|| memory.windows());
         if self.share.is_some() {
             connection.set_target_window_size(CONNECTION_WINDOW);
-            // Refused while the client has not agreed to the window before.
             self.is_wide = connection.set_initial_window_size(STREAM_WINDOW).is_ok();
         }
     }
@@ -131,25 +152,19 @@ impl Windows {
 
 fn begin<A: Answering>(
     requests: &Arc<Requests<A>>,
-    request: Request<RecvStream>,
+    parts: Parts,
+    stream: RecvStream,
     mut respond: SendResponse<Bytes>,
     peer: Peer,
     connected: &Arc<Connected>,
 ) {
-    let (parts, stream) = request.into_parts();
-    // One is part of what a connection costs.
-    let share = match connected.requests() {
-        0 => None,
-        _ => match requests.memory.of(connected, &parts) {
-            Some(share) => Some(share),
-            None => {
-                let mut busy = Response::new(());
-                *busy.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                reply::add_request_ids(busy.headers_mut(), false);
-                let _ = respond.send_response(busy, true);
-                return;
-            }
-        },
+    let Ok(share) = requests.memory.of(connected, &parts) else {
+        let mut busy = Response::new(());
+        *busy.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        busy.headers_mut().insert(DATE, now());
+        reply::add_request_ids(busy.headers_mut(), false);
+        let _ = respond.send_response(busy, true);
+        return;
     };
     let under_way = connected.begin_request();
     let (requests, connected) = (requests.clone(), connected.clone());

@@ -133,7 +133,13 @@ impl<A: Answering> Shared<A> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(tls) = &self.tls else { return self.serve_stream(socket, peer, connected).await };
-        if let Ok(Ok(stream)) = timeout(HANDSHAKE_PATIENCE, tls.accept(socket)).await {
+        let mut stop = self.stop.clone();
+        let agreed = tokio::select! {
+            agreed = timeout(HANDSHAKE_PATIENCE, tls.accept(socket)) => agreed,
+            // Nothing is under way.
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Ok(Ok(stream)) = agreed {
             self.serve_stream(stream, peer, connected).await;
         }
     }

@@ -14,6 +14,13 @@ const REQUEST_BYTES: u64 = 12 << 10;
 pub(super) const CONNECTION_WINDOW: u32 = 4 << 20;
 pub(super) const STREAM_WINDOW: u32 = 1 << 20;
 
+/// A head that every connection may have.
+const SMALL_HEAD_BYTES: u64 = 8 << 10;
+
+/// There is no memory for another request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TooMany;
+
 /// Memory for requests under way.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestMemory {
@@ -33,12 +40,18 @@ impl RequestMemory {
         }
     }
 
-    /// Memory for a request that comes while others of its connection are under way. `None`: it is
-    /// to be refused.
-    pub(super) fn of(&self, connected: &Connected, parts: &Parts) -> Option<ByteShare> {
-        let bytes = REQUEST_BYTES + head_bytes(parts);
+    /// Memory for a request. One with a small head is part of what its connection costs.
+    pub(super) fn of(
+        &self,
+        connected: &Connected,
+        parts: &Parts,
+    ) -> Result<Option<ByteShare>, TooMany> {
+        let head_bytes = head_bytes(parts);
+        if connected.requests() == 0 && head_bytes <= SMALL_HEAD_BYTES {
+            return Ok(None);
+        }
         let budget = if connected.is_proven() { &self.known } else { &self.strangers };
-        budget.try_take(bytes)
+        budget.try_take(REQUEST_BYTES + head_bytes).map(Some).ok_or(TooMany)
     }
 
     /// Memory for large windows. `None`: there is none, and small ones do.

@@ -21,11 +21,17 @@ struct Door {
     replies: ReplyMemory,
     /// Whether whoever asks is known.
     proves: bool,
+    /// Whether heads could be a known caller's.
+    may_be_known: bool,
     /// Answers wait for this.
     gate: Option<Notify>,
 }
 
 impl Answering for Door {
+    fn may_be_known(&self, _: &http::request::Parts) -> bool {
+        self.may_be_known
+    }
+
     async fn answer(
         &self,
         request: http::Request<RequestBody>,
@@ -48,7 +54,7 @@ const SHARES: Shares =
     Shares { connection_bodies: 1 << 20, peer_bodies: 1 << 20, connection_replies: 4 << 20 };
 
 fn door(replies: &ReplyMemory) -> Door {
-    Door { replies: replies.clone(), proves: false, gate: None }
+    Door { replies: replies.clone(), proves: false, may_be_known: false, gate: None }
 }
 
 /// A connection to a server with this door, and how much may be in it on its way.
@@ -175,10 +181,14 @@ async fn a_request_under_way_keeps_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stranger_sends_little_ahead_and_a_known_caller_much() {
-    for (proves, windows, expected) in
-        [(false, 16 << 20, 64 << 10), (true, 0, 64 << 10), (true, 16 << 20, STREAM_WINDOW as usize)]
-    {
-        let knowing = Door { proves, ..door(&replies()) };
+    for (proves, may_be_known, windows, expected) in [
+        (false, false, 16 << 20, 64 << 10),
+        (true, false, 0, 64 << 10),
+        (true, false, 16 << 20, STREAM_WINDOW as usize),
+        (false, true, 16 << 20, STREAM_WINDOW as usize),
+        (false, true, 0, 64 << 10),
+    ] {
+        let knowing = Door { proves, may_be_known, ..door(&replies()) };
         let (stream, _serving) = connect_to(knowing, RequestMemory::new(1 << 20, windows), 1 << 20);
         let mut client = http2(stream).await;
         // The answer to the first request makes the difference.
@@ -188,6 +198,9 @@ async fn a_stranger_sends_little_ahead_and_a_known_caller_much() {
             let taken = data.expect("data").len();
             body.flow_control().release_capacity(taken).expect("taken");
         }
+        // The next request finds it known.
+        let (reply, _) = client.send_request(post(), true).expect("open");
+        let _reply = reply.await.expect("a reply");
         tokio::time::sleep(Duration::from_secs(1)).await;
         let (_reply, mut sending) = client.send_request(post(), false).expect("open");
         sending.reserve_capacity(100 << 20);
@@ -198,7 +211,7 @@ async fn a_stranger_sends_little_ahead_and_a_known_caller_much() {
         {
             capacity = more;
         }
-        assert!(capacity.abs_diff(expected) <= 1, "{proves} {windows} {capacity}");
+        assert!(capacity.abs_diff(expected) <= 1, "{proves} {may_be_known} {windows} {capacity}");
     }
 }
 
@@ -272,4 +285,43 @@ async fn a_reply_to_head_has_no_body() {
     let reply = reply.await.expect("a reply");
     assert_eq!(reply.headers()["content-length"], REPLY_BYTES.to_string());
     assert!(reply.headers().contains_key("date") && reply.into_body().data().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_body_of_who_may_be_known_has_a_large_window() {
+    let gated = Door { may_be_known: true, gate: Some(Notify::new()), ..door(&replies()) };
+    let (stream, _serving) = connect_to(gated, RequestMemory::new(1 << 20, 16 << 20), 8 << 20);
+    let mut client = http2(stream).await;
+    let (_reply, mut sending) = client.send_request(post(), false).expect("open");
+    // Nobody reads it: this is what may be sent ahead.
+    sending.reserve_capacity(100 << 20);
+    let mut capacity = 0;
+    while let Ok(Some(Ok(more))) =
+        timeout(Duration::from_secs(1), std::future::poll_fn(|cx| sending.poll_capacity(cx))).await
+    {
+        capacity = more;
+    }
+    assert!(capacity.abs_diff(STREAM_WINDOW as usize) <= 1, "{capacity}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_under_way_until_its_reply_is_taken() {
+    let (mut client, server) = duplex(1000);
+    let (_stop_sender, stop) = watch::channel(false);
+    let requests = Requests { door: door(&replies()), memory: RequestMemory::new(1 << 20, 0) };
+    let shared = Shared { requests: Arc::new(requests), tls: None, stop };
+    let address = [127, 0, 0, 1].into();
+    let peer = Peer { address, is_tls: false };
+    let connected = Arc::new(Connected::new(address, SHARES, ByteBudget::new(1 << 20)));
+    let watched = connected.clone();
+    let serving = tokio::spawn(async move {
+        shared.serve_socket(Idle::new(server), peer, &connected).await;
+    });
+    client.write_all(REQUEST).await.expect("there is room");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(watched.requests(), 1);
+    client.shutdown().await.expect("open");
+    client.read_to_end(&mut Vec::new()).await.expect("read");
+    serving.await.expect("no panic");
+    assert_eq!(watched.requests(), 0);
 }
