@@ -38,8 +38,15 @@ def printed(value):
     return f"'{value}'"
 
 
+# Of values a message shows so much (docs/compatibility.md, "long values in messages").
+SHOWN_BYTES_MAX = 8192
+
+
 def item(value, path, rule, value_less=False):
-    texts = {f"Value {printed(value)} at '{path}' failed to satisfy constraint: {rule}"}
+    text = printed(value)
+    if isinstance(value, str) and len(value) > SHOWN_BYTES_MAX:
+        text = printed(value[:SHOWN_BYTES_MAX] + "...")
+    texts = {f"Value {text} at '{path}' failed to satisfy constraint: {rule}"}
     if value_less:
         texts.add(f"Value at '{path}' failed to satisfy constraint: {rule}")
     return texts

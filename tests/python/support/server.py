@@ -86,7 +86,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**clean_environment(), **self.env},
-                preexec_fn=self.preexec,
+                preexec_fn=self._before_exec,
             )
         line = self._first_line()
         match = re.fullmatch(r"listening on (https?://\S+:(\d+))", line)
@@ -99,6 +99,12 @@ class Server:
         self.is_tls = match[1].startswith("https")
         self.endpoint = match[1]
         return self
+
+    def _before_exec(self):
+        # A test run that nohup started ignores hang-ups, and its servers would, too.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        if self.preexec:
+            self.preexec()
 
     def _first_line(self):
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
