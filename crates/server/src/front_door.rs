@@ -104,12 +104,8 @@ impl FrontDoor {
             _ => {
                 let (trail, id) = self.trail(peer);
                 let call = self.call(parts, peer, connected, Codec::Json11, &[], &trail);
-                let mut reply = self.admin.answer(name, call);
-                trail.end(reply.status());
-                if let Some(id) = id {
-                    reply::set_request_id(reply.headers_mut(), id);
-                }
-                reply
+                let reply = self.admin.answer(name, call);
+                end(trail, id, reply)
             }
         };
         reply::add_request_ids(reply.headers_mut(), false);
@@ -131,7 +127,7 @@ impl FrontDoor {
         let (trail, id) = self.trail(peer);
         let call = self.call(parts, peer, connected, codec, body, &trail);
         let answer = answer_call(service, call).await;
-        let mut reply = match answer {
+        let reply = match answer {
             Ok(Answered::Body(body)) => reply::success(codec, body),
             Ok(Answered::Events(body)) => reply::events(body),
             Err(error) => {
@@ -139,11 +135,7 @@ impl FrontDoor {
                 reply::error(codec, &error, service.wire().common_errors)
             }
         };
-        trail.end(reply.status());
-        if let Some(id) = id {
-            reply::set_request_id(reply.headers_mut(), id);
-        }
-        reply
+        end(trail, id, reply)
     }
 
     /// The reply to a stranger whose body was not kept. `first` is how it began.
@@ -161,21 +153,15 @@ impl FrontDoor {
             Err(refusal) => return service.refuse(refusal),
         };
         let (trail, id) = self.trail(peer);
-        let operation = service.operation(parts);
-        let found = operation.map_or(Found::Unknown, |operation| service.find(operation));
-        let error = match found {
+        let error = match service.found(parts) {
             Found::Unknown => CommonError::UnknownOperation.bare(),
             Found::Supported(_) | Found::Unsupported(_) => {
                 self.call(parts, peer, connected, codec, first, &trail).turn_away(error)
             }
         };
         trail.error(error.kind.name);
-        let mut reply = reply::error(codec, &error, service.wire().common_errors);
-        trail.end(reply.status());
-        if let Some(id) = id {
-            reply::set_request_id(reply.headers_mut(), id);
-        }
-        reply
+        let reply = reply::error(codec, &error, service.wire().common_errors);
+        end(trail, id, reply)
     }
 
     /// The trail of a call, and the id that it and the reply have; without an audit log the reply
@@ -212,9 +198,17 @@ impl FrontDoor {
     }
 }
 
+/// Notes how a call ended, and gives its reply the id that it has in the audit log.
+fn end(trail: Trail, id: Option<HeaderValue>, mut reply: Reply) -> Reply {
+    trail.end(reply.status());
+    if let Some(id) = id {
+        reply::set_request_id(reply.headers_mut(), id);
+    }
+    reply
+}
+
 async fn answer_call(service: &dyn Service, call: Call<'_>) -> Result<Answered, WireError> {
-    let operation = service.operation(call.parts);
-    let found = operation.map_or(Found::Unknown, |operation| service.find(operation));
+    let found = service.found(call.parts);
     if let Found::Supported(place) = found {
         return service.answer(place, call).await;
     }

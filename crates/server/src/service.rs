@@ -59,8 +59,7 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
         }
         let kind = ContentKind::of(&parts.headers, self.wire().codecs);
         if body.is_empty() {
-            let operation = self.operation(parts).map_or(Found::Unknown, |name| self.find(name));
-            let is_known = operation != Found::Unknown;
+            let is_known = self.found(parts) != Found::Unknown;
             return Err(Refusal::EmptyBody { codec: kind.codec(), is_known });
         }
         match kind {
@@ -75,6 +74,11 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
 
     /// What is behind an operation's name.
     fn find(&self, operation: &str) -> Found;
+
+    /// What is behind the operation that a request's head names.
+    fn found(&self, parts: &Parts) -> Found {
+        self.operation(parts).map_or(Found::Unknown, |operation| self.find(operation))
+    }
 
     /// Runs an operation that [`Service::find`] has found, by its place in the table.
     fn answer<'a>(&'a self, place: usize, call: Call<'a>) -> BoxedAnswer<'a>;
