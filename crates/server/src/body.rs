@@ -11,13 +11,16 @@
 //! theirs apart: whatever large or slow ones hold, they get through.
 //!
 //! Bodies that have begun get more memory before others begin: what they hold helps nobody until
-//! they are whole.
+//! they are whole. Of one connection only so many wait at once, and the next hears at once that it is to
+//! come again: what their client has sent of them would hold up the others.
 
 use crate::connection::Connected;
 use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
+use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,16 +64,31 @@ pub(crate) struct BodyMemory {
     refusals: Arc<AtomicU64>,
 }
 
-/// Time that a body may still wait for memory.
+/// Time that a body may still wait for memory, and whose connection it holds up.
 #[derive(Debug)]
-struct Patience(Duration);
+struct Patience<'a> {
+    left: Duration,
+    connected: &'a Connected,
+}
 
-impl Patience {
+impl<'a> Patience<'a> {
+    fn new(connected: &'a Connected) -> Self {
+        Self { left: MEMORY_PATIENCE, connected }
+    }
+
     /// Waits for memory, or for one's turn.
     async fn wait<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, Busy> {
+        let mut waiting = pin!(waiting);
+        tokio::select! {
+            biased;
+            // Nearly always.
+            outcome = &mut waiting => return Ok(outcome),
+            () = ready(()) => {}
+        }
+        let _waiting = self.connected.begin_waiting().ok_or(Busy)?;
         let begun = Instant::now();
-        let waited = timeout(self.0, waiting).await;
-        self.0 = self.0.saturating_sub(begun.elapsed());
+        let waited = timeout(self.left, waiting).await;
+        self.left = self.left.saturating_sub(begun.elapsed());
         waited.map_err(|_| Busy)
     }
 }
@@ -193,14 +211,14 @@ impl BodyMemory {
         let Some(first) = pieces.next().await? else {
             return Ok(ReadBody { bytes: Bytes::new(), _share: Share::None });
         };
-        let mut patience = Patience(MEMORY_PATIENCE);
         // Most bodies arrive whole: then there is nothing to gather.
         if first.len() == claimed && claimed <= SMALL_BYTES && pieces.are_over() {
-            let share = patience.wait(self.whole.take(claimed as u64)).await?;
+            let share = timeout(MEMORY_PATIENCE, self.whole.take(claimed as u64)).await;
+            let share = share.map_err(|_| Busy)?;
             return Ok(ReadBody { bytes: first, _share: Share::Own { _share: share } });
         }
         match check() {
-            Ok(()) => self.gather_known(pieces, first, claimed, connected, patience).await,
+            Ok(()) => self.gather_known(pieces, first, claimed, connected).await,
             Err(stranger) => match self.gather_strange(pieces, &first, claimed).await? {
                 Some(read) => Ok(read),
                 None => Err(BodyError::Stranger(stranger, first)),
@@ -214,13 +232,13 @@ impl BodyMemory {
         first: Bytes,
         claimed: usize,
         connected: &Connected,
-        mut patience: Patience,
     ) -> Result<ReadBody, BodyError<S>>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let capacity = capacity_for(first.len(), claimed).ok_or(BodyError::TooLarge)?;
-        let mut share = self.begin(capacity as u64, connected, &mut patience).await?;
+        let mut patience = Patience::new(connected);
+        let mut share = self.begin(capacity as u64, &mut patience).await?;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
@@ -265,9 +283,9 @@ impl BodyMemory {
     async fn begin(
         &self,
         bytes: u64,
-        connected: &Connected,
-        patience: &mut Patience,
+        patience: &mut Patience<'_>,
     ) -> Result<KnownShare, Busy> {
+        let connected = patience.connected;
         let connection = patience.wait(connected.bodies.take(bytes)).await?;
         let peer = patience.wait(connected.peer_bodies.take(bytes)).await?;
         let _turn = patience.wait(self.entrance.acquire()).await?;
@@ -360,6 +378,7 @@ mod tests {
     use std::convert::Infallible;
     use std::pin::Pin;
     use std::task::{Context, Poll};
+    use tokio::task::JoinSet;
 
     const MEMORY: usize = 32 << 20;
 
@@ -616,6 +635,29 @@ mod tests {
             assert!(read(&memory, in_pieces(8000)).await.is_ok());
             assert!(started.elapsed() < MEMORY_PATIENCE);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_bodies_of_a_connection_wait_and_the_others_are_told_at_once() {
+        let memory = memory();
+        let _all = hold(&memory.known, KNOWN);
+        let connected = Arc::new(shared(MEMORY, MEMORY));
+        let mut refusals = JoinSet::new();
+        for _ in 0..10 {
+            let (memory, connected) = (memory.clone(), connected.clone());
+            refusals.spawn(async move {
+                let started = Instant::now();
+                let refused = memory.read(in_pieces(10), &connected, || Ok::<_, ()>(())).await;
+                assert_eq!(refused.expect_err("no memory"), BodyError::Busy);
+                started.elapsed()
+            });
+        }
+        let mut after = refusals.join_all().await;
+        after.sort();
+        assert_eq!(after[..3], [Duration::ZERO; 3]);
+        assert_eq!(after[3..], [MEMORY_PATIENCE; 7]);
+        // Small ones that are whole hold nothing of the window, and wait by themselves.
+        assert!(memory.read(Fake::new(10, 10, 10), &connected, || Ok::<_, ()>(())).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

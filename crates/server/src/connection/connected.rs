@@ -1,10 +1,11 @@
 //! An open connection as those see it who give out what all connections share.
 
+use super::request_memory::WAITING_BODIES;
 use anabranch_env::ByteBudget;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// What one connection, and all of one peer, may have of what all share.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Connected {
     pub(crate) peer_bodies: ByteBudget,
     /// Its share of the memory for large replies.
     pub(crate) replies: ByteBudget,
+    waiting_bodies: Semaphore,
     is_proven: AtomicBool,
     under_way: AtomicU32,
     /// A caller has been proven, or the last request under way is over.
@@ -46,6 +48,7 @@ impl Connected {
             bodies: ByteBudget::new(shares.connection_bodies),
             peer_bodies,
             replies: ByteBudget::new(shares.connection_replies),
+            waiting_bodies: Semaphore::new(WAITING_BODIES),
             is_proven: AtomicBool::new(false),
             under_way: AtomicU32::new(0),
             changed: Notify::new(),
@@ -64,6 +67,12 @@ impl Connected {
     /// Whether a caller on it is known.
     pub(crate) fn is_proven(&self) -> bool {
         self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// Lets a body wait for memory. `None`: so many do that one more would hold up everything else on
+    /// the connection, for what was sent of them is in its window.
+    pub(crate) fn begin_waiting(&self) -> Option<SemaphorePermit<'_>> {
+        self.waiting_bodies.try_acquire().ok()
     }
 
     /// Counts a request until what this gives is dropped.
