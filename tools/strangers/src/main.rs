@@ -10,6 +10,7 @@ mod attack;
 mod greedy;
 mod http2;
 mod known;
+mod newcomer;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -89,6 +90,9 @@ async fn swallow() -> Result<()> {
     }
 }
 
+/// Until the known caller has its connections, and what it does is steady.
+const WARMUP: &str = "4s";
+
 /// The servers that attacks go to, and how the known caller is run.
 struct Scene {
     server: TestServer,
@@ -153,7 +157,8 @@ impl Scene {
     async fn known_caller(&self, workload: &[&str], seconds: u32) -> Result<(f64, u64)> {
         let output = Command::new(&self.bench)
             .args(["bench", "--endpoint", self.server.endpoint(), "--stream", STREAM, "--json"])
-            .args(["--shards", "4", "--duration", &format!("{seconds}s"), "--workload"])
+            .args(["--shards", "4", "--duration", &format!("{seconds}s"), "--warmup", WARMUP])
+            .arg("--workload")
             .args(workload)
             .args(["--access-key", ACCESS_KEY_ID])
             .env("ANABRANCH_BENCH_SECRET_KEY", SECRET_ACCESS_KEY)
@@ -173,14 +178,17 @@ impl Scene {
         Ok((rate, errors))
     }
 
-    async fn under(&self, attack: Attack, address: &str) -> Result<(f64, u64)> {
+    /// Records a second of a known caller while an attack goes on, how many of its requests failed, and
+    /// how long a newcomer waits for a first answer.
+    async fn under(&self, attack: Attack, address: &str) -> Result<(f64, u64, Duration)> {
         let attacker = start_attack(attack, address)?;
         // Long enough for all of its connections to be there.
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let measured = self.known_caller(&["put-record", "-c", "16"], self.seconds).await;
+        let (rate, errors) = self.known_caller(&["put-record", "-c", "16"], self.seconds).await?;
+        let newcomer = newcomer::wait(&self.address).await?;
         drop(attacker);
         tokio::time::sleep(Duration::from_millis(500)).await;
-        measured
+        Ok((rate, errors, newcomer))
     }
 }
 
@@ -192,27 +200,33 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     };
     scene.known_caller(&["put-records", "-c", "4"], 3).await?;
     println!(
-        "| attack | known caller, ratio of records/s (lowest to highest) | errors | resident, MiB |"
+        "| attack | known caller, ratio of records/s (lowest to highest) | errors | newcomer, ms | \
+         resident, MiB |"
     );
-    println!("|---|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|");
     for attack in attacks {
-        let (mut ratios, mut errors) = (Vec::new(), 0);
+        let (mut ratios, mut waits, mut errors) = (Vec::new(), Vec::new(), 0);
         for round in 0..arguments.rounds {
             let mut rates = [0.0; 2];
             // In turns, so that what the machine does otherwise is in both.
             for place in [round % 2, (round + 1) % 2] {
                 let addresses = [&scene.swallower_address, &scene.address];
-                let (rate, failed) = scene.under(*attack, addresses[place]).await?;
+                let (rate, failed, wait) = scene.under(*attack, addresses[place]).await?;
                 rates[place] = rate;
-                errors += if place == 1 { failed } else { 0 };
+                if place == 1 {
+                    errors += failed;
+                    waits.push(wait);
+                }
             }
             ratios.push(rates[1] / rates[0]);
         }
         ratios.sort_by(f64::total_cmp);
+        waits.sort();
         let (median, last) = (ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
+        let newcomer = waits[waits.len() / 2].as_secs_f64() * 1e3;
         let resident = scene.resident()?.resident >> 20;
         println!(
-            "| {attack:?} | {median:.2} ({:.2} to {last:.2}) | {errors} | {resident} |",
+            "| {attack:?} | {median:.2} ({:.2} to {last:.2}) | {errors} | {newcomer:.0} | {resident} |",
             ratios[0]
         );
     }

@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How long a place stays in its new hands before another changes hands: 500 in a second.
-const HANDOVER_PAUSE: Duration = Duration::from_millis(2);
+/// How long a place stays in its new hands before another changes hands: 125 in a second.
+const HANDOVER_PAUSE: Duration = Duration::from_millis(8);
 
 /// The places of a listener's connections.
 #[derive(Debug)]
@@ -270,7 +270,7 @@ mod tests {
         let places = Places::new(1, SHARES);
         let mut held = vec![places.enter(ALICE).await];
         let started = Instant::now();
-        for _ in 0..500 {
+        for _ in 0..125 {
             held.push(places.enter(ALICE).await);
         }
         assert_eq!(started.elapsed().as_secs_f64().round(), 1.0);
