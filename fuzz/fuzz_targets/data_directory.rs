@@ -64,7 +64,8 @@ fn open_and_read(disk: FakeDisk) {
         let request = ReadRequest {
             shard: ShardKey::new(0, ShardId(shard)),
             from_index: 0,
-            from_ms: 0, first_from_secs: 0,
+            from_ms: 0,
+            first_from_secs: 0,
             end_index: None,
             records_max: 100,
             bytes_max: 1 << 20,

@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock};
 
 use anabranch_engine::command::Command;
 use anabranch_engine::{
-    ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, OneCell, Scope,
-    ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
+    Boundless, ConsumerPageRequest, Engine, EngineSettings, GetRequest, NewStream, NoKeys, OneCell,
+    Scope, ShardPageRequest, ShardRates, StoreOptions, StreamPageRequest, StreamRef,
 };
 use anabranch_env::{FakeDisk, ManualClock};
 use anabranch_storage::inspect::inspect;
@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(iterator) = engine.data.open_iterator(token) {
         let (iterator, principal) = (&iterator, "arn");
         let get = GetRequest { scope, principal, iterator, records_max: 10, dry_run: false };
-        let _ = runtime.block_on(engine.data.get_records(get));
+        let _ = runtime.block_on(engine.data.get_records(get, &Boundless));
     }
     if let Ok(token) = engine.control.open_shard_token(token) {
         let next = ShardPageRequest::Next { token: &token, name: None, limit: Some(2) };

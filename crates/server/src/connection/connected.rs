@@ -1,6 +1,6 @@
 //! An open connection as those see it who give out what all connections share.
 
-use super::request_memory::WAITING_BODIES;
+use super::windows::WAITING_BODIES;
 use anabranch_env::ByteBudget;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -8,7 +8,8 @@ use super::answering::Answering;
 use super::connected::Connected;
 use super::idle::IDLE_PATIENCE;
 use super::request_body::{Http2Body, RequestBody};
-use super::request_memory::{CONNECTION_WINDOW, RequestMemory, STREAM_WINDOW};
+use super::request_memory::RequestMemory;
+use super::windows::{CONNECTION_WINDOW, FIRST_WINDOW, STREAM_WINDOW};
 use crate::peer::Peer;
 use crate::reply::{self, Reply};
 use crate::reply_body::ReplyBody;
@@ -32,9 +33,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 const HEADER_BYTES: u32 = 64 << 10;
 /// Requests under way on one connection.
 const STREAMS: u32 = 256;
-/// Bytes that a client may send ahead on a stream, and on all of a connection together, before anybody
-/// on it is known.
-const FIRST_WINDOW: u32 = 64 << 10;
 /// How soon large windows are offered again to a client that has not agreed to the first ones yet.
 const WIDEN_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of a reply that wait in the connection, of one stream.

@@ -11,6 +11,7 @@ mod request_memory;
 #[cfg(test)]
 mod tests;
 mod version;
+mod windows;
 
 pub(crate) use answering::Answering;
 pub(crate) use connected::{Connected, Shares};

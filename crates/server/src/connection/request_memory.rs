@@ -5,18 +5,12 @@
 //! here. Callers who are known have theirs apart from strangers.
 
 use super::connected::Connected;
+use super::windows::CONNECTION_WINDOW;
 use anabranch_env::{ByteBudget, ByteShare};
 use http::request::Parts;
 
 /// What a request costs beside head and body, in bytes: its task, its stream, its reply's head.
 const REQUEST_BYTES: u64 = 12 << 10;
-/// A connection's windows when a caller on it is known, and what they have beyond the first ones.
-pub(super) const CONNECTION_WINDOW: u32 = 4 << 20;
-pub(super) const STREAM_WINDOW: u32 = 512 << 10;
-/// Bodies of one connection that may wait for memory at once. What a client has sent of them fills the
-/// connection's window, and one stream's is left for the others.
-pub(super) const WAITING_BODIES: usize = (CONNECTION_WINDOW / STREAM_WINDOW) as usize - 1;
-
 /// A head that every connection may have.
 const SMALL_HEAD_BYTES: u64 = 8 << 10;
 

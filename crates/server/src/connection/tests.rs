@@ -1,6 +1,6 @@
 //! Connections of clients that do as they please.
 
-use super::request_memory::STREAM_WINDOW;
+use super::windows::STREAM_WINDOW;
 use super::*;
 use crate::reply::Reply;
 use crate::reply_body::{ReplyBody, ReplyMemory};
