@@ -280,11 +280,7 @@ impl BodyMemory {
 
     /// The first memory of a body. A connection or a peer that has its share waits by itself, and not
     /// at the entrance, where it would hold up others.
-    async fn begin(
-        &self,
-        bytes: u64,
-        patience: &mut Patience<'_>,
-    ) -> Result<KnownShare, Busy> {
+    async fn begin(&self, bytes: u64, patience: &mut Patience<'_>) -> Result<KnownShare, Busy> {
         let connected = patience.connected;
         let connection = patience.wait(connected.bodies.take(bytes)).await?;
         let peer = patience.wait(connected.peer_bodies.take(bytes)).await?;

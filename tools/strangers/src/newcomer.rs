@@ -15,7 +15,8 @@ pub(crate) async fn wait(address: &str) -> Result<Duration> {
     for _ in 0..TIMES {
         let came = Instant::now();
         let mut socket = TcpStream::connect(address).await?;
-        let request = b"GET /_anabranch/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let request =
+            b"GET /_anabranch/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         socket.write_all(request).await?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await?;
