@@ -10,10 +10,12 @@
 //! a connection has a share, and all connections of a peer have one. Small bodies that arrived whole have
 //! theirs apart: whatever large or slow ones hold, they get through.
 //!
-//! Bodies that have begun get more memory before others begin: what they hold helps nobody until
-//! they are whole. Of one connection only so many wait at once, and the next hears at once that it is to
-//! come again: what their client has sent of them would hold up the others.
+//! A body that arrives promptly has some of what it was announced with ahead, and the rest is kept free
+//! for it: else bodies that have begun would wait for each other ([`BodyBudget`]). What does not come
+//! promptly has what came. Of one connection only so many bodies wait at once, and the next hears at once
+//! that it is to come again: what their client has sent of them would hold up the others.
 
+use crate::body_budget::{BodyBudget, BodyShare};
 use crate::connection::Connected;
 use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
@@ -24,7 +26,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body: base64 of 10 MiB of records and what stands around it.
@@ -46,6 +47,11 @@ const GROWTH: usize = 4;
 const EARLY_GROWTH: usize = 16;
 /// As far as [`EARLY_GROWTH`] goes.
 const EARLY_BYTES: usize = 1 << 20;
+/// As much of what is announced a prompt body has before it arrived.
+const AHEAD_BYTES: usize = EARLY_BYTES;
+/// A body is prompt for this long, and for as long again for each [`AHEAD_BYTES`] that arrived: a line of
+/// 10 megabits in a second will do. Who announces and does not send keeps others waiting no longer.
+const AHEAD_PATIENCE: Duration = Duration::from_secs(1);
 /// The least that a body gets that did not arrive whole.
 const FIRST_BYTES: usize = 4 << 10;
 /// Largest body that counts as small, and largest one that is kept of a stranger.
@@ -55,12 +61,10 @@ const SMALL_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct BodyMemory {
     /// For callers who may be known.
-    known: ByteBudget,
+    known: BodyBudget,
     /// For small bodies that are there already.
     whole: ByteBudget,
     strangers: ByteBudget,
-    /// Who holds nothing yet waits here, and one at a time among those who do.
-    entrance: Arc<Semaphore>,
     refusals: Arc<AtomicU64>,
 }
 
@@ -118,7 +122,7 @@ enum Share {
 
 /// A known caller's: of its connection's memory, its peer's, and everybody's.
 #[derive(Debug)]
-struct KnownShare([ByteShare; 3]);
+struct KnownShare([BodyShare; 3]);
 
 /// Why a body was not read. `S` says why its sender is a stranger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,10 +158,9 @@ impl BodyMemory {
     /// Memory of about that many bytes, and never less than the largest body needs.
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
-            known: ByteBudget::new((bytes / 16 * 13).max(BODY_BYTES_MAX as u64)),
+            known: BodyBudget::new((bytes / 16 * 13).max(BODY_BYTES_MAX as u64)),
             whole: ByteBudget::new((bytes / 8).max(1 << 20)),
             strangers: ByteBudget::new((bytes / 16).max(1 << 20)),
-            entrance: Arc::new(Semaphore::new(1)),
             refusals: Arc::default(),
         }
     }
@@ -236,17 +239,32 @@ impl BodyMemory {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        connected.suppose_known();
         let capacity = capacity_for(first.len(), claimed).ok_or(BodyError::TooLarge)?;
+        let capacity = capacity.max(claimed.min(AHEAD_BYTES));
         let mut patience = Patience::new(connected);
-        let mut share = self.begin(capacity as u64, &mut patience).await?;
+        let mut share = self.begin(capacity, claimed, &mut patience).await?;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
-        while let Some(data) = pieces.next().await? {
+        let begun = Instant::now();
+        let mut is_prompt = true;
+        loop {
+            let data = match is_prompt {
+                true => timeout_at(begun + prompt_for(bytes.len()), pieces.next()).await,
+                false => Ok(pieces.next().await),
+            };
+            let Ok(data) = data else {
+                is_prompt = false;
+                bytes.shrink_to(capacity_for(bytes.len(), claimed).ok_or(BodyError::TooLarge)?);
+                share.shrink_to(bytes.capacity());
+                continue;
+            };
+            let Some(data) = data? else { break };
             let wanted = bytes.len() + data.len();
             if wanted > bytes.capacity() {
                 let capacity = capacity_for(wanted, claimed).ok_or(BodyError::TooLarge)?;
-                patience.wait(share.grow_to(capacity as u64)).await?;
+                patience.wait(share.grow_to(capacity)).await?;
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&data);
@@ -279,23 +297,39 @@ impl BodyMemory {
     }
 
     /// The first memory of a body. A connection or a peer that has its share waits by itself, and not
-    /// at the entrance, where it would hold up others.
-    async fn begin(&self, bytes: u64, patience: &mut Patience<'_>) -> Result<KnownShare, Busy> {
+    /// where it would hold up others.
+    async fn begin(
+        &self,
+        bytes: usize,
+        claimed: usize,
+        patience: &mut Patience<'_>,
+    ) -> Result<KnownShare, Busy> {
+        let (bytes, claimed) = (bytes as u64, claimed as u64);
         let connected = patience.connected;
-        let connection = patience.wait(connected.bodies.take(bytes)).await?;
-        let peer = patience.wait(connected.peer_bodies.take(bytes)).await?;
-        let _turn = patience.wait(self.entrance.acquire()).await?;
-        let all = patience.wait(self.known.take(bytes)).await?;
+        let connection = patience.wait(connected.bodies.begin(bytes, claimed)).await?;
+        let peer = patience.wait(connected.peer_bodies.begin(bytes, claimed)).await?;
+        let all = patience.wait(self.known.begin(bytes, claimed)).await?;
         Ok(KnownShare([connection, peer, all]))
     }
 }
 
 impl KnownShare {
-    async fn grow_to(&mut self, bytes: u64) {
+    async fn grow_to(&mut self, bytes: usize) {
         for share in &mut self.0 {
-            share.grow_to(bytes).await;
+            share.grow_to(bytes as u64).await;
         }
     }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        for share in &mut self.0 {
+            share.shrink_to(bytes as u64);
+        }
+    }
+}
+
+/// How long after its beginning a body is prompt of which so many bytes arrived.
+fn prompt_for(arrived: usize) -> Duration {
+    AHEAD_PATIENCE.mul_f64(1.0 + arrived as f64 / AHEAD_BYTES as f64)
 }
 
 /// Capacity of a buffer that must hold `wanted` bytes, in a body that is said to have `claimed` bytes,
@@ -440,7 +474,7 @@ mod tests {
             peer_bodies: peer as u64,
             connection_replies: 0,
         };
-        Connected::new([127, 0, 0, 1].into(), shares, ByteBudget::new(peer as u64))
+        Connected::new([127, 0, 0, 1].into(), shares, BodyBudget::new(peer as u64))
     }
 
     /// A body of somebody who may be known, on a connection with any share.
@@ -449,7 +483,7 @@ mod tests {
     }
 
     fn held(memory: &BodyMemory) -> usize {
-        let budgets = [&memory.known, &memory.whole, &memory.strangers];
+        let budgets = [memory.known.bytes(), &memory.whole, &memory.strangers];
         budgets.iter().map(|budget| budget.taken_bytes() as usize).sum()
     }
 
@@ -513,7 +547,10 @@ mod tests {
             let memory = memory();
             let reading = read(&memory, Fake::new(13 << 20, sends, sends));
             let looking = async {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(AHEAD_PATIENCE / 2).await;
+                // It may be one that only begins.
+                assert_eq!(held(&memory), holds.max(AHEAD_BYTES).next_multiple_of(1024));
+                tokio::time::sleep(AHEAD_PATIENCE).await;
                 assert_eq!(held(&memory), holds.next_multiple_of(1024));
             };
             let (read, ()) = tokio::join!(reading, looking);
@@ -577,6 +614,33 @@ mod tests {
         assert_eq!(memory.refusals().load(Ordering::Relaxed), 12 - read);
     }
 
+    /// As many bodies of a peer that has half the memory as come at once when it cannot keep up: how
+    /// many were read, and how long it took.
+    async fn crowd(bodies: usize, size: usize) -> (usize, Duration) {
+        let memory = memory();
+        let started = Instant::now();
+        let peer = BodyBudget::new(KNOWN as u64 / 2);
+        let mut reads = JoinSet::new();
+        for _ in 0..bodies {
+            let (memory, peer) = (memory.clone(), peer.clone());
+            reads.spawn(async move {
+                let shares = shared(MEMORY, MEMORY).with_peer_bodies(peer);
+                memory.read(Fake::new(size, size, 8 << 10), &shares, || Ok::<_, ()>(())).await.is_ok()
+            });
+        }
+        let read = reads.join_all().await.into_iter().filter(|is_read| *is_read).count();
+        assert_eq!(held(&memory), 0);
+        (read, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_of_bodies_is_read_one_memory_full_after_the_other() {
+        // Each is read as soon as it has memory, and nobody waits for anybody who waits.
+        assert_eq!(crowd(1000, 700_000).await, (1000, Duration::ZERO));
+        assert_eq!(crowd(100, 7_000_000).await, (100, Duration::ZERO));
+    }
+
+
     fn hold(budget: &ByteBudget, bytes: usize) -> ByteShare {
         budget.try_take(bytes as u64).expect("free")
     }
@@ -589,7 +653,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_for_its_first_memory_and_then_says_busy() {
         let memory = memory();
-        let all = hold(&memory.known, KNOWN);
+        let all = hold(memory.known.bytes(), KNOWN);
         let started = Instant::now();
         let refused = read(&memory, in_pieces(10)).await.expect_err("no memory");
         assert_eq!((refused, started.elapsed()), (BodyError::Busy, MEMORY_PATIENCE));
@@ -600,9 +664,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn small_bodies_that_are_there_get_through_whatever_others_hold() {
         let memory = memory();
-        let _all = hold(&memory.known, KNOWN);
+        let _all = hold(memory.known.bytes(), KNOWN);
         let connected = shared(0, 0);
-        let _share = hold(&connected.bodies, 1024);
+        let _share = hold(connected.bodies.bytes(), 1024);
         for size in [1, SMALL_BYTES] {
             let check = || -> Result<(), &str> { panic!("nothing is to be decided") };
             let read = memory.read(Fake::new(size, size, size), &connected, check).await;
@@ -636,7 +700,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn so_many_bodies_of_a_connection_wait_and_the_others_are_told_at_once() {
         let memory = memory();
-        let _all = hold(&memory.known, KNOWN);
+        let _all = hold(memory.known.bytes(), KNOWN);
         let connected = Arc::new(shared(MEMORY, MEMORY));
         let mut refusals = JoinSet::new();
         for _ in 0..10 {
@@ -678,7 +742,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_waits_of_a_body_count_together() {
         let memory = memory();
-        let mut all = hold(&memory.known, KNOWN);
+        let mut all = hold(memory.known.bytes(), KNOWN);
         let started = Instant::now();
         let reading = read(&memory, Fake::new(1 << 20, 1 << 20, 1 << 10));
         let freeing = async {
@@ -694,26 +758,48 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_has_begun_gets_memory_before_those_that_have_not() {
+        for is_of_peer in [false, true] {
+            let memory = memory();
+            let connected = shared(MEMORY, KNOWN);
+            let budget = if is_of_peer { &connected.peer_bodies } else { &memory.known }.bytes();
+            // Room for the beginning of the one, of which nothing is expected.
+            let mut held = hold(budget, KNOWN - (16 << 10));
+            let read = |body| memory.read(body, &connected, || Ok::<_, ()>(()));
+            let begun = read(Fake::new(0, 256 << 10, 1 << 10));
+            let others = async { all((0..5).map(|_| read(in_pieces(10))).collect()).await };
+            let freeing = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // What the one lacks, and a place for the first of the others.
+                held.shrink_to((KNOWN - (272 << 10) - 1024) as u64);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(budget.taken_bytes(), KNOWN as u64);
+            };
+            let reading = async {
+                let started = Instant::now();
+                let read = begun.await.expect("it has its memory");
+                assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (256 << 10, 1));
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            };
+            let ((), (), others) = tokio::join!(biased; reading, freeing, others);
+            assert_eq!(others.len(), 5);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_announces_and_does_not_send_keeps_others_waiting_for_a_moment_only() {
         let memory = memory();
-        // Room for the beginning of the one.
-        let mut held = hold(&memory.known, KNOWN - (16 << 10));
-        let begun = read(&memory, Fake::new(256 << 10, 256 << 10, 1 << 10));
-        let others = async { all((0..10).map(|_| read(&memory, in_pieces(10))).collect()).await };
-        let freeing = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            // What the one lacks, and a place for the first of the others.
-            held.shrink_to((KNOWN - (256 << 10) - 1024) as u64);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(memory.known.taken_bytes(), KNOWN as u64);
-        };
-        let reading = async {
-            let started = Instant::now();
-            let read = begun.await.expect("it has its memory");
-            assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (256 << 10, 1));
-            tokio::time::sleep(Duration::from_secs(2)).await;
-        };
-        let ((), (), others) = tokio::join!(biased; reading, freeing, others);
-        assert_eq!(others.len(), 10);
+        let size = BODY_BYTES_MAX;
+        let started = Instant::now();
+        let mut silent = JoinSet::new();
+        for _ in 0..4 {
+            let memory = memory.clone();
+            silent.spawn(async move { read(&memory, Fake::new(size, 10, 10)).await.is_err() });
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let read = read(&memory, Fake::new(size, size, 64 << 10)).await.expect("read");
+        // One after the other gave up what it did not fill.
+        assert_eq!((read.bytes.len(), started.elapsed().as_secs()), (size, 4));
+        assert_eq!(silent.join_all().await, [true; 4]);
     }
 
     /// Reads all at once and holds those that were read.

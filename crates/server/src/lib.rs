@@ -13,6 +13,7 @@ mod answer;
 mod audit;
 pub mod auth;
 mod body;
+mod body_budget;
 mod call_rates;
 mod certificate_end;
 mod connection;

@@ -202,6 +202,7 @@ impl ReplyShare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body_budget::BodyBudget;
     use crate::connection::Shares;
     use http_body_util::BodyExt;
     use tokio::time::Instant;
@@ -211,7 +212,7 @@ mod tests {
     fn connected(replies: usize) -> Connected {
         let shares =
             Shares { connection_bodies: 1, peer_bodies: 1, connection_replies: replies as u64 };
-        Connected::new([127, 0, 0, 1].into(), shares, ByteBudget::new(1))
+        Connected::new([127, 0, 0, 1].into(), shares, BodyBudget::new(1))
     }
 
     fn reply(size: usize) -> Response<ReplyBody> {

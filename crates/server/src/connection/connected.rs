@@ -1,6 +1,7 @@
 //! An open connection as those see it who give out what all connections share.
 
 use super::windows::WAITING_BODIES;
+use crate::body_budget::BodyBudget;
 use anabranch_env::ByteBudget;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,13 +24,14 @@ pub(crate) struct Shares {
 pub(crate) struct Connected {
     address: IpAddr,
     /// Its share of the memory for bodies.
-    pub(crate) bodies: ByteBudget,
+    pub(crate) bodies: BodyBudget,
     /// The share of all connections of its peer.
-    pub(crate) peer_bodies: ByteBudget,
+    pub(crate) peer_bodies: BodyBudget,
     /// Its share of the memory for large replies.
     pub(crate) replies: ByteBudget,
     waiting_bodies: Semaphore,
     is_proven: AtomicBool,
+    may_be_known: AtomicBool,
     under_way: AtomicU32,
     /// A caller has been proven, or the last request under way is over.
     pub(super) changed: Notify,
@@ -42,18 +44,25 @@ pub(crate) struct Connected {
 pub(super) struct UnderWay(Arc<Connected>);
 
 impl Connected {
-    pub(crate) fn new(address: IpAddr, shares: Shares, peer_bodies: ByteBudget) -> Self {
+    pub(crate) fn new(address: IpAddr, shares: Shares, peer_bodies: BodyBudget) -> Self {
         Self {
             address,
-            bodies: ByteBudget::new(shares.connection_bodies),
+            bodies: BodyBudget::new(shares.connection_bodies),
             peer_bodies,
             replies: ByteBudget::new(shares.connection_replies),
             waiting_bodies: Semaphore::new(WAITING_BODIES),
             is_proven: AtomicBool::new(false),
+            may_be_known: AtomicBool::new(false),
             under_way: AtomicU32::new(0),
             changed: Notify::new(),
             end: Notify::new(),
         }
+    }
+
+    /// The same of a peer that has this memory.
+    #[cfg(test)]
+    pub(crate) fn with_peer_bodies(self, peer_bodies: BodyBudget) -> Self {
+        Self { peer_bodies, ..self }
     }
 
     /// A caller on it has said who they are. Signed with a key, if keys are asked for.
@@ -67,6 +76,17 @@ impl Connected {
     /// Whether a caller on it is known.
     pub(crate) fn is_proven(&self) -> bool {
         self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// A request on it has a head that a known caller's may have: there is none better to keep until
+    /// its body is there.
+    pub(crate) fn suppose_known(&self) {
+        self.may_be_known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a caller on it may be known.
+    pub(super) fn may_be_known(&self) -> bool {
+        self.may_be_known.load(Ordering::Relaxed)
     }
 
     /// Lets a body wait for memory. `None`: so many do that one more would hold up everything else on

@@ -1,15 +1,16 @@
 //! Who has a connection, and who gets one when all are taken.
 //!
 //! Nobody is kept out as long as there is a place. When there is none, a newcomer gets that of the
-//! connection that has been open longest without a caller who proved who they are; strangers, however
-//! many, only take places from each other. If all are proven, a peer that holds more than half gives up
+//! connection that has been open longest without a caller who proved who they are, those last whose
+//! caller may be known and sends a body; strangers, however many, only take places from each other. If
+//! all are proven, a peer that holds more than half gives up
 //! the oldest on which nothing is under way to one that holds less. Else newcomers wait.
 //!
 //! Places change hands only so often: strangers that come back as soon as they are gone would keep the
 //! server busy with nothing else.
 
 use super::connected::{Connected, Shares};
-use anabranch_env::ByteBudget;
+use crate::body_budget::BodyBudget;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -37,6 +38,8 @@ struct Taken {
     by_id: BTreeMap<u64, Arc<Connected>>,
     /// Those that were not proven when they began, oldest first. Some may have ended since, or be proven.
     unproven: VecDeque<u64>,
+    /// Those of them that were passed over, for their callers may be known.
+    supposed: VecDeque<u64>,
     peers: HashMap<IpAddr, Held>,
     last_handover: Option<Instant>,
 }
@@ -54,7 +57,7 @@ enum Full {
 #[derive(Debug)]
 struct Held {
     connections: usize,
-    bodies: ByteBudget,
+    bodies: BodyBudget,
 }
 
 /// A place, until it is dropped.
@@ -108,7 +111,7 @@ impl Places {
         }
         let held = taken.peers.entry(peer).or_insert_with(|| Held {
             connections: 0,
-            bodies: ByteBudget::new(self.shares.peer_bodies),
+            bodies: BodyBudget::new(self.shares.peer_bodies),
         });
         held.connections += 1;
         let connected = Arc::new(Connected::new(address, self.shares, held.bodies.clone()));
@@ -130,6 +133,14 @@ impl Places {
 impl Taken {
     fn oldest_unproven(&mut self) -> Option<u64> {
         while let Some(id) = self.unproven.pop_front() {
+            match self.by_id.get(&id) {
+                Some(connected) if connected.is_proven() => {}
+                Some(connected) if connected.may_be_known() => self.supposed.push_back(id),
+                Some(_) => return Some(id),
+                None => {}
+            }
+        }
+        while let Some(id) = self.supposed.pop_front() {
             if self.by_id.get(&id).is_some_and(|connected| !connected.is_proven()) {
                 return Some(id);
             }
@@ -160,11 +171,12 @@ impl Taken {
         Some(connected)
     }
 
-    /// Keeps the queue about as long as there are connections.
+    /// Keeps the queues about as long as there are connections.
     fn forget_ended(&mut self) {
-        if self.unproven.len() > 2 * self.by_id.len() + 16 {
+        if self.unproven.len() + self.supposed.len() > 2 * self.by_id.len() + 16 {
             let is_unproven = |id: &u64| self.by_id.get(id).is_some_and(|it| !it.is_proven());
             self.unproven.retain(is_unproven);
+            self.supposed.retain(is_unproven);
         }
     }
 }
@@ -234,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn whose_caller_may_be_known_gives_up_last() {
+        let places = Places::new(3, SHARES);
+        let held: Vec<_> = (0..3).map(|_| entered(&places, ALICE, false)).collect();
+        held[0].connected.suppose_known();
+        let newcomers = [1, 2].map(|evicted| {
+            let newcomer = entered(&places, BOB, true);
+            assert!(is_evicted(&held[evicted]) && !is_evicted(&held[0]));
+            newcomer
+        });
+        // All others are proven.
+        let _last = entered(&places, BOB, true);
+        assert!(is_evicted(&held[0]));
+        drop(newcomers);
+    }
+
+    #[test]
     fn whoever_holds_more_than_half_gives_up_what_is_idle() {
         let places = Places::new(4, SHARES);
         let held: Vec<_> = (0..4).map(|_| entered(&places, ALICE, true)).collect();
@@ -285,10 +313,10 @@ mod tests {
     fn connections_of_a_peer_share_its_memory() {
         let places = Places::new(9, SHARES);
         let (first, second) = (entered(&places, ALICE, false), entered(&places, ALICE, false));
-        let held = first.connected.peer_bodies.try_take(2048).expect("free");
-        assert!(second.connected.peer_bodies.try_take(1).is_none());
-        assert!(second.connected.bodies.try_take(1024).is_some());
-        assert!(entered(&places, BOB, false).connected.peer_bodies.try_take(2048).is_some());
+        let held = first.connected.peer_bodies.bytes().try_take(2048).expect("free");
+        assert!(second.connected.peer_bodies.bytes().try_take(1).is_none());
+        assert!(second.connected.bodies.bytes().try_take(1024).is_some());
+        assert!(entered(&places, BOB, false).connected.peer_bodies.bytes().try_take(2048).is_some());
         drop(held);
     }
 
@@ -296,9 +324,13 @@ mod tests {
     fn a_queue_of_those_that_ended_does_not_grow() {
         let places = Places::new(9, SHARES);
         for _ in 0..1000 {
+            let place = entered(&places, ALICE, false);
+            place.connected.suppose_known();
+            places.taken.lock().oldest_unproven();
             drop(entered(&places, ALICE, false));
         }
-        assert!(places.taken.lock().unproven.len() <= 20);
+        let taken = places.taken.lock();
+        assert!(taken.unproven.len() + taken.supposed.len() <= 20);
     }
 
     #[test]

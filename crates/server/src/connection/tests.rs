@@ -4,7 +4,7 @@ use super::windows::STREAM_WINDOW;
 use super::*;
 use crate::reply::Reply;
 use crate::reply_body::{ReplyBody, ReplyMemory};
-use anabranch_env::ByteBudget;
+use crate::body_budget::BodyBudget;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Notify;
@@ -65,7 +65,7 @@ fn connect_to(door: Door, memory: RequestMemory, pipe: usize) -> (DuplexStream, 
     let shared = Shared { requests, tls: None, stop };
     let address = [127, 0, 0, 1].into();
     let peer = Peer { address, is_tls: false };
-    let connected = Arc::new(Connected::new(address, SHARES, ByteBudget::new(1 << 20)));
+    let connected = Arc::new(Connected::new(address, SHARES, BodyBudget::new(1 << 20)));
     let serving = async move {
         shared.serve_socket(Idle::new(server), peer, &connected).await;
         drop(stop_sender);
@@ -312,7 +312,7 @@ async fn a_request_is_under_way_until_its_reply_is_taken() {
     let shared = Shared { requests: Arc::new(requests), tls: None, stop };
     let address = [127, 0, 0, 1].into();
     let peer = Peer { address, is_tls: false };
-    let connected = Arc::new(Connected::new(address, SHARES, ByteBudget::new(1 << 20)));
+    let connected = Arc::new(Connected::new(address, SHARES, BodyBudget::new(1 << 20)));
     let watched = connected.clone();
     let serving = tokio::spawn(async move {
         shared.serve_socket(Idle::new(server), peer, &connected).await;

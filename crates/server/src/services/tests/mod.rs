@@ -15,7 +15,8 @@ use crate::peer::Peer;
 use crate::reply_body::ReplyMemory;
 use crate::settings::Access;
 use anabranch_engine::{Engine, EngineSettings, NoKeys, OneCell, StoreOptions};
-use anabranch_env::{ByteBudget, FakeDisk, ManualClock};
+use anabranch_env::{FakeDisk, ManualClock};
+use crate::body_budget::BodyBudget;
 use anabranch_protocol::Codec;
 use anabranch_protocol::sigv4::{self, Credentials, Signer, sha256_hex};
 use echo::Echo;
@@ -99,7 +100,7 @@ async fn ask(door: &FrontDoor, parts: &Parts, body: &str) -> (u16, String, Strin
     let peer = Peer { address: [127, 0, 0, 1].into(), is_tls: false };
     let service = door.services.of(parts);
     let shares = Shares { connection_bodies: 0, peer_bodies: 0, connection_replies: 0 };
-    let connected = Connected::new(peer.address, shares, ByteBudget::new(0));
+    let connected = Connected::new(peer.address, shares, BodyBudget::new(0));
     let reply = door.answer_body(service, parts, peer, &connected, body.as_bytes()).await;
     let (head, body) = reply.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
