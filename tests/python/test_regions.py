@@ -67,6 +67,14 @@ def test_the_limit_over_all_regions_is_a_setting_and_shards_come_back(key, start
     streams.create(there)
 
 
+def test_on_demand_streams_have_one_limit_over_all_regions(key, start):
+    server = start("--account-on-demand-limit", "1")
+    client(server, key, "us-east-1").create_stream(StreamName="here")
+    with refused("LimitExceededException", "in all Regions. Current On-Demand streams count: 1. "
+                                           "Limit: 1."):
+        client(server, key, "eu-west-1").create_stream(StreamName="there")
+
+
 def test_streams_of_a_region_that_was_taken_from_the_list_are_named_at_the_start(key, start):
     server = start("--regions", "aws,here")
     streams.create(client(server, key, "here"))

@@ -117,6 +117,9 @@ pub(crate) struct ServeSettings {
     pub(crate) regions: Vec<String>,
     /// Open shards that one account may have in all Regions together. Default `shard_limit`.
     pub(crate) account_shard_limit: u32,
+    /// On-demand streams that one account may have in all Regions together, unless `limits` is off.
+    /// Default 50, which is what it may have in one Region.
+    pub(crate) account_on_demand_limit: u32,
     /// Open shards that one account may have in one Region. Default 20000, as AWS in its
     /// largest Regions. Creating more is refused with LimitExceededException.
     pub(crate) shard_limit: u32,
@@ -257,6 +260,7 @@ impl ServeSettings {
             engine: engine::EngineSettings {
                 shard_limit: self.shard_limit,
                 account_shard_limit: self.account_shard_limit,
+                account_on_demand_limit: self.account_on_demand_limit,
                 transition_ms: self.transition_ms,
                 rates: engine::ShardRates {
                     write_bytes: limits.write_bytes_per_s,
@@ -361,6 +365,9 @@ pub(crate) struct ServeLayer {
     /// Open shards per account in all Regions together [default: by --shard-limit]
     #[arg(long, env = "ANABRANCH_ACCOUNT_SHARD_LIMIT", value_name = "N")]
     account_shard_limit: Option<u32>,
+    /// On-demand streams per account in all Regions together [default: 50]
+    #[arg(long, env = "ANABRANCH_ACCOUNT_ON_DEMAND_LIMIT", value_name = "N")]
+    account_on_demand_limit: Option<u32>,
     /// Open shards per account and Region [default: 20000]
     #[arg(long, env = "ANABRANCH_SHARD_LIMIT", value_name = "N")]
     shard_limit: Option<u32>,
@@ -456,6 +463,9 @@ impl ServeLayer {
             region: self.region.or(weaker.region),
             regions: self.regions.or(weaker.regions),
             account_shard_limit: self.account_shard_limit.or(weaker.account_shard_limit),
+            account_on_demand_limit: self
+                .account_on_demand_limit
+                .or(weaker.account_on_demand_limit),
             shard_limit: self.shard_limit.or(weaker.shard_limit),
             transition_ms: self.transition_ms.or(weaker.transition_ms),
             limits: self.limits.or(weaker.limits),
@@ -521,6 +531,7 @@ impl ServeLayer {
             region: self.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             regions: self.regions.unwrap_or_else(|| vec![AWS.to_owned()]),
             account_shard_limit: self.account_shard_limit.or(self.shard_limit).unwrap_or(20_000),
+            account_on_demand_limit: self.account_on_demand_limit.unwrap_or(50),
             shard_limit: self.shard_limit.unwrap_or(20_000),
             transition_ms: self.transition_ms.unwrap_or(20),
             limits: preset,
@@ -679,6 +690,7 @@ impl ServeSettings {
             format!("regions = {}", list(self.regions.clone())),
             format!("shard-limit = {}", self.shard_limit),
             format!("account-shard-limit = {}", self.account_shard_limit),
+            format!("account-on-demand-limit = {}", self.account_on_demand_limit),
             format!("transition-ms = {}", self.transition_ms),
             format!("limits = {}", text(self.limits.name())),
             format!("limit-shard-write-bytes = {}", limits.write_bytes_per_s),

@@ -161,8 +161,8 @@ impl dyn Cells + '_ {
         let usage: Usage = self.all().iter().map(|cell| cell.control.usage(scope)).sum();
         AccountLimits {
             shard_limit: self.home(scope).control.shard_limit(),
-            open_shards: usage.provisioned_shards,
-            on_demand_streams: usage.on_demand_streams,
+            open_shards: usage.region.provisioned_shards,
+            on_demand_streams: usage.region.on_demand_streams,
             on_demand_limit: limits::ON_DEMAND_STREAMS_MAX,
         }
     }

@@ -79,7 +79,7 @@ pub use state::scope::{ConsumerRef, ResourceName, Scope, StreamRef};
 pub use state::shard_metrics::{ShardMetric, ShardMetrics};
 pub use state::shards::Shards;
 pub use state::stream::{RecordDistribution, StreamEntry, StreamMode, StreamStatus};
-pub use state::usage::Usage;
+pub use state::usage::{Counts, Usage};
 pub use streams::{
     ConsumerPage, ConsumerPageRequest, Control, KeyRequest, MonitoringChange, NewStream,
     OpenShardToken, ShardCountUpdate, ShardPage, ShardPageRequest, WarmThroughput,

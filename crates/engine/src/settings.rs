@@ -48,6 +48,8 @@ pub struct EngineSettings {
     pub shard_limit: u32,
     /// Open shards in one account, in all Regions together.
     pub account_shard_limit: u32,
+    /// On-demand streams in one account, in all Regions together, if the numbers of streams are limited.
+    pub account_on_demand_limit: u32,
     /// How long CREATING and DELETING stay visible, in milliseconds.
     pub transition_ms: u64,
     /// Throughput of each shard.
@@ -70,6 +72,7 @@ impl Default for EngineSettings {
         Self {
             shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
             account_shard_limit: limits::ACCOUNT_SHARDS_DEFAULT,
+            account_on_demand_limit: limits::ON_DEMAND_STREAMS_MAX as u32,
             transition_ms: 20,
             rates: ShardRates::AWS,
             limit_streams: true,

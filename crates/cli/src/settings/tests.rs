@@ -90,7 +90,7 @@ fn written_settings_read_back_the_same() {
         "audit-log = '/var/log/a.jsonl'\naudit-data-calls = true",
         "admin-listen = 'off'\ndrain-timeout = '1m'",
         "admin-listen = '[::1]:1'\nlame-duck = '2.5s'",
-        "regions = []\nregion = 'local'\naccount-shard-limit = 7",
+        "regions = []\nregion = 'local'\naccount-shard-limit = 7\naccount-on-demand-limit = 8",
         "allowed-host = ['a', 'b.example:80', '[::1]', '*']",
         "tls-cert = 'c'\ntls-key = 'k'\nlisten = '[::1]:0'\ndurability = 'memory'",
     ] {

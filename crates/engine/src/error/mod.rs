@@ -5,6 +5,7 @@
 
 mod change;
 mod consumer;
+mod limit_scope;
 mod position;
 mod put;
 mod read;
@@ -16,6 +17,7 @@ mod token;
 
 pub use change::*;
 pub use consumer::*;
+pub use limit_scope::*;
 pub use position::*;
 pub use put::*;
 pub use read::*;

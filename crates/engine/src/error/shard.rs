@@ -1,5 +1,6 @@
 //! What can be wrong with a shard, or with the number of them.
 
+use super::limit_scope::LimitScope;
 use crate::state::scope::StreamRef;
 use anabranch_model::{HashKeyRange, ShardId};
 
@@ -87,14 +88,5 @@ pub struct ShardLimit {
     pub current: u64,
     pub limit: u64,
     pub additional: u64,
-    pub scope: ShardLimitScope,
-}
-
-/// What a limit of shards is counted over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShardLimitScope {
-    /// The account in the stream's Region.
-    Region,
-    /// The account in all Regions.
-    Account,
+    pub scope: LimitScope,
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a stream, or with what is asked of one.
 
+use super::limit_scope::LimitScope;
 use crate::state::scope::StreamRef;
 use crate::state::stream::StreamStatus;
 
@@ -59,6 +60,7 @@ pub struct OnDemandLimit {
     pub stream: StreamRef,
     pub current: usize,
     pub limit: usize,
+    pub scope: LimitScope,
 }
 
 /// More tags than a stream may have.

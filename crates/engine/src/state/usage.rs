@@ -4,10 +4,20 @@ use super::directory::Directory;
 use super::scope::Scope;
 use super::stream::{StreamEntry, StreamMode, StreamStatus};
 use std::iter::Sum;
+use std::ops::Add;
 
-/// Counted over an account's streams in a Region, and where it says so in all of them.
+/// What an account uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// In one Region.
+    pub region: Counts,
+    /// In all Regions together.
+    pub account: Counts,
+}
+
+/// What is counted of streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
     /// Open shards, and those that streams are on their way to.
     pub open_shards: u64,
     /// Those of provisioned streams.
@@ -15,8 +25,6 @@ pub struct Usage {
     pub on_demand_streams: usize,
     /// Streams in CREATING.
     pub creating: usize,
-    /// As `open_shards`, in all Regions.
-    pub account_shards: u64,
 }
 
 impl Usage {
@@ -25,36 +33,52 @@ impl Usage {
         scope: &Scope,
         now_ms: u64,
     ) -> Self {
-        let claimed = |stream: &StreamEntry| match stream.status(now_ms) {
-            Some(_) => stream.claimed_shards(),
-            None => 0,
-        };
-        let of_account = streams.of_account(&scope.account);
-        let account_shards = of_account.map(|stream| claimed((**stream).as_ref())).sum();
-        let mut usage = Self { account_shards, ..Self::default() };
-        for stream in streams.after(scope, None) {
+        let mut usage = Self::default();
+        for stream in streams.of_account(&scope.account) {
             let stream: &StreamEntry = (**stream).as_ref();
-            let shards = stream.claimed_shards();
-            let Some(status) = stream.status(now_ms) else { continue };
-            usage.open_shards += shards;
-            usage.creating += usize::from(status == StreamStatus::Creating);
-            match stream.mode {
-                StreamMode::OnDemand => usage.on_demand_streams += 1,
-                StreamMode::Provisioned => usage.provisioned_shards += shards,
+            let counts = Counts::of(stream, now_ms);
+            usage.account = usage.account + counts;
+            if stream.reference.scope.region == scope.region {
+                usage.region = usage.region + counts;
             }
         }
         usage
     }
 }
 
+impl Counts {
+    /// One stream's; nothing once it is gone.
+    fn of(stream: &StreamEntry, now_ms: u64) -> Self {
+        let Some(status) = stream.status(now_ms) else { return Self::default() };
+        let shards = stream.claimed_shards();
+        let is_on_demand = stream.mode == StreamMode::OnDemand;
+        Self {
+            open_shards: shards,
+            provisioned_shards: if is_on_demand { 0 } else { shards },
+            on_demand_streams: usize::from(is_on_demand),
+            creating: usize::from(status == StreamStatus::Creating),
+        }
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            open_shards: self.open_shards + other.open_shards,
+            provisioned_shards: self.provisioned_shards + other.provisioned_shards,
+            on_demand_streams: self.on_demand_streams + other.on_demand_streams,
+            creating: self.creating + other.creating,
+        }
+    }
+}
+
 impl Sum for Usage {
     fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
         usages.fold(Self::default(), |sum, usage| Self {
-            open_shards: sum.open_shards + usage.open_shards,
-            provisioned_shards: sum.provisioned_shards + usage.provisioned_shards,
-            on_demand_streams: sum.on_demand_streams + usage.on_demand_streams,
-            creating: sum.creating + usage.creating,
-            account_shards: sum.account_shards + usage.account_shards,
+            region: sum.region + usage.region,
+            account: sum.account + usage.account,
         })
     }
 }

@@ -1,12 +1,12 @@
 //! How many streams and shards an account may have, over all cells.
 
 use super::control::Control;
-use crate::error::{CreatingLimit, OnDemandLimit, ShardLimit, ShardLimitScope};
+use crate::error::{CreatingLimit, LimitScope, OnDemandLimit, ShardLimit};
 use crate::settings::EngineSettings;
 use crate::state::directory::Directory;
 use crate::state::scope::{Scope, StreamRef};
 use crate::state::stream::StreamEntry;
-use crate::state::usage::Usage;
+use crate::state::usage::{Counts, Usage};
 use anabranch_model::limits;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,14 +52,15 @@ impl Quota {
         [Usage::of(streams, scope, now_ms), self.elsewhere].into_iter().sum()
     }
 
-    /// Whether an account that uses so much may create one stream more.
+    /// Whether an account that uses so much may create one stream more: as many in all Regions together
+    /// as in one.
     pub(super) fn check_creating(
         &self,
         usage: &Usage,
         stream: &StreamRef,
     ) -> Result<(), CreatingLimit> {
         let limit = limits::STREAMS_CREATING_MAX;
-        if self.settings.limit_streams && usage.creating >= limit {
+        if self.settings.limit_streams && usage.account.creating >= limit {
             return Err(CreatingLimit { stream: stream.clone(), limit });
         }
         Ok(())
@@ -71,9 +72,16 @@ impl Quota {
         usage: &Usage,
         stream: &StreamRef,
     ) -> Result<(), OnDemandLimit> {
-        let (current, limit) = (usage.on_demand_streams, limits::ON_DEMAND_STREAMS_MAX);
-        if self.settings.limit_streams && current >= limit {
-            return Err(OnDemandLimit { stream: stream.clone(), current, limit });
+        if !self.settings.limit_streams {
+            return Ok(());
+        }
+        let of_region = (usage.region, limits::ON_DEMAND_STREAMS_MAX, LimitScope::Region);
+        let account_max = self.settings.account_on_demand_limit as usize;
+        let of_account = (usage.account, account_max, LimitScope::Account);
+        for (Counts { on_demand_streams: current, .. }, limit, scope) in [of_region, of_account] {
+            if current >= limit {
+                return Err(OnDemandLimit { stream: stream.clone(), current, limit, scope });
+            }
         }
         Ok(())
     }
@@ -85,10 +93,9 @@ impl Quota {
         stream: &StreamRef,
         additional: u64,
     ) -> Result<(), ShardLimit> {
-        let of_region = (usage.open_shards, self.shards_max(), ShardLimitScope::Region);
-        let of_account =
-            (usage.account_shards, self.account_shards_max(), ShardLimitScope::Account);
-        for (current, limit, scope) in [of_region, of_account] {
+        let of_region = (usage.region, self.shards_max(), LimitScope::Region);
+        let of_account = (usage.account, self.account_shards_max(), LimitScope::Account);
+        for (Counts { open_shards: current, .. }, limit, scope) in [of_region, of_account] {
             if additional > limit.saturating_sub(current) {
                 let stream = stream.clone();
                 return Err(ShardLimit { stream, current, limit, additional, scope });
@@ -99,8 +106,8 @@ impl Quota {
 
     /// Open shards that it may have more than it has.
     pub(super) fn shards_left(&self, usage: &Usage) -> u64 {
-        let in_region = self.shards_max().saturating_sub(usage.open_shards);
-        in_region.min(self.account_shards_max().saturating_sub(usage.account_shards))
+        let in_region = self.shards_max().saturating_sub(usage.region.open_shards);
+        in_region.min(self.account_shards_max().saturating_sub(usage.account.open_shards))
     }
 
     fn account_shards_max(&self) -> u64 {

@@ -1,10 +1,10 @@
 //! An account over two cells: each stream lives in one of them, and nobody notices.
 
 use crate::world::{Setup, entry_at, get_request, named, scope, try_put};
-use anabranch_engine::error::{CreateStreamError, ShardLimit, ShardLimitScope};
+use anabranch_engine::error::{CreateStreamError, LimitScope, OnDemandLimit, ShardLimit};
 use anabranch_engine::{
     AccountLimits, Boundless, Cells, Components, Elsewhere, Engine, EngineSettings, NewStream,
-    Records, Scope, ShardPageRequest, StartingPosition, StreamPageRequest, Usage,
+    Records, Scope, ShardPageRequest, StartingPosition, StreamMode, StreamPageRequest, Usage,
 };
 use anabranch_model::shard_filter::ShardFilter;
 use std::sync::{Arc, OnceLock, Weak};
@@ -41,8 +41,12 @@ impl Elsewhere for Other {
 
 async fn start(other: &Arc<Other>) -> Arc<Engine> {
     let setup = Setup::default();
-    let settings =
-        EngineSettings { shard_limit: 12, account_shard_limit: 15, ..setup.settings.clone() };
+    let settings = EngineSettings {
+        shard_limit: 12,
+        account_shard_limit: 15,
+        account_on_demand_limit: 2,
+        ..setup.settings.clone()
+    };
     let components = Components { elsewhere: other.clone(), ..setup.components() };
     Engine::start_among(setup.options, settings, components).await.expect("the cell starts")
 }
@@ -127,10 +131,32 @@ async fn an_account_has_one_limit_over_all_regions_and_cells() {
             else {
                 panic!("{error:?}");
             };
-            assert_eq!((limit, scope), (15, ShardLimitScope::Account));
+            assert_eq!((limit, scope), (15, LimitScope::Account));
             assert_eq!(current + u64::from(additional), 16);
         }
     }
+}
+
+#[tokio::test]
+async fn on_demand_streams_are_counted_over_all_regions_and_cells() {
+    let cells = two_cells().await;
+    let create = async |region: &str, name: &str| {
+        let scope = Scope { region: Arc::from(region), ..scope() };
+        let new = NewStream { mode: Some(StreamMode::OnDemand), ..NewStream::named(name) };
+        cells.of(&scope, name).control.create_stream(&scope, new).await
+    };
+    create("ap-south-1", "s0").await.expect("created");
+    create("eu-west-1", "s1").await.expect("created");
+    for name in ["s2", "s3"] {
+        let refused = create("us-east-1", name).await;
+        let Err(CreateStreamError::OnDemandLimit(OnDemandLimit { current, limit, scope, .. })) =
+            refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((current, limit, scope), (2, 2, LimitScope::Account));
+    }
+    assert_eq!(cells.account_limits(&scope()).on_demand_streams, 0);
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use anabranch_engine::error::{
     TokenError,
 };
 use anabranch_engine::{
-    AppendError, Boundless, EngineSettings, OneCell, PutOutcome, Scope, ShardPageRequest,
-    ShardRates, StartingPosition, StreamPageRequest, StreamStatus,
+    AppendError, Boundless, EngineSettings, NewStream, OneCell, PutOutcome, Scope,
+    ShardPageRequest, ShardRates, StartingPosition, StreamPageRequest, StreamStatus,
 };
+use anabranch_model::limits::STREAMS_CREATING_MAX;
 use anabranch_model::retention::HOUR_MS;
 use anabranch_model::shard_filter::ShardFilter;
 use std::sync::Arc;
@@ -202,6 +203,24 @@ async fn streams_pass_through_their_states_and_names_can_be_used_again() {
     assert!(world.read("s", 0, StartingPosition::TrimHorizon).await.is_empty());
     let gone = world.get(&old, 1).await;
     assert!(matches!(gone, Err(GetRecordsError::ShardNotFound(_))));
+}
+
+#[tokio::test]
+async fn as_many_streams_are_creating_in_all_regions_together_as_may_be_in_one() {
+    let world =
+        World::with(EngineSettings { transition_ms: 500, ..Setup::default().settings }).await;
+    let create = async |region: usize| {
+        let scope = Scope { region: Arc::from(format!("r-{region}")), ..world.scope.clone() };
+        let stream = NewStream::provisioned(format!("s{region}"), 1);
+        world.engine.control.create_stream(&scope, stream).await
+    };
+    for region in 0..STREAMS_CREATING_MAX {
+        create(region).await.expect("created");
+    }
+    let refused = create(STREAMS_CREATING_MAX).await;
+    assert!(matches!(refused, Err(CreateStreamError::CreatingLimit(_))), "{refused:?}");
+    world.clock.advance_ms(500);
+    create(STREAMS_CREATING_MAX).await.expect("the others are there");
 }
 
 #[tokio::test]

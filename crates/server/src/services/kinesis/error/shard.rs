@@ -3,8 +3,8 @@
 use super::wire::{ToWire, limit_exceeded};
 use crate::services::kinesis::errors::KinesisError;
 use anabranch_engine::error::{
-    NotAdjacent, RescaleCallLimit, RescaleOverLimit, RescaleTooHigh, RescaleTooLow, ShardClosed,
-    ShardIdInvalid, ShardLimit, ShardLimitScope, ShardNotFound, SplitKeyInvalid,
+    LimitScope, NotAdjacent, RescaleCallLimit, RescaleOverLimit, RescaleTooHigh, RescaleTooLow,
+    ShardClosed, ShardIdInvalid, ShardLimit, ShardNotFound, SplitKeyInvalid,
 };
 use anabranch_protocol::WireError;
 
@@ -101,8 +101,8 @@ impl ToWire for ShardLimit {
         let Self { stream, current, limit, additional, scope } = self;
         let account = &stream.scope.account;
         let region = match scope {
-            ShardLimitScope::Region => &*stream.scope.region,
-            ShardLimitScope::Account => "all Regions",
+            LimitScope::Region => &*stream.scope.region,
+            LimitScope::Account => "all Regions",
         };
         limit_exceeded(format!(
             "This request would exceed the shard limit for the account {account} in {region}. \

@@ -3,10 +3,11 @@
 use super::wire::{ToWire, limit_exceeded};
 use crate::services::kinesis::errors::KinesisError;
 use anabranch_engine::error::{
-    AutoNeedsOnDemand, CreatingLimit, DataKeyLimit, EncryptionLimit, KeyNotInUse, ModeSwitchLimit,
-    OnDemandLimit, OnDemandStream, PolicyNotFound, ProvisionedStream, RetentionGrows,
-    RetentionShrinks, RetentionTooLong, RetentionTooShort, StreamExists, StreamHasConsumers,
-    StreamNotActive, StreamNotFound, TagLimit, WarmLimit, WarmNeedsCommitment, WarmNeedsSwitch,
+    AutoNeedsOnDemand, CreatingLimit, DataKeyLimit, EncryptionLimit, KeyNotInUse, LimitScope,
+    ModeSwitchLimit, OnDemandLimit, OnDemandStream, PolicyNotFound, ProvisionedStream,
+    RetentionGrows, RetentionShrinks, RetentionTooLong, RetentionTooShort, StreamExists,
+    StreamHasConsumers, StreamNotActive, StreamNotFound, TagLimit, WarmLimit, WarmNeedsCommitment,
+    WarmNeedsSwitch,
 };
 use anabranch_protocol::WireError;
 
@@ -75,11 +76,15 @@ impl ToWire for CreatingLimit {
 
 impl ToWire for OnDemandLimit {
     fn to_wire(self) -> WireError {
-        let Self { stream, current, limit } = self;
+        let Self { stream, current, limit, scope } = self;
+        let region = match scope {
+            LimitScope::Region => format!("`{}`", stream.scope.region),
+            LimitScope::Account => "all Regions".to_owned(),
+        };
         limit_exceeded(format!(
             "This request would exceed the limit on the number of On-Demand streams for the \
-             account `{}` in `{}`. Current On-Demand streams count: {current}. Limit: {limit}.",
-            stream.scope.account, stream.scope.region
+             account `{}` in {region}. Current On-Demand streams count: {current}. Limit: {limit}.",
+            stream.scope.account
         ))
     }
 }
