@@ -16,7 +16,7 @@
 //! that it is to come again: what their client has sent of them would hold up the others.
 
 use crate::body_budget::{BodyBudget, BodyShare};
-use crate::connection::Connected;
+use crate::connection::{Connected, LEAST_BYTES_PER_SECOND};
 use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
 use http_body::Body;
@@ -37,8 +37,6 @@ const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
 /// A body may be slower than [`LEAST_BYTES_PER_SECOND`] for this long, which is longer than it may wait
 /// for memory.
 const SLOW_PATIENCE: Duration = Duration::from_secs(10);
-/// The least rate of a body: that of a poor mobile line.
-const LEAST_BYTES_PER_SECOND: u64 = 16 << 10;
 /// How long a body waits for memory, altogether.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// A body gets this many times what arrived, so that it is not copied for every piece.

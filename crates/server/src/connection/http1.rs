@@ -2,7 +2,7 @@
 
 use super::answering::Answering;
 use super::connected::{Connected, UnderWay};
-use super::idle::IDLE_PATIENCE;
+use super::pace::IDLE_PATIENCE;
 use super::request_body::RequestBody;
 use crate::peer::Peer;
 use crate::reply_body::ReplyBody;

@@ -6,7 +6,7 @@
 
 use super::answering::Answering;
 use super::connected::Connected;
-use super::idle::IDLE_PATIENCE;
+use super::pace::{IDLE_PATIENCE, Pace};
 use super::request_body::{Http2Body, RequestBody};
 use super::request_memory::RequestMemory;
 use super::windows::{CONNECTION_WINDOW, FIRST_WINDOW, STREAM_WINDOW};
@@ -252,9 +252,10 @@ async fn send(
         return Ok(());
     }
     let mut stream = respond.send_response(head, false)?;
-    while let Some(piece) = next_piece(&mut body, &mut stream).await? {
+    let mut pace = Pace::default();
+    while let Some(piece) = next_piece(&mut body, &mut stream, &mut pace).await? {
         let is_last = body.is_end_stream() && !piece.is_empty();
-        send_piece(piece, is_last, &mut stream).await?;
+        send_piece(piece, is_last, &mut stream, &mut pace).await?;
         if is_last {
             return Ok(());
         }
@@ -262,12 +263,20 @@ async fn send(
     stream.send_data(Bytes::new(), true)
 }
 
-/// What is to be sent next. `None`: that was all.
+/// What is to be sent next. `None`: that was all. A client for whom there is nothing yet is not behind:
+/// it has taken all that there was.
 async fn next_piece(
     body: &mut ReplyBody,
     stream: &mut SendStream<Bytes>,
+    pace: &mut Pace,
 ) -> Result<Option<Bytes>, h2::Error> {
-    let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+    let frame = poll_fn(|cx| {
+        let frame = Pin::new(&mut *body).poll_frame(cx);
+        if frame.is_pending() {
+            *pace = Pace::default();
+        }
+        frame
+    });
     tokio::select! {
         biased;
         frame = frame => {
@@ -278,35 +287,41 @@ async fn next_piece(
     }
 }
 
-/// Sends a piece, the last one with the end of the stream. A client that takes nothing for long is
-/// given up, whatever else it says.
+/// Sends a piece, the last one with the end of the stream. A client that takes it too slowly is given
+/// up, whatever else it says.
 async fn send_piece(
     mut piece: Bytes,
     is_last: bool,
     stream: &mut SendStream<Bytes>,
+    pace: &mut Pace,
 ) -> Result<(), h2::Error> {
     while !piece.is_empty() {
         stream.reserve_capacity(piece.len());
-        let Ok(room) = timeout(IDLE_PATIENCE, capacity(stream)).await else {
-            stream.send_reset(Reason::CANCEL);
-            return Err(Reason::CANCEL.into());
-        };
-        let room = room?.min(piece.len());
-        let now = piece.split_to(room);
+        if stream.capacity() == 0 {
+            let begun = Instant::now();
+            let Ok(waited) = timeout(pace.left(), capacity(stream)).await else {
+                stream.send_reset(Reason::CANCEL);
+                return Err(Reason::CANCEL.into());
+            };
+            waited?;
+            pace.waited(begun.elapsed());
+        }
+        let now = piece.split_to(stream.capacity().min(piece.len()));
+        pace.took(now.len());
         stream.send_data(now, is_last && piece.is_empty())?;
     }
     Ok(())
 }
 
 /// Waits until the client takes more.
-async fn capacity(stream: &mut SendStream<Bytes>) -> Result<usize, h2::Error> {
+async fn capacity(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
     while stream.capacity() == 0 {
         match poll_fn(|cx| stream.poll_capacity(cx)).await {
             Some(outcome) => outcome?,
             None => return Err(Reason::CANCEL.into()),
         };
     }
-    Ok(stream.capacity())
+    Ok(())
 }
 
 fn now() -> HeaderValue {

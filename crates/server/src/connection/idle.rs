@@ -1,22 +1,20 @@
-//! Ending connections on which nothing happens.
+//! Ending connections on which nothing happens, or whose client takes what it is sent too slowly.
 
+use super::pace::{IDLE_PATIENCE, Pace};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long a connection may make no progress in either direction. Longer than clients commonly
-/// keep unused connections, so that it is mostly they who close; the longest silence that the
-/// service itself makes is the wait for memory, half a minute.
-pub(crate) const IDLE_PATIENCE: Duration = Duration::from_secs(75);
-
 /// A socket that fails with [`io::ErrorKind::TimedOut`] when it has moved no byte in either
-/// direction for [`IDLE_PATIENCE`] and is asked to move one.
+/// direction for [`IDLE_PATIENCE`] and is asked to move one, or when what is written goes slower than its
+/// [`Pace`] allows. A socket that takes at once what it is given has no pace: a stream of events may be
+/// as slow as its events are.
 ///
 /// There is one timer, and a byte moved does not touch it: it looks at the time of the last
-/// progress when it fires, and goes on from there.
+/// progress when it fires, and goes on from there. A write that has to wait has it fire earlier, if what is
+/// left of its client's time ends before: it then does so once until that time has grown again.
 ///
 /// Invariant: whoever waits for the socket is woken by the timer, because the timer was polled
 /// after the socket said that it is not ready. Reading and writing are one task's work.
@@ -25,12 +23,29 @@ pub(crate) struct Idle<S> {
     socket: S,
     last_progress: Instant,
     timer: Pin<Box<Sleep>>,
+    pace: Pace,
+    /// Whether what is to be written waits, and since when it does or does not.
+    is_full: bool,
+    since: Instant,
 }
 
 impl<S> Idle<S> {
     pub(crate) fn new(socket: S) -> Self {
         let now = Instant::now();
-        Self { socket, last_progress: now, timer: Box::pin(sleep_until(now + IDLE_PATIENCE)) }
+        Self {
+            socket,
+            last_progress: now,
+            timer: Box::pin(sleep_until(now + IDLE_PATIENCE)),
+            pace: Pace::default(),
+            is_full: false,
+            since: now,
+        }
+    }
+
+    /// When it is over if nothing moves until then.
+    fn end(&self) -> Instant {
+        let end = self.last_progress + IDLE_PATIENCE;
+        if self.is_full { end.min(self.since + self.pace.left()) } else { end }
     }
 
     /// What to say when the socket said `outcome` of moving bytes.
@@ -44,13 +59,41 @@ impl<S> Idle<S> {
             return outcome;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.last_progress + IDLE_PATIENCE;
+            let end = self.end();
             if end <= Instant::now() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             self.timer.as_mut().reset(end);
         }
         Poll::Pending
+    }
+
+    /// As [`Idle::watch`], of bytes that were to be written.
+    fn watch_writing(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Ready(Ok(bytes)) if self.is_full => {
+                let now = Instant::now();
+                self.pace.waited(now - self.since);
+                self.pace.took(bytes);
+                (self.is_full, self.since) = (false, now);
+            }
+            Poll::Ready(Ok(bytes)) => self.pace.took(bytes),
+            Poll::Pending if !self.is_full => {
+                let now = Instant::now();
+                self.pace.rested(now - self.since);
+                (self.is_full, self.since) = (true, now);
+                let end = self.end();
+                if end < self.timer.deadline() {
+                    self.timer.as_mut().reset(end);
+                }
+            }
+            Poll::Pending | Poll::Ready(Err(_)) => {}
+        }
+        self.watch(cx, outcome)
     }
 }
 
@@ -72,7 +115,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.socket).poll_write(cx, data);
-        self.watch(cx, outcome)
+        self.watch_writing(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -81,7 +124,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.socket).poll_write_vectored(cx, data);
-        self.watch(cx, outcome)
+        self.watch_writing(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -106,9 +149,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace::LEAST_BYTES_PER_SECOND;
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::sleep;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{sleep, timeout};
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_read() {
@@ -158,6 +203,86 @@ mod tests {
             () = events => {}
             () = taking => panic!("ended"),
             _ = reading.read_u8() => panic!("gave up on a connection at work"),
+        }
+    }
+
+    /// Reads so much at once, so often, until nothing more comes.
+    async fn read_slowly(client: &mut DuplexStream, bytes: usize, pause: Duration) {
+        let mut lump = vec![0; bytes];
+        while client.read_exact(&mut lump).await.is_ok() {
+            sleep(pause).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_byte_now_and_then_ends_a_write() {
+        let (mut client, server) = duplex(10);
+        let mut server = Idle::new(server);
+        let started = Instant::now();
+        let reading = read_slowly(&mut client, 1, Duration::from_secs(5));
+        let writing = async {
+            let error = server.write_all(&[0; 1000]).await.expect_err("too slow");
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(started.elapsed().as_secs(), IDLE_PATIENCE.as_secs());
+            drop(server);
+        };
+        tokio::join!(reading, writing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_slow_and_still_fast_enough_gets_everything() {
+        let lump = 60 * LEAST_BYTES_PER_SECOND as usize;
+        let (mut client, server) = duplex(lump);
+        let mut server = Idle::new(server);
+        let reading = read_slowly(&mut client, lump, Duration::from_secs(60));
+        let writing = async {
+            server.write_all(&vec![0; 10 * lump]).await.expect("fast enough");
+            drop(server);
+        };
+        tokio::join!(reading, writing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_of_a_clients_time_is_looked_at_when_it_ends() {
+        let (mut client, server) = duplex(10);
+        let (mut reading, mut writing) = tokio::io::split(Idle::new(server));
+        let started = Instant::now();
+        let writing = async {
+            let taking = async {
+                sleep(Duration::from_secs(60)).await;
+                client.read_exact(&mut [0; 20]).await.expect("20 bytes");
+            };
+            let (written, _) = tokio::join!(writing.write_all(&[0; 20]), taking);
+            written.expect("in time");
+            // Longer than the timer was set for: it has been set anew.
+            sleep(Duration::from_secs(20)).await;
+            writing.write_all(&[0; 20]).await
+        };
+        tokio::select! {
+            outcome = writing => drop(outcome.expect_err("too slow")),
+            outcome = reading.read_u8() => drop(outcome.expect_err("too slow")),
+        }
+        assert_eq!(started.elapsed().as_secs(), 80 + 35);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_for_whom_there_was_nothing_is_not_behind() {
+        for (quiet_secs, is_given_up) in [(40, true), (50, false)] {
+            let (mut client, server) = duplex(10);
+            let mut server = Idle::new(server);
+            let mut received = [0; 20];
+            let mut is_written = true;
+            for _ in 0..2 {
+                let reading = async {
+                    sleep(Duration::from_secs(60)).await;
+                    let reading = client.read_exact(&mut received);
+                    let _ = timeout(Duration::from_secs(1), reading).await;
+                    sleep(Duration::from_secs(quiet_secs)).await;
+                };
+                let (written, ()) = tokio::join!(server.write_all(&[0; 20]), reading);
+                is_written = written.is_ok();
+            }
+            assert_eq!(is_written, !is_given_up, "{quiet_secs}");
         }
     }
 }

@@ -5,6 +5,7 @@ mod connected;
 mod http1;
 mod http2;
 mod idle;
+mod pace;
 mod places;
 mod request_body;
 mod request_memory;
@@ -15,12 +16,14 @@ mod windows;
 
 pub(crate) use answering::Answering;
 pub(crate) use connected::{Connected, Shares};
+pub(crate) use pace::LEAST_BYTES_PER_SECOND;
 pub(crate) use request_body::RequestBody;
 pub(crate) use request_memory::RequestMemory;
 
 use crate::peer::Peer;
 use http2::Requests;
-use idle::{IDLE_PATIENCE, Idle};
+use idle::Idle;
+use pace::IDLE_PATIENCE;
 use places::{Place, Places};
 use std::convert::Infallible;
 use std::io;

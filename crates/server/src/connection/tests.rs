@@ -2,9 +2,12 @@
 
 use super::windows::STREAM_WINDOW;
 use super::*;
-use crate::reply::Reply;
-use crate::reply_body::{ReplyBody, ReplyMemory};
 use crate::body_budget::BodyBudget;
+use crate::event_reply::{EventBody, EventSource, Sourced};
+use crate::reply::{self, Reply};
+use crate::reply_body::{ReplyBody, ReplyMemory};
+use anabranch_protocol::WireError;
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Notify;
@@ -50,6 +53,43 @@ impl Answering for Door {
     }
 }
 
+const EVENT_BYTES: usize = 100 << 10;
+
+/// Answers everything with an event of [`EVENT_BYTES`] every second.
+struct EventDoor {
+    stopping: watch::Sender<bool>,
+}
+
+impl Answering for EventDoor {
+    fn may_be_known(&self, _: &http::request::Parts) -> bool {
+        true
+    }
+
+    async fn answer(&self, _: http::Request<RequestBody>, _: Peer, _: &Arc<Connected>) -> Reply {
+        reply::events(EventBody::new(EverySecond, self.stopping.subscribe()))
+    }
+}
+
+struct EverySecond;
+
+impl EventSource for EverySecond {
+    const EVENT_TYPE: &'static str = "Second";
+    type Event = ();
+
+    async fn next(&mut self) -> Option<Result<Sourced<()>, WireError>> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some(Ok(Sourced { event: (), room: None }))
+    }
+
+    async fn last(&mut self) -> Option<Result<Sourced<()>, WireError>> {
+        None
+    }
+
+    fn bytes(&self, (): &(), _: impl FnOnce() -> Vec<u8>) -> Bytes {
+        vec![7; EVENT_BYTES].into()
+    }
+}
+
 const SHARES: Shares =
     Shares { connection_bodies: 1 << 20, peer_bodies: 1 << 20, connection_replies: 4 << 20 };
 
@@ -58,7 +98,11 @@ fn door(replies: &ReplyMemory) -> Door {
 }
 
 /// A connection to a server with this door, and how much may be in it on its way.
-fn connect_to(door: Door, memory: RequestMemory, pipe: usize) -> (DuplexStream, JoinHandle<()>) {
+fn connect_to(
+    door: impl Answering,
+    memory: RequestMemory,
+    pipe: usize,
+) -> (DuplexStream, JoinHandle<()>) {
     let (client, server) = duplex(pipe);
     let (stop_sender, stop) = watch::channel(false);
     let requests = Arc::new(Requests { door, memory });
@@ -105,6 +149,23 @@ async fn a_reply_that_nobody_reads_gives_its_memory_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_is_read_byte_by_byte_gives_its_memory_back() {
+    let replies = replies();
+    let (mut client, serving) = connect(&replies);
+    let started = Instant::now();
+    client.write_all(REQUEST).await.expect("there is room");
+    let reading = tokio::spawn(async move {
+        while client.read_u8().await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    serving.await.expect("no panic");
+    assert_eq!(started.elapsed().as_secs(), IDLE_PATIENCE.as_secs());
+    assert_eq!(replies.taken_bytes(), 0);
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_large_reply_arrives_whole() {
     let replies = replies();
     let (mut client, serving) = connect(&replies);
@@ -135,6 +196,8 @@ async fn headers_without_end_are_refused() {
 async fn http2(stream: DuplexStream) -> h2::client::SendRequest<bytes::Bytes> {
     let (client, connection) = h2::client::Builder::new()
         .max_send_buffer_size(8 << 20)
+        // What one stream does not take leaves room for the others.
+        .initial_connection_window_size(8 << 20)
         .handshake(stream)
         .await
         .expect("HTTP/2");
@@ -274,6 +337,56 @@ async fn a_reply_over_http2_that_nobody_takes_is_given_up() {
     pinging.abort();
     assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
     assert_eq!(started.elapsed().as_secs(), IDLE_PATIENCE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_read_slowly_ends_alone() {
+    let replies = ReplyMemory::new(4 * REPLY_BYTES as u64);
+    let (stream, _serving) = connect_to(door(&replies), RequestMemory::new(1 << 20, 0), 1 << 20);
+    let mut client = http2(stream).await;
+    let (slow, _) = client.send_request(post(), true).expect("open");
+    let mut slow = slow.await.expect("a reply").into_body();
+    let started = Instant::now();
+    let error = loop {
+        // About 4 KiB a second.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        match slow.data().await {
+            Some(Ok(data)) => {
+                slow.flow_control().release_capacity(data.len()).expect("taken");
+            }
+            Some(Err(error)) => break error,
+            None => panic!("it was not to end well"),
+        }
+        // Another one takes all of its own at once.
+        let (quick, _) = client.send_request(post(), true).expect("open");
+        let mut quick = quick.await.expect("a reply").into_body();
+        while let Some(data) = quick.data().await {
+            let taken = data.expect("data").len();
+            quick.flow_control().release_capacity(taken).expect("taken");
+        }
+    };
+    assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+    let seconds = started.elapsed().as_secs();
+    assert!((IDLE_PATIENCE.as_secs()..120).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_may_wait_as_often_as_the_client_catches_up() {
+    let door = EventDoor { stopping: watch::channel(false).0 };
+    let (stream, _serving) = connect_to(door, RequestMemory::new(1 << 20, 0), 1 << 20);
+    let mut client = http2(stream).await;
+    let (reply, _) = client.send_request(post(), true).expect("open");
+    let mut events = reply.await.expect("a reply").into_body();
+    let mut received = 0;
+    for number in 1..=5 {
+        // An event is more than the client takes unasked.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        while received < number * EVENT_BYTES {
+            let data = events.data().await.expect("a piece").expect("it goes on");
+            events.flow_control().release_capacity(data.len()).expect("taken");
+            received += data.len();
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
