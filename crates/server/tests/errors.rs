@@ -3,9 +3,10 @@
 
 mod wire;
 
-use anabranch_engine::ShardRates;
+use anabranch_engine::{ConsumerRef, ResourceName, Scope, ShardRates, StreamRef};
 use anabranch_env::Fault;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use wire::{ACCOUNT, Codec, World};
 
 const MINUTE_MS: u64 = 60_000;
@@ -232,4 +233,47 @@ async fn numbers_of_the_first_layout_fail_as_on_the_service() {
                 in a call to a shard with shardId-000000000000";
     let refusal = (400, "InvalidArgumentException", Some(text));
     world.refused("GetShardIterator", request("5"), refusal).await;
+}
+
+#[tokio::test]
+async fn tags_that_no_version_takes_any_more_can_be_removed() {
+    let mut world = World::new().await;
+    world.ok("CreateStream", json!({"StreamName": "s", "ShardCount": 1})).await;
+    let request = json!({"StreamARN": arn("s"), "ConsumerName": "c"});
+    let consumer = world.ok("RegisterStreamConsumer", request).await["Consumer"].clone();
+    let consumer = consumer["ConsumerARN"].as_str().expect("an ARN").to_owned();
+    let scope = Scope { account: Arc::from(ACCOUNT), region: Arc::from("us-east-1") };
+    let control = world.server.cells.of(&scope, "s").control.clone();
+    let stream = StreamRef { scope, name: Arc::from("s") };
+    let created_secs = consumer.rsplit(':').next().expect("a time").parse().expect("seconds");
+    let reference = ConsumerRef { stream: stream.clone(), name: Arc::from("c"), created_secs };
+    let old = ["a\tb", "a\nb", "ab"].map(|key| (key.to_owned(), "v".to_owned()));
+    for name in [ResourceName::Stream(stream), ResourceName::Consumer(reference)] {
+        control.tag_resource(name, old.clone().into()).await.expect("tagged");
+    }
+    let left = json!({"Tags": [{"Key": "ab", "Value": "v"}]});
+    let text = "Some tags contain invalid characters. Valid characters: Unicode letters, digits, \
+                white space, _ . / = + - % @.";
+    let invalid = (400, "InvalidArgumentException", Some(text));
+    for (operation, named, key) in [
+        ("UntagResource", json!({"ResourceARN": consumer}), "a\tb"),
+        ("UntagResource", json!({"ResourceARN": consumer}), "a\nb"),
+        ("UntagResource", json!({"ResourceARN": arn("s")}), "a\tb"),
+        ("RemoveTagsFromStream", json!({"StreamName": "s"}), "a\nb"),
+    ] {
+        let remove = |keys: &[&str]| {
+            let mut request = named.clone();
+            request["TagKeys"] = json!(keys);
+            request
+        };
+        // The rate of calls.
+        world.clock.advance_ms(1_000);
+        world.refused(operation, remove(&[key, "a\rb"]), invalid).await;
+        world.ok(operation, remove(&[key])).await;
+        world.refused(operation, remove(&[key]), invalid).await;
+    }
+    for resource in [consumer, arn("s")] {
+        let tags = world.ok("ListTagsForResource", json!({"ResourceARN": resource})).await;
+        assert_eq!(tags, left);
+    }
 }

@@ -13,6 +13,7 @@ use anabranch_engine::{Engine, NamedStream, ResourceName};
 use anabranch_model::{Arn, StreamArn};
 use anabranch_policy::RequestTags;
 use anabranch_protocol::WireError;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The resource that a request is about, which its caller may use so.
@@ -30,7 +31,15 @@ impl AdmittedResource<'_> {
     /// # Errors
     /// When it is so.
     pub(crate) fn require(&self) -> Result<(), WireError> {
-        self.cell.control.resource_tags(&self.stream, &self.name).map(drop).map_err(to_wire)
+        self.tags().map(drop)
+    }
+
+    /// Its tags.
+    ///
+    /// # Errors
+    /// When it is not there, or going.
+    pub(crate) fn tags(&self) -> Result<BTreeMap<String, String>, WireError> {
+        self.cell.control.resource_tags(&self.stream, &self.name).map_err(to_wire)
     }
 }
 

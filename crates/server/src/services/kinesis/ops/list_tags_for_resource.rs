@@ -4,7 +4,6 @@ use super::shapes::Tag;
 use super::{Context, Operation};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
-use crate::services::kinesis::error::to_wire;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
 use anabranch_protocol::shape::rules::*;
@@ -48,9 +47,9 @@ impl Operation for ListTagsForResource {
         input: Self::Input<'a>,
     ) -> Result<ListTagsForResourceOutput, WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
-        let control = &resource.cell.control;
-        let tags = control.resource_tags(&resource.stream, &resource.name).map_err(to_wire)?;
         let tag = |(key, value)| Tag { key, value: Some(value) };
-        Ok(ListTagsForResourceOutput { tags: Some(tags.into_iter().map(tag).collect()) })
+        Ok(ListTagsForResourceOutput {
+            tags: Some(resource.tags()?.into_iter().map(tag).collect()),
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! RemoveTagsFromStream.
 
-use super::tag_text::{self, Doing};
-use super::{Context, Operation, after_existence};
+use super::{Context, Operation, after_existence, tag_text};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -42,9 +41,9 @@ impl Operation for RemoveTagsFromStream {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let tags = RequestTags::Remove(&input.tag_keys);
         let admitted = admission::stream_tagging::<Self>(context, name, arn, tags)?;
-        let keys = input.tag_keys.iter().map(String::as_str);
+        let there = admitted.found.as_ref().map(|stream| &stream.tags);
         let StreamRef { scope, name } = &admitted.reference;
-        let checked = tag_text::check(keys, name, &scope.account, Doing::Removing);
+        let checked = tag_text::check_removed(&input.tag_keys, there, name, &scope.account);
         after_existence(checked, || admitted.stream().map(drop).map_err(to_wire))?;
         let stream = ResourceName::Stream(admitted.named.reference);
         admitted.cell.control.untag_resource(stream, input.tag_keys).await.map_err(to_wire)

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 /// What is done to the tags, for the text.
 #[derive(Clone, Copy)]
-pub(super) enum Doing {
+enum Doing {
     Adding,
     Removing,
 }
 
 /// Refuses texts that the service refuses. `stream` is printed as the service does.
-pub(super) fn check<'a>(
+fn check<'a>(
     texts: impl Iterator<Item = &'a str> + Clone,
     stream: &str,
     account: &str,
@@ -40,6 +40,19 @@ pub(super) fn check<'a>(
         )));
     }
     Ok(())
+}
+
+/// Refuses keys that no tag can have, unless one of those that are there has it: older versions took
+/// more than the service does, and what they took can be removed.
+pub(super) fn check_removed<'a>(
+    keys: &'a [String],
+    there: Option<&'a BTreeMap<String, String>>,
+    stream: &str,
+    account: &str,
+) -> Result<(), WireError> {
+    let is_there = move |key: &&String| there.is_some_and(|tags| tags.contains_key(*key));
+    let others = keys.iter().filter(move |key| !is_there(key)).map(String::as_str);
+    check(others, stream, account, Doing::Removing)
 }
 
 /// Refuses tags that cannot be set. `stream` is printed as the service does.

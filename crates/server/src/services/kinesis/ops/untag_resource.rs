@@ -1,7 +1,6 @@
 //! UntagResource.
 
-use super::tag_text::{self, Doing};
-use super::{Context, Operation, after_existence};
+use super::{Context, Operation, after_existence, tag_text};
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -43,9 +42,10 @@ impl Operation for UntagResource {
         let tags = RequestTags::Remove(&input.tag_keys);
         let resource = admission::resource_tagging::<Self>(context, &input.resource_arn, tags)?;
         let StreamRef { scope, name } = resource.name.stream();
-        let keys = input.tag_keys.iter().map(String::as_str);
-        let checked = tag_text::check(keys, name, &scope.account, Doing::Removing);
-        after_existence(checked, || resource.require())?;
+        let there = resource.tags();
+        let (keys, tags) = (&input.tag_keys, there.as_ref().ok());
+        let checked = tag_text::check_removed(keys, tags, name, &scope.account);
+        after_existence(checked, || there.map(drop))?;
         resource.cell.control.untag_resource(resource.name, input.tag_keys).await.map_err(to_wire)
     }
 }
