@@ -86,34 +86,36 @@ impl Data {
         };
         let most = most(&wanted, stream.max_record_kib);
         let mut share = None;
-        // What is not in memory is read when there is memory for it.
-        if !self.ledger.store().is_in_memory(position.from_index) {
-            share = Some(room.take(most).await.ok_or(NoRoom)?);
-        }
         loop {
-            // Nobody has the turn who waits for memory: a reader who does not take what it gets would
-            // hold up all others of the shard.
             let turn = meter.turn_to_read(rates, now_us()).await;
             if turn.is_some() && !meter.may_read_bytes(rates, now_us()) {
                 return exceeded();
             }
-            let read = self.read_at(&stream, &slot, &position, wanted).await?;
-            let count = read.count();
-            let got = match share.take() {
-                Some(mut share) => {
-                    room.shrink(&mut share, count);
-                    Some(share)
-                }
-                // Records in memory are held without being copied, so that what they need can be
-                // counted first.
-                None => room.try_take(count),
+            // What is not in memory is read when there is memory for it.
+            let read = match share {
+                Some(_) => Some(self.read_at(&stream, &slot, &position, wanted).await?),
+                None => self.read_at_in_memory(&stream, &slot, &position, wanted).transpose()?,
             };
-            if got.is_some() {
-                let reply = self.reply(stream, slot, position, read, now_ms);
-                meter.read_done(rates, count, reply.millis_behind_latest);
-                return Ok((reply, got));
+            if let Some(read) = read {
+                let count = read.count();
+                let got = match share.take() {
+                    Some(mut share) => {
+                        room.shrink(&mut share, count);
+                        Some(share)
+                    }
+                    // Records in memory are held without being copied, so that what they need can be
+                    // counted first.
+                    None => room.try_take(count),
+                };
+                if got.is_some() {
+                    let reply = self.reply(stream, slot, position, read, now_ms);
+                    meter.read_done(rates, count, reply.millis_behind_latest);
+                    return Ok((reply, got));
+                }
             }
-            drop((read, turn));
+            // Nobody has the turn who waits for memory: a reader who does not take what it gets would
+            // hold up all others of the shard.
+            drop(turn);
             share = Some(room.take(most).await.ok_or(NoRoom)?);
         }
     }

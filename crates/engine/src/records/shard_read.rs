@@ -40,7 +40,8 @@ impl ShardRead {
 }
 
 impl Data {
-    /// Reads what a shard has from a position on, and opens it.
+    /// Reads what a shard has from a position on, and opens it: inline when it is in memory, else where
+    /// blocking is allowed.
     pub(super) async fn read_at(
         &self,
         stream: &Stream,
@@ -48,8 +49,39 @@ impl Data {
         position: &IteratorPosition,
         wanted: Wanted<'_>,
     ) -> Result<ShardRead, ShardReadError> {
+        let request = self.read_request(stream, slot, position, wanted);
+        let reply = match self.read_in_memory(&request) {
+            Some(reply) => reply?,
+            None => {
+                let ledger = self.ledger.clone();
+                let task = tokio::task::spawn_blocking(move || ledger.store().read(&request));
+                task.await.map_err(|_| Interrupted)??
+            }
+        };
+        self.open_read(stream, slot, wanted, reply)
+    }
+
+    /// As [`Data::read_at`], of what is in memory. `None`: it is not there.
+    pub(super) fn read_at_in_memory(
+        &self,
+        stream: &Stream,
+        slot: &ShardSlot,
+        position: &IteratorPosition,
+        wanted: Wanted<'_>,
+    ) -> Option<Result<ShardRead, ShardReadError>> {
+        let reply = self.read_in_memory(&self.read_request(stream, slot, position, wanted))?;
+        Some(reply.and_then(|reply| self.open_read(stream, slot, wanted, reply)))
+    }
+
+    fn read_request(
+        &self,
+        stream: &Stream,
+        slot: &ShardSlot,
+        position: &IteratorPosition,
+        wanted: Wanted<'_>,
+    ) -> ReadRequest {
         let horizon_ms = stream.retention.trim_horizon_ms(self.ledger.store().believed_ms());
-        let read = ReadRequest {
+        ReadRequest {
             shard: slot.key,
             from_index: position.from_index,
             from_ms: position.from_ms.max(horizon_ms),
@@ -57,20 +89,25 @@ impl Data {
             end_index: slot.shard.closed.map(|closed| closed.end_index),
             records_max: wanted.records_max,
             bytes_max: wanted.bytes_max,
-        };
-        let ReadReply { runs, next_index, at_tip, reached_ms } = self.read(read).await?;
-        let runs = self.open_runs(stream, slot, wanted.principal, runs)?;
-        Ok(ShardRead { runs, next_index, at_tip, reached_ms })
+        }
     }
 
-    /// Reads inline when the records are in memory, else where blocking is allowed.
-    async fn read(&self, request: ReadRequest) -> Result<ReadReply, ShardReadError> {
-        if self.ledger.store().is_in_memory(request.from_index) {
-            return Ok(self.ledger.store().read(&request)?);
-        }
-        let ledger = self.ledger.clone();
-        let task = tokio::task::spawn_blocking(move || ledger.store().read(&request));
-        Ok(task.await.map_err(|_| Interrupted)??)
+    /// Reads inline when that does not block. `None`: it would.
+    fn read_in_memory(&self, request: &ReadRequest) -> Option<Result<ReadReply, ShardReadError>> {
+        let store = self.ledger.store();
+        store.is_in_memory(request.from_index).then(|| Ok(store.read(request)?))
+    }
+
+    fn open_read(
+        &self,
+        stream: &Stream,
+        slot: &ShardSlot,
+        wanted: Wanted<'_>,
+        reply: ReadReply,
+    ) -> Result<ShardRead, ShardReadError> {
+        let ReadReply { runs, next_index, at_tip, reached_ms } = reply;
+        let runs = self.open_runs(stream, slot, wanted.principal, runs)?;
+        Ok(ShardRead { runs, next_index, at_tip, reached_ms })
     }
 }
 

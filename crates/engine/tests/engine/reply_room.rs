@@ -3,6 +3,7 @@
 use crate::world::{STREAM, Setup, World, get_request};
 use anabranch_engine::error::{GetRecordsError, NoRoom};
 use anabranch_engine::{EngineSettings, ReadCount, ReplyRoom, ShardRates, StartingPosition};
+use anabranch_model::ShardId;
 use parking_lot::Mutex;
 
 /// What a room was asked.
@@ -93,6 +94,33 @@ async fn records_on_the_disk_are_read_when_there_is_memory_for_them() {
     let room = Noting { has_none: true, ..Noting::default() };
     assert!(matches!(world.get_into(&room).await, Err(GetRecordsError::NoRoom(NoRoom))));
     assert_eq!(*room.asked.lock(), [Asked::Take(MOST)]);
+}
+
+#[tokio::test]
+async fn records_that_leave_memory_while_a_call_waits_for_its_turn_need_memory() {
+    let rates = ShardRates { read_bytes: 1 << 20, ..ShardRates::OFF };
+    let settings = EngineSettings { rates, ..Setup::default().settings };
+    let world = World::with_stream(1, settings).await;
+    world.put(STREAM, &[("k", &[7; 50])]).await;
+    let stream = world.engine.stream(&world.scope, STREAM).expect("there");
+    let turn = stream.slot(ShardId(0)).expect("there").meter.turn_to_read(&rates, 0).await;
+    let room = Noting::default();
+    let mut waiting = std::pin::pin!(world.get_into(&room));
+    tokio::select! {
+        biased;
+        _ = &mut waiting => panic!("it is another one's turn"),
+        () = tokio::task::yield_now() => {}
+    }
+    // More than is kept in memory.
+    for _ in 0..40 {
+        world.put(STREAM, &[("k", &[7; 4000])]).await;
+    }
+    while world.engine.store().is_in_memory(0) {
+        tokio::task::yield_now().await;
+    }
+    drop(turn);
+    assert_eq!(waiting.await.expect("read"), 41);
+    assert_eq!(room.asked.lock()[0], Asked::Take(MOST));
 }
 
 #[tokio::test]
