@@ -134,12 +134,14 @@ impl Clock for AgreedClock {
         steady.last_ms = offset_ms;
         if is_jump || is_drift {
             *steady = Steady { since_ms: passed_ms, offset_ms, ..*steady };
-        } else if wall_ms >= steady.floor_ms {
-            if for_ms >= DATED_AFTER_MS {
-                expected = offset_ms;
-            }
+        } else if wall_ms >= SET_MS {
             if for_ms >= DELETED_AFTER_MS {
                 self.deleted.store(offset_ms, Ordering::Relaxed);
+                // The newest record was dated by a clock that was wrong, and proves nothing.
+                steady.floor_ms = SET_MS;
+            }
+            if for_ms >= DATED_AFTER_MS && wall_ms >= steady.floor_ms {
+                expected = offset_ms;
             }
         }
         if expected == NOTHING_EXPECTED && wall_ms >= steady.floor_ms {
@@ -345,6 +347,20 @@ mod tests {
             let ahead = AHEAD_MS.cast_signed();
             assert_eq!(world.times(), (20 * HOUR + SECOND + ahead, 2 * SECOND), "only once");
         }
+    }
+
+    #[test]
+    fn a_record_that_was_dated_far_ahead_does_not_keep_the_clock_from_being_believed() {
+        let hands = Arc::new(ManualClock::at_ms(START_MS));
+        let clock = AgreedClock::new(hands.clone());
+        let ahead = START_MS.saturating_add_signed(3650 * DAY);
+        clock.begin(START_MS - HOUR.unsigned_abs(), ahead);
+        let world = World { hands, clock };
+        world.pass(13 * HOUR);
+        assert_eq!(world.times(), (13 * HOUR, 13 * HOUR));
+        world.jump(3650 * DAY);
+        let dated = 13 * HOUR + AHEAD_MS.cast_signed();
+        assert_eq!(world.times(), (dated, 13 * HOUR), "what follows is compared again");
     }
 
     #[test]

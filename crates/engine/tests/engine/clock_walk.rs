@@ -1,8 +1,10 @@
 //! A clock that is wrong for seconds, at every state of a small scenario and by every size: nothing that
 //! was acknowledged within its retention is lost.
 
-use crate::world::{STREAM, Setup, World, entry, put_on};
-use anabranch_engine::{PutOutcome, StartingPosition, StreamStatus};
+use crate::world::{ALICE, STREAM, Setup, World, entry, put_on};
+use anabranch_engine::{
+    EngineSettings, KeyRequest, PutOutcome, StartingPosition, StreamStatus,
+};
 use anabranch_env::{AHEAD_MS, Clock, ManualClock};
 use std::sync::Arc;
 
@@ -22,7 +24,11 @@ const JUMPS_MS: [i64; 8] = [
     -3650 * DAY_MS,
 ];
 /// States at which the clock is wrong for a while.
-const STATES: usize = 6;
+const STATES: usize = 9;
+/// How long a change of a stream is visible.
+const TRANSITION_MS: i64 = 3 * SECOND_MS;
+/// The cell's time goes a little slower while it is ahead of the clock.
+const SETTLED_MS: i64 = TRANSITION_MS + TRANSITION_MS / 15 + 1;
 
 /// What happens while the clock is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,8 @@ struct Walk {
     /// Data of all records that were acknowledged.
     acknowledged: Vec<Vec<u8>>,
     jump_ms: i64,
+    /// How long the clock is wrong.
+    wrong_ms: i64,
     wrong_at: usize,
     meanwhile: Meanwhile,
     state: usize,
@@ -46,10 +54,62 @@ struct Walk {
 
 impl Walk {
     async fn begin(jump_ms: i64, wrong_at: usize, meanwhile: Meanwhile) -> Self {
-        let clock = Arc::new(ManualClock::at_ms(START_MS));
-        let world = World::new(Setup { clock, agrees: true, ..Setup::default() }).await;
+        let world = Self::world(START_MS).await;
         let acknowledged = Vec::new();
-        Self { world, acknowledged, jump_ms, wrong_at, meanwhile, state: 0 }
+        let wrong_ms = 12 * SECOND_MS;
+        Self { world, acknowledged, jump_ms, wrong_ms, wrong_at, meanwhile, state: 0 }
+    }
+
+    async fn world(start_ms: u64) -> World {
+        let setup = Setup::default();
+        let transition_ms = TRANSITION_MS.unsigned_abs();
+        let settings = EngineSettings { transition_ms, ..setup.settings };
+        let clock = Arc::new(ManualClock::at_ms(start_ms));
+        World::new(Setup { clock, agrees: true, settings, ..setup }).await
+    }
+
+    /// Creates the stream, which is not there at once, and maybe while the clock is wrong.
+    async fn create(&mut self) {
+        self.world.create(STREAM, 1).await.expect("created");
+        assert_eq!(self.world.status(), Some(StreamStatus::Creating));
+        self.pause().await;
+        self.settle();
+    }
+
+    /// Whatever the clock has done, a change is over when its time has passed.
+    fn settle(&self) {
+        self.pass(SETTLED_MS);
+        let Self { jump_ms, wrong_at, meanwhile, .. } = self;
+        let status = self.world.status();
+        assert_eq!(status, Some(StreamStatus::Active), "{jump_ms} at {wrong_at}, {meanwhile:?}");
+    }
+
+    /// Whether there is a stream that takes records.
+    fn takes_records(&self) -> bool {
+        let stream = self.world.engine.stream(&self.world.scope, STREAM);
+        let status = stream.ok().and_then(|stream| stream.status(self.world.engine.now_ms()));
+        matches!(status, Some(StreamStatus::Active | StreamStatus::Updating))
+    }
+
+    /// Encrypts what follows: the stream is UPDATING for a while.
+    async fn encrypt(&mut self) {
+        let (caller, key_id) = (self.world.scope.clone(), "a".to_owned());
+        let request = KeyRequest { caller, principal: Arc::from(ALICE), key_id };
+        let control = self.world.engine.control.clone();
+        control.start_encryption(&self.world.scope, STREAM, request).await.expect("started");
+        assert_eq!(self.world.status(), Some(StreamStatus::Updating));
+        self.pause().await;
+        self.settle();
+    }
+
+    /// Deletes the stream: it is DELETING for a while.
+    async fn delete(&mut self) {
+        let deleted = self.world.engine.control.delete_stream(&self.world.scope, STREAM, false);
+        deleted.await.expect("deleted");
+        let stream = self.world.stream();
+        self.pause().await;
+        self.pass(SETTLED_MS);
+        assert_eq!(stream.status(self.world.engine.now_ms()), None, "{} ms", self.jump_ms);
     }
 
     /// Puts so many records that there are new segments.
@@ -82,9 +142,18 @@ impl Walk {
         panic!("there are {} segments", self.world.segments("").len());
     }
 
+    /// Lets time pass, and the clocks be compared now and then.
     fn pass(&self, ms: i64) {
-        self.world.clock.advance_ms(ms.unsigned_abs());
-        self.world.engine.store().maintain();
+        let mut left = ms.unsigned_abs();
+        loop {
+            let step = left.min(10 * 60 * 1000);
+            self.world.clock.advance_ms(step);
+            self.world.engine.store().maintain();
+            left -= step;
+            if left == 0 {
+                return;
+            }
+        }
     }
 
     fn jump(&self, ms: i64) {
@@ -102,7 +171,7 @@ impl Walk {
         self.world.engine.store().maintain();
     }
 
-    /// The next state: here the clock may be wrong for twelve seconds.
+    /// The next state: here the clock may be wrong for a while.
     async fn pause(&mut self) {
         let is_here = self.state == self.wrong_at;
         self.state += 1;
@@ -110,19 +179,21 @@ impl Walk {
             return;
         }
         self.jump(self.jump_ms);
-        if self.state > 1 {
-            self.put().await;
-        }
+        self.put_if_taken().await;
         for _ in 0..2 {
             self.end_process().await;
-            self.pass(6 * SECOND_MS);
-            if self.state > 1 {
-                self.put().await;
-            }
+            self.pass(self.wrong_ms / 2);
+            self.put_if_taken().await;
         }
         self.jump(-self.jump_ms);
         self.end_process().await;
         self.pass(0);
+    }
+
+    async fn put_if_taken(&mut self) {
+        if self.takes_records() {
+            self.put().await;
+        }
     }
 
     async fn check(&self) {
@@ -133,7 +204,7 @@ impl Walk {
 
     async fn run(&mut self) {
         self.pause().await;
-        self.world.create(STREAM, 1).await.expect("created");
+        self.create().await;
         self.pause().await;
         self.put_many().await;
         self.pause().await;
@@ -142,13 +213,15 @@ impl Walk {
         self.pause().await;
         let increased = self.world.engine.control.increase_retention(&self.world.scope, STREAM, 25);
         increased.await.expect("increased");
+        self.encrypt().await;
         self.pass(11 * HOUR_MS);
         self.pause().await;
         self.put_many().await;
         self.world.engine.control.forget_expired_shards().await.expect("looked");
         self.pause().await;
-        assert_eq!(self.state, STATES);
         self.check().await;
+        self.delete().await;
+        assert_eq!(self.state, STATES);
     }
 }
 
@@ -159,10 +232,40 @@ async fn a_clock_that_is_wrong_for_seconds_takes_nothing() {
             let mut walk = Walk::begin(jump_ms, wrong_at, Meanwhile::Puts).await;
             walk.run().await;
             // And nothing is dated far ahead, nor is the cell far from the time.
-            walk.put().await;
             let now_ms = walk.world.clock.now_ms();
             assert!(walk.world.engine.now_ms() <= now_ms + AHEAD_MS, "{jump_ms} at {wrong_at}");
-            assert_eq!(walk.world.status(), Some(StreamStatus::Active));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_for_so_long_that_it_is_believed_takes_nothing() {
+    for meanwhile in [Meanwhile::Puts, Meanwhile::Restarts] {
+        for jump_ms in JUMPS_MS {
+            for wrong_at in 0..STATES {
+                let walk = Walk::begin(jump_ms, wrong_at, meanwhile).await;
+                Walk { wrong_ms: 40 * 60 * SECOND_MS, ..walk }.run().await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_from_the_start_holds_no_state_up() {
+    for jump_ms in JUMPS_MS {
+        for wrong_ms in [SECOND_MS, HOUR_MS, 30 * HOUR_MS] {
+            let mut walk = Walk::begin(0, STATES, Meanwhile::Puts).await;
+            walk.world = Walk::world(START_MS.saturating_add_signed(jump_ms)).await;
+            walk.jump_ms = jump_ms;
+            walk.create().await;
+            walk.pass(wrong_ms);
+            walk.put().await;
+            walk.jump(-jump_ms);
+            walk.encrypt().await;
+            walk.world.restart().await;
+            walk.delete().await;
+            walk.create().await;
+            walk.put().await;
         }
     }
 }
@@ -171,7 +274,7 @@ async fn a_clock_that_is_wrong_for_seconds_takes_nothing() {
 async fn a_clock_that_is_wrong_over_restarts_takes_nothing() {
     for meanwhile in [Meanwhile::Restarts, Meanwhile::PowerCuts] {
         for jump_ms in JUMPS_MS {
-            for wrong_at in 1..STATES {
+            for wrong_at in 0..STATES {
                 Walk::begin(jump_ms, wrong_at, meanwhile).await.run().await;
             }
         }
@@ -192,7 +295,7 @@ async fn what_has_expired_by_both_clocks_is_deleted() {
 #[tokio::test]
 async fn deletion_is_held_after_a_jump_until_the_operator_says_so() {
     let mut walk = Walk::begin(0, STATES, Meanwhile::Puts).await;
-    walk.world.create(STREAM, 1).await.expect("created");
+    walk.create().await;
     walk.put_many().await;
     walk.until_segments(true);
     let before = walk.world.segments("");

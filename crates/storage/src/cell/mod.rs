@@ -1,5 +1,6 @@
 //! A cell: one journal, one order, its records where readers find them.
 
+pub(crate) mod cell_time;
 pub(crate) mod chapter;
 pub(crate) mod common;
 pub(crate) mod deletion_time;

@@ -1,5 +1,6 @@
 //! The queue of a cell, where everything that is appended gets its place in the one order.
 
+use crate::cell::cell_time::CellTime;
 use crate::cell::gate::Gate;
 use crate::error::AppendError;
 use crate::format::frame::FRAME_HEADER_BYTES;
@@ -8,7 +9,7 @@ use anabranch_env::ByteShare;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -103,8 +104,8 @@ impl Submission {
 pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
-    /// Highest arrival time assigned so far: written under the lock, read without it.
-    last_ms: AtomicU64,
+    /// Arrival times are assigned under the lock, and the time is read without it.
+    time: CellTime,
 }
 
 #[derive(Debug, Default)]
@@ -123,7 +124,7 @@ impl Queue {
     pub(crate) fn begin_at(&self, next_index: u64, next_command: u64, last_ms: u64) {
         let mut state = self.state.lock();
         (state.next_index, state.next_command) = (next_index, next_command);
-        self.last_ms.store(last_ms, Ordering::Release);
+        self.time.begin_at(last_ms);
     }
 
     /// Says that commands up to this one have been, whether they are found or not.
@@ -152,7 +153,7 @@ impl Queue {
                 return Err(AppendError::Closed(head.shard));
             }
         }
-        let arrival_ms = self.arrival(&mut state, now_ms);
+        let arrival_ms = self.time.arrive(now_ms);
         let start_index = state.next_index;
         for head in runs.heads() {
             first_indices.push(state.next_index);
@@ -190,7 +191,7 @@ impl Queue {
         if succession.is_broken() {
             return Err(AppendError::StorageFull);
         }
-        let arrival_ms = self.arrival(&mut state, now_ms);
+        let arrival_ms = self.time.arrive(now_ms);
         let (number, index) = (state.next_command, state.next_index);
         state.next_command += 1;
         closing.iter().for_each(|gate| gate.close());
@@ -212,22 +213,15 @@ impl Queue {
         Ok(Appended { first_indices: vec![index], arrival_ms, command: number })
     }
 
-    /// Arrival time of what is queued now: the clock, but never before anything earlier.
-    fn arrival(&self, _locked: &mut State, now_ms: u64) -> u64 {
-        let arrival_ms = self.last_ms.load(Ordering::Relaxed).max(now_ms);
-        self.last_ms.store(arrival_ms, Ordering::Release);
-        arrival_ms
-    }
-
-    /// Highest arrival time assigned so far, epoch milliseconds.
-    pub(crate) fn last_ms(&self) -> u64 {
-        self.last_ms.load(Ordering::Acquire)
+    /// The cell's time.
+    pub(crate) fn time(&self) -> &CellTime {
+        &self.time
     }
 
     /// The cell's next index, and the highest arrival time before it.
     pub(crate) fn position(&self) -> (u64, u64) {
         let state = self.state.lock();
-        (state.next_index, self.last_ms())
+        (state.next_index, self.time.last_ms())
     }
 
     /// All that is queued.

@@ -101,7 +101,7 @@ impl Store {
         let room = self.room_for(runs.frame_bytes()).await?;
         let (acknowledge, confirmed) = oneshot::channel();
         let caller = Caller { acknowledge, room };
-        let appended = self.shared.queue.push_runs(runs, gates, self.clock.now_ms(), caller)?;
+        let appended = self.shared.queue.push_runs(runs, gates, self.now_ms(), caller)?;
         confirmed.await.unwrap_or(Err(AppendError::Failed))?;
         Ok(appended)
     }
@@ -128,7 +128,7 @@ impl Store {
         succession: &Succession,
     ) -> Result<(Appended, Confirmation), AppendError> {
         let (acknowledge, confirmed) = oneshot::channel();
-        let (caller, now_ms) = (Caller { acknowledge, room }, self.clock.now_ms());
+        let (caller, now_ms) = (Caller { acknowledge, room }, self.now_ms());
         let queue = &self.shared.queue;
         let appended = queue.push_command(payload, closing, succession, now_ms, caller)?;
         Ok((appended, Confirmation(confirmed)))
@@ -148,10 +148,11 @@ impl Store {
         self.shared.durable_index.load(Ordering::Acquire)
     }
 
-    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled.
+    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled. While
+    /// the clock is, it goes on by itself.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms().max(self.shared.queue.last_ms())
+        self.shared.queue.time().now_ms(&*self.clock)
     }
 
     /// When it is, as far as can be believed, epoch milliseconds: what can be read goes by it. A
