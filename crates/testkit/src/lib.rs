@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server is driven from outside")]
 
+pub mod log_lines;
 pub mod process;
 
 use std::ffi::OsStr;

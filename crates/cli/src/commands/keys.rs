@@ -306,7 +306,7 @@ impl KeyArgs {
         change: impl FnOnce(&mut CustomerKey) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let file = self.file.open();
-        let said = file.change(now_secs(), |keys| {
+        let said = file.change(|keys| {
             let place = self.owner.find(keys, &self.key, &file)?;
             change(&mut keys[place])
         })?;
@@ -354,7 +354,7 @@ impl ScheduleDeletionArgs {
 impl AliasArgs {
     fn run(&self) -> anyhow::Result<()> {
         let file = self.key.file.open();
-        let said = file.change(now_secs(), |keys| {
+        let said = file.change(|keys| {
             let place = self.key.owner.find(keys, &self.key.key, &file)?;
             let (account, region) = (keys[place].account_id.clone(), keys[place].region.clone());
             let siblings =
@@ -410,7 +410,7 @@ impl CreateArgs {
         let mut key = CustomerKey::new(&self.owner.account_id, &self.owner.region, now_secs());
         key.aliases.extend(self.alias);
         key.principals = self.principals;
-        file.change(now_secs(), |keys| {
+        file.change(|keys| {
             keys.push(key.clone());
             Ok::<_, KeyringError>(())
         })?;

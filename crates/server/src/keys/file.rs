@@ -261,13 +261,13 @@ impl KeyringFile {
     }
 
     /// Changes the keys, durably; nothing is written if `change` refuses. Waits while another
-    /// process changes the file.
+    /// process changes the file. No key is deleted by this: who reads the clock once cannot know
+    /// whether it is right (see [`super::KeyStore`]).
     ///
     /// # Errors
     /// When the file cannot be read or written or would be wrong, or what `change` returns.
     pub fn change<T, E: From<KeyringError>>(
         &self,
-        now_unix_secs: i64,
         change: impl FnOnce(&mut Vec<CustomerKey>) -> Result<T, E>,
     ) -> Result<T, E> {
         let failed = |source| KeyringError::Write { path: self.path.clone(), source };
@@ -277,7 +277,6 @@ impl KeyringFile {
         }
         let _lock = FileLock::wait(&files::beside(&self.path, ".lock")).map_err(failed)?;
         let mut keys = self.load()?;
-        keys.retain(|key| !key.is_gone(now_unix_secs));
         let outcome = change(&mut keys)?;
         let invalid = |problem| KeyringError::Invalid { path: self.path.clone(), problem };
         check_names(&keys).map_err(invalid)?;

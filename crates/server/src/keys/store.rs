@@ -15,8 +15,8 @@
 
 use super::file::{CustomerKey, KeyState, KeyringError, KeyringFile};
 use anabranch_engine::{DataKeyBytes, KeyProblem, Keyring, Scope};
-use anabranch_env::Clock;
 use anabranch_env::files::FileVersion;
+use anabranch_env::{Clock, DELETED_AFTER_MS};
 use anabranch_model::Partition;
 use anabranch_model::token_bucket::TokenBucket;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -27,6 +27,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The alias of an account's service key, which is made when it is first named.
 pub const SERVICE_ALIAS: &str = "alias/aws/kinesis";
+
+/// Pause after a look for keys to delete: what is gone is of no use already.
+const DELETE_PAUSE_MS: u64 = 60 * 60 * 1000;
 
 const VERSION: u8 = 1;
 const PREFIX_BYTES: usize = 5 + NONCE_LEN;
@@ -39,6 +42,10 @@ const TAG_BYTES: usize = 16;
 /// unreadable or wrong, the last good content stays in force and the log says why, once per change
 /// of the file, or at each look if the reason may pass by itself. A file that is gone is a keyring without keys: whoever takes the keys away means
 /// it.
+///
+/// Keys whose waiting time is over by [`Clock::deletion_ms`] leave the file, with a line in the log,
+/// once this process has compared its clocks for as long as data takes to be deleted by a clock that
+/// jumped. Nobody else deletes a key.
 #[derive(Debug)]
 pub struct KeyStore {
     file: KeyringFile,
@@ -50,6 +57,8 @@ pub struct KeyStore {
     seen: Mutex<Option<Option<FileVersion>>>,
     generation: AtomicU64,
     keys: RwLock<Arc<Keys>>,
+    /// When to look for keys to delete, by the monotonic clock.
+    deletes_from_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -152,8 +161,10 @@ impl KeyStore {
         // Taken before reading: a change in between is then noticed at the next look.
         let seen = Some(FileVersion::of(file.path()).ok());
         let keys = Keys::of(file.load()?, clock.monotonic_us());
+        let deletes_from_ms = clock.monotonic_us() / 1000 + DELETED_AFTER_MS;
         Ok(Self {
             file,
+            deletes_from_ms: AtomicU64::new(deletes_from_ms),
             checked_secs: AtomicU64::new(clock.monotonic_us() / 1_000_000),
             clock,
             seen: Mutex::new(seen),
@@ -183,8 +194,49 @@ impl KeyStore {
             && self.checked_secs.compare_exchange(last, now_secs, order, order).is_ok()
         {
             self.reload_if_changed();
+            self.delete_if_due();
         }
         self.keys.read().clone()
+    }
+
+    /// Deletes the keys whose waiting time is over, at most once in [`DELETE_PAUSE_MS`].
+    fn delete_if_due(&self) {
+        let now_ms = self.clock.monotonic_us() / 1000;
+        if now_ms < self.deletes_from_ms.load(Ordering::Relaxed) {
+            return;
+        }
+        self.deletes_from_ms.store(now_ms + DELETE_PAUSE_MS, Ordering::Relaxed);
+        let now_secs = self.deletion_unix_secs();
+        if !self.keys.read().by_arn.values().any(|ready| ready.key.is_gone(now_secs)) {
+            return;
+        }
+        if let Err(error) = self.delete_gone(now_secs) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "keys whose waiting time is over could not be deleted; it will be tried again"
+            );
+        }
+    }
+
+    fn delete_gone(&self, now_secs: i64) -> Result<(), KeyringError> {
+        // Held, so that nobody installs what was read before.
+        let mut seen = self.seen.lock();
+        let (gone, left) = self.file.change(|keys| {
+            // The file may say otherwise by now.
+            let gone: Vec<_> = keys.extract_if(.., |key| key.is_gone(now_secs)).collect();
+            Ok::<_, KeyringError>((gone, keys.clone()))
+        })?;
+        for key in gone {
+            tracing::info!(
+                key = key.arn(),
+                delete_at = key.delete_at,
+                path = %self.file.path().display(),
+                "a key is deleted: its waiting time is over"
+            );
+        }
+        *seen = None;
+        self.install(left);
+        Ok(())
     }
 
     fn reload_if_changed(&self) {
@@ -225,11 +277,20 @@ impl KeyStore {
         let (account, region) = (&*owner.account, &*owner.region);
         // Held, so that nobody installs what was read before.
         let mut seen = self.seen.lock();
-        let keys = self.file.change(self.deletion_unix_secs(), |keys| {
-            let is_there = keys.iter().any(|key| {
+        let now_secs = self.deletion_unix_secs();
+        let keys = self.file.change(|keys| {
+            let services = keys.iter_mut().filter(|key| {
                 let is_service = key.aliases.iter().any(|alias| alias == SERVICE_ALIAS);
                 is_service && key.account_id == account && key.region == region
             });
+            let mut is_there = false;
+            for key in services {
+                match key.is_gone(now_secs) {
+                    // It has no name any more, and is deleted in its time.
+                    true => key.aliases.retain(|alias| alias != SERVICE_ALIAS),
+                    false => is_there = true,
+                }
+            }
             if !is_there {
                 let mut key = CustomerKey::new(account, region, created_secs);
                 key.aliases.push(SERVICE_ALIAS.to_owned());

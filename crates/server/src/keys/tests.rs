@@ -1,6 +1,7 @@
 use super::*;
 use anabranch_engine::{DataKeyBytes, KeyProblem, Keyring, Scope};
-use anabranch_env::ManualClock;
+use anabranch_env::{AgreedClock, Clock, ManualClock};
+use anabranch_testkit::log_lines::LogLines;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -29,8 +30,7 @@ impl World {
 
     /// Changes the file and lets the second pass after which a store looks at it.
     fn change(&self, change: impl FnOnce(&mut Vec<CustomerKey>)) {
-        let now_secs = (anabranch_env::Clock::now_ms(&*self.clock) / 1000).cast_signed();
-        let changed = self.file.change(now_secs, |keys| {
+        let changed = self.file.change(|keys| {
             change(keys);
             Ok::<_, KeyringError>(())
         });
@@ -60,7 +60,7 @@ fn a_key_is_found_by_its_four_names_in_its_account_and_region() {
     let store = world.store();
     let key = CustomerKey::new("123456789012", "us-east-1", NOW_SECS);
     let key = CustomerKey { aliases: vec!["alias/orders".to_owned()], ..key };
-    let added = world.file.change(NOW_SECS, |keys| {
+    let added = world.file.change(|keys| {
         keys.push(key.clone());
         Ok::<_, KeyringError>(())
     });
@@ -151,7 +151,72 @@ fn a_key_is_gone_when_its_waiting_time_is_over() {
     world.clock.advance_ms(60_000);
     assert_eq!(store.permit(&key.arn(), ALICE), Err(KeyProblem::NotFound));
     world.change(|_| {});
-    assert!(world.file.load().expect("read").is_empty(), "and its material with the next change");
+    assert_eq!(world.file.load().expect("read").len(), 1, "who writes the file deletes nothing");
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// A store by a clock that believes neither of its hands alone, and the clock.
+fn agreed(world: &World) -> (KeyStore, Arc<AgreedClock>) {
+    let clock = Arc::new(AgreedClock::new(world.clock.clone()));
+    clock.begin(NOW_MS, NOW_MS);
+    (KeyStore::open(world.file.clone(), clock.clone()).expect("opened"), clock)
+}
+
+#[test]
+fn no_clock_that_was_set_wrong_takes_a_key_away() {
+    let world = World::new();
+    let key = world.add();
+    world.change(|keys| {
+        keys[0].state = KeyState::PendingDeletion;
+        keys[0].delete_at = Some(NOW_SECS + 7 * 86_400);
+    });
+    let (store, clock) = agreed(&world);
+    let waits = || {
+        assert_eq!(store.permit(&key.arn(), ALICE), Err(KeyProblem::PendingDeletion));
+        assert_eq!(world.file.load().expect("read").len(), 1);
+    };
+    for jump_ms in [HOUR_MS, 2 * 24 * HOUR_MS, 3650 * 24 * HOUR_MS] {
+        world.clock.set_ms(world.clock.now_ms() + jump_ms);
+        waits();
+        // Long enough for the store to look for keys to delete.
+        for _ in 0..14 {
+            world.clock.set_ms(world.clock.now_ms() - jump_ms);
+            clock.observe();
+            world.clock.advance_ms(HOUR_MS);
+            world.clock.set_ms(world.clock.now_ms() + jump_ms);
+            clock.observe();
+            waits();
+        }
+        world.clock.set_ms(world.clock.now_ms() - jump_ms);
+        waits();
+    }
+}
+
+#[test]
+fn a_key_whose_waiting_time_is_over_by_both_clocks_is_deleted_with_a_line_in_the_log() {
+    let world = World::new();
+    let (kept, key) = (world.add(), CustomerKey::new("123456789012", "us-east-1", NOW_SECS));
+    world.change(|keys| keys.push(key.clone()));
+    world.change(|keys| {
+        keys[1].state = KeyState::PendingDeletion;
+        keys[1].delete_at = Some(NOW_SECS + 3600);
+    });
+    let (store, clock) = agreed(&world);
+    let log = LogLines::begin();
+    for hour in 0..12 {
+        clock.observe();
+        let (keys, is_gone) = (world.file.load().expect("read"), hour > 0);
+        let problem = store.permit(&key.arn(), ALICE).expect_err("it waits, or is gone");
+        assert_eq!((keys.len(), problem == KeyProblem::NotFound), (2, is_gone), "{hour}");
+        world.clock.advance_ms(HOUR_MS);
+    }
+    clock.observe();
+    assert_eq!(store.permit(&key.arn(), ALICE), Err(KeyProblem::NotFound));
+    let left: Vec<_> = world.file.load().expect("read").iter().map(CustomerKey::arn).collect();
+    assert_eq!(left, [kept.arn()]);
+    assert_eq!(store.permit(&kept.arn(), ALICE), Ok(()));
+    assert_eq!(log.with(&["a key is deleted: its waiting time is over", &key.arn()]).len(), 1);
 }
 
 #[test]
@@ -336,7 +401,7 @@ fn a_keyring_that_could_not_be_read_again_is_not_written() {
             assert_eq!(store.resolve(caller, "alias/aws/kinesis").as_ref(), Ok(arn));
         }
     }
-    let error = file.change(NOW_SECS, |keys| {
+    let error = file.change(|keys| {
         keys.push(CustomerKey::new("123456789012", "us-east-1", NOW_SECS));
         Ok::<_, KeyringError>(())
     });

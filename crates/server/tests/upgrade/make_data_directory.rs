@@ -31,7 +31,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let clock = Arc::new(ManualClock::at_ms(MADE_MS));
-    let alias = KeyringFile::new(data.join("keyring.toml")).change(0, |keys| {
+    let alias = KeyringFile::new(data.join("keyring.toml")).change(|keys| {
         let mut key = CustomerKey::new("123456789012", "us-east-1", 1_790_000_000);
         key.aliases.push("alias/orders".to_owned());
         keys.push(key);
