@@ -1,5 +1,6 @@
 //! What storage asks of the layer above it.
 
+use crate::format::run::MemRun;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 
@@ -14,6 +15,23 @@ pub struct DeletedRange {
     pub last_ms: u64,
 }
 
+impl DeletedRange {
+    /// From one run of the shard to another.
+    pub(crate) fn of(shard: ShardKey, first: &MemRun, last: &MemRun) -> Self {
+        let indices = (first.first_index, last.end_index());
+        Self { shard, indices, last_ms: last.arrival_ms }
+    }
+}
+
+/// Why records are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// They have expired, or their shard is gone: nobody can read them.
+    Unreadable,
+    /// They are the oldest ones, and the memory for records is full.
+    MemoryFull,
+}
+
 /// The machines of a cell, as storage needs them. Called from the maintenance thread.
 pub trait Host: Send + Sync + 'static {
     /// The class whose segment gets the shard's records. `None`: the shard is gone.
@@ -26,9 +44,8 @@ pub trait Host: Send + Sync + 'static {
     /// Counts up whenever shards have gone, so that segments may have no reader any more.
     fn dropped_shards(&self) -> u64;
 
-    /// These records are deleted, because they have expired or their stream is gone: for the log.
-    /// They are those of one segment, or of one part of the memory.
-    fn deleting(&self, ranges: &[DeletedRange]);
+    /// These records are deleted, and why: for the log.
+    fn deleting(&self, why: Deletion, ranges: &[DeletedRange]);
 
     /// The machines' state and the number of a command: it holds all up to this one, and maybe more.
     fn snapshot(&self) -> (u64, Vec<u8>);

@@ -49,7 +49,7 @@ pub use error::{AppendError, OpenError};
 pub use format::record;
 pub use format::record::RunBuilder;
 pub use format::runs::{Runs, RunsBuilder};
-pub use host::{DeletedRange, Host};
+pub use host::{DeletedRange, Deletion, Host};
 pub use options::{Durability, StoreOptions};
 pub use recovered::{Recovered, RecoveredCommand};
 pub use tools::{backup, inspect, salvage};

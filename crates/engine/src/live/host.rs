@@ -8,12 +8,9 @@ use crate::state::snapshot::{self, Part};
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
-use anabranch_storage::{DeletedRange, Host};
+use anabranch_storage::{DeletedRange, Deletion, Host};
 use parking_lot::RwLock;
 use std::sync::Arc;
-
-/// Shards of one segment that have a line of their own in the log.
-const LOGGED_SHARDS_MAX: usize = 100;
 
 pub(crate) struct CellHost {
     streams: Arc<RwLock<View>>,
@@ -51,35 +48,10 @@ impl Host for CellHost {
         self.streams.read().purged_streams()
     }
 
-    fn deleting(&self, ranges: &[DeletedRange]) {
+    fn deleting(&self, why: Deletion, ranges: &[DeletedRange]) {
         let view = self.streams.read();
-        for range in ranges.iter().take(LOGGED_SHARDS_MAX) {
-            let DeletedRange { shard, indices: (first, end), last_ms } = *range;
-            let (number, id) = (shard.stream(), shard.shard());
-            match stream_of(&view, shard) {
-                Some(stream) => tracing::info!(
-                    stream = %stream.reference.as_arn(),
-                    shard = %id,
-                    first,
-                    end,
-                    last_ms,
-                    hours = stream.retention.hours,
-                    "records are deleted: their retention period is over"
-                ),
-                None => tracing::info!(
-                    stream = number,
-                    shard = %id,
-                    first,
-                    end,
-                    last_ms,
-                    "records are deleted: their stream or shard is gone"
-                ),
-            }
-        }
-        if let Some(more) = ranges.len().checked_sub(LOGGED_SHARDS_MAX).filter(|more| *more > 0) {
-            let ranges = &ranges[LOGGED_SHARDS_MAX..];
-            let last_ms = ranges.iter().map(|range| range.last_ms).max();
-            tracing::info!(shards = more, last_ms, "records of more shards are deleted");
+        for range in ranges {
+            log_deleted(&view, why, *range);
         }
     }
 
@@ -99,4 +71,46 @@ impl Host for CellHost {
 fn stream_of(view: &View, shard: ShardKey) -> Option<&Stream> {
     let stream = view.streams().of_number(shard.stream())?;
     stream.slot(shard.shard()).map(|_| &**stream)
+}
+
+/// One line for each range, however many there are: the log is bounded, and counts what it drops.
+fn log_deleted(view: &View, why: Deletion, range: DeletedRange) {
+    let DeletedRange { shard, indices: (first, end), last_ms } = range;
+    let (number, id) = (shard.stream(), shard.shard());
+    let stream = match view.reference_of(number) {
+        Some(reference) => reference.as_arn().to_string(),
+        // It was purged by a process before this one, which has logged its name.
+        None => format!("number {number}"),
+    };
+    let hours = stream_of(view, shard).map(|stream| stream.retention.hours);
+    let is_there = view.streams().of_number(number).is_some();
+    match (why, hours) {
+        (Deletion::MemoryFull, _) => tracing::info!(
+            %stream,
+            shard = %id,
+            first,
+            end,
+            last_ms,
+            "records are deleted: the memory for records (--tail-cache-bytes) is full, and they are \
+             the oldest"
+        ),
+        (Deletion::Unreadable, Some(hours)) => tracing::info!(
+            %stream,
+            shard = %id,
+            first,
+            end,
+            last_ms,
+            hours,
+            "records are deleted: their retention period is over"
+        ),
+        (Deletion::Unreadable, None) => tracing::info!(
+            %stream,
+            shard = %id,
+            first,
+            end,
+            last_ms,
+            "records are deleted: their {} is gone",
+            if is_there { "shard" } else { "stream" }
+        ),
+    }
 }

@@ -6,8 +6,9 @@ use crate::state::catalog::snapshot::SnapshotParts;
 use crate::state::commitments::Commitments;
 use crate::state::directory::Directory;
 use crate::state::machine::Kept;
-use crate::state::scope::Scope;
+use crate::state::scope::{Scope, StreamRef};
 use anabranch_model::{Commitment, ShardKey};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The streams as of the last durable command.
@@ -21,7 +22,12 @@ pub(crate) struct View {
     applied: u64,
     /// Streams that were purged since the process began.
     purged_streams: u64,
+    /// The last of them, the newest last: what they leave on the disk is still to be named.
+    purged: VecDeque<(u32, StreamRef)>,
 }
+
+/// Purged streams whose names are known.
+const PURGED_NAMES_MAX: usize = 1000;
 
 /// What can be seen once a command is durable.
 #[derive(Debug)]
@@ -52,6 +58,7 @@ impl View {
             next_stream: catalog.next_stream(),
             applied: catalog.applied(),
             purged_streams: 0,
+            purged: VecDeque::new(),
         }
     }
 
@@ -71,6 +78,28 @@ impl View {
     /// Streams that were purged since the process began.
     pub(crate) fn purged_streams(&self) -> u64 {
         self.purged_streams
+    }
+
+    /// Name of the stream of this number, also when it was purged not long ago.
+    pub(super) fn reference_of(&self, number: u32) -> Option<&StreamRef> {
+        let purged = || self.purged.iter().find(|(purged, _)| *purged == number);
+        let there = self.streams.of_number(number).map(|stream| &stream.reference);
+        there.or_else(|| purged().map(|(_, reference)| reference))
+    }
+
+    fn purge(&mut self, number: u32) -> Option<Arc<Stream>> {
+        self.purged_streams += 1;
+        let stream = self.streams.remove(number)?;
+        if self.purged.len() == PURGED_NAMES_MAX {
+            self.purged.pop_front();
+        }
+        self.purged.push_back((number, stream.reference.clone()));
+        tracing::info!(
+            stream = %stream.reference.as_arn(),
+            number,
+            "a deleted stream is gone: its records follow"
+        );
+        Some(stream)
     }
 
     /// The catalog as it can be seen.
@@ -97,8 +126,7 @@ impl View {
                     self.streams.insert(stream);
                 }
                 Reveal::Purged(number) => {
-                    self.purged_streams += 1;
-                    wake.streams.extend(self.streams.remove(number));
+                    wake.streams.extend(self.purge(number));
                 }
                 Reveal::Closed(shards) => wake.shards.extend(shards),
                 Reveal::Committed(scope, commitment) => self.commitments.set(scope, commitment),

@@ -2,9 +2,7 @@
 //! was acknowledged within its retention is lost.
 
 use crate::world::{ALICE, STREAM, Setup, World, entry, put_on};
-use anabranch_engine::{
-    EngineSettings, KeyRequest, PutOutcome, StartingPosition, StreamStatus,
-};
+use anabranch_engine::{EngineSettings, KeyRequest, PutOutcome, StartingPosition, StreamStatus};
 use anabranch_env::{AHEAD_MS, Clock, ManualClock};
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 mod cells;
 mod clock_walk;
+mod deletion_lines;
 mod encryption;
 mod keys;
 mod model;

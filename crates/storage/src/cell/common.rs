@@ -1,6 +1,7 @@
 //! What a cell has in common with the medium it lies on.
 
 use crate::cell::chapter::Chapters;
+use crate::cell::dropped::Dropped;
 use crate::cell::health::Health;
 use crate::cell::queue::Queue;
 use crate::cell::upkeep::Upkeep;
@@ -14,6 +15,7 @@ pub(crate) struct Common {
     pub(crate) chapters: Arc<Chapters>,
     pub(crate) health: Arc<Health>,
     pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) dropped: Arc<Dropped>,
 }
 
 impl Common {

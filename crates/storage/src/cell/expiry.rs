@@ -3,7 +3,7 @@
 use crate::cell::chapter::{Chapter, ChapterState};
 use crate::cell::shared::Shared;
 use crate::format::segment::{DirectoryEntry, OpenSegment, SegmentName};
-use crate::host::{DeletedRange, Host};
+use crate::host::{DeletedRange, Deletion, Host};
 use anabranch_env::is_out_of_space;
 use anabranch_model::retention::HOUR_MS;
 use std::collections::HashMap;
@@ -60,13 +60,7 @@ impl Expiry {
                 None if is_memory_readable(&state, host) => {}
                 None => {
                     let memtable = state.memtable.as_ref().expect("it is in memory alone");
-                    let newest = memtable.newest_by_shard();
-                    let ranges = newest.map(|(shard, newest)| DeletedRange {
-                        shard,
-                        indices: (chapter.first_index, newest.end_index()),
-                        last_ms: newest.arrival_ms,
-                    });
-                    host.deleting(&ranges.collect::<Vec<_>>());
+                    host.deleting(Deletion::Unreadable, &memtable.ranges());
                     drop(state);
                     shared.chapters.remove(chapter.number);
                 }
@@ -113,7 +107,8 @@ impl Expiry {
         let is_readable = is_readable(basis, name);
         if let Ok(false) = is_readable {
             self.look_again_ms.remove(name);
-            basis.host.deleting(&ranges_of(&*segment(basis, name)?));
+            let ranges = ranges_of(&*segment(basis, name)?);
+            basis.host.deleting(Deletion::Unreadable, &ranges);
             self.expired.push(*name);
         } else {
             // After an error as well: whoever reads it will be told, and it stays for `inspect`.

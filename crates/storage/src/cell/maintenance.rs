@@ -9,7 +9,7 @@ use crate::cell::upkeep::Turn;
 use crate::format::run::MemRun;
 use crate::format::segment::{SegmentContent, SegmentName};
 use crate::format::snapshot::SnapshotPlace;
-use crate::host::Host;
+use crate::host::{DeletedRange, Deletion, Host};
 use crate::medium::shelf::Shelf;
 use anabranch_env::Clock;
 use anabranch_model::ShardKey;
@@ -38,6 +38,7 @@ pub(crate) fn maintain_until_stopped(
         };
         shared.upkeep.end_turn(turn);
     }
+    shared.dropped.tell(host);
     deletion_time.end(clock, &*shared.shelf);
 }
 
@@ -58,6 +59,7 @@ impl Maintenance {
 
     /// Does all that is due.
     pub(crate) fn turn(&mut self, shared: &Shared, host: &dyn Host, now_ms: u64) -> io::Result<()> {
+        shared.dropped.tell(host);
         // What cannot be deleted must not keep what is new from being stored.
         if let Err(error) = self.expiry.expire(shared, host, now_ms) {
             tracing::error!(%error, "expired records could not be deleted; it will be tried again");
@@ -86,11 +88,12 @@ impl Maintenance {
             if std::mem::replace(&mut chapter.state.write().was_tried, true) {
                 remove_segments(&*shared.shelf, chapter.number)?;
             }
-            let names = write_segments(&*shared.shelf, host, chapter)?;
+            let (names, gone) = write_segments(&*shared.shelf, host, chapter)?;
             let mut listed = shared.chapters.segments();
             listed.extend(&names);
             shared.shelf.declare(&listed)?;
             chapter.state.write().segments = Some(names);
+            host.deleting(Deletion::Unreadable, &gone);
         }
         self.cover_commands(shared, host, chapter.state.read().last_command)?;
         shared.shelf.release(chapter.number)?;
@@ -130,18 +133,22 @@ fn remove_segments(shelf: &dyn Shelf, chapter: u64) -> io::Result<()> {
     names.iter().filter(|name| name.chapter == chapter).try_for_each(|name| shelf.remove(name))
 }
 
+/// Writes a chapter's segments. Also returned: the ranges of shards that are gone, which are in none.
 fn write_segments(
     shelf: &dyn Shelf,
     host: &dyn Host,
     chapter: &Chapter,
-) -> io::Result<Vec<SegmentName>> {
+) -> io::Result<(Vec<SegmentName>, Vec<DeletedRange>)> {
     // Nobody writes to a sealed chapter but this thread: the guard holds no one up.
     let state = chapter.state.read();
     let memtable = state.memtable.as_ref().expect("kept until the segments are written");
     let mut classes: BTreeMap<RetentionClass, Vec<(ShardKey, &MemRun)>> = BTreeMap::new();
+    let mut gone = Vec::new();
     for runs in memtable.by_shard().chunk_by(|a, b| a.0 == b.0) {
-        if let Some(class) = host.retention_class(runs[0].0) {
-            classes.entry(class).or_default().extend_from_slice(runs);
+        let ((shard, first), (_, last)) = (runs[0], runs[runs.len() - 1]);
+        match host.retention_class(shard) {
+            Some(class) => classes.entry(class).or_default().extend_from_slice(runs),
+            None => gone.push(DeletedRange::of(shard, first, last)),
         }
     }
     let mut names = Vec::new();
@@ -158,5 +165,5 @@ fn write_segments(
         names.push(name);
     }
     shelf.settle()?;
-    Ok(names)
+    Ok((names, gone))
 }

@@ -1,6 +1,7 @@
 //! The records of one chapter in memory, by shard.
 
 use crate::format::run::MemRun;
+use crate::host::DeletedRange;
 use anabranch_model::ShardKey;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -84,6 +85,15 @@ impl Memtable {
             run.end_index() <= from || run.arrival_ms < from_ms
         });
         places[start..].iter().map(|place| self.run(*place))
+    }
+
+    /// What of each shard is in it.
+    pub(crate) fn ranges(&self) -> Vec<DeletedRange> {
+        let shards = self.shards.iter().filter_map(|(shard, places)| {
+            let (first, last) = (self.run(*places.first()?), self.run(*places.last()?));
+            Some(DeletedRange::of(*shard, first, last))
+        });
+        shards.collect()
     }
 
     /// Each shard's newest run.

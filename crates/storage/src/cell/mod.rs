@@ -4,6 +4,7 @@ pub(crate) mod cell_time;
 pub(crate) mod chapter;
 pub(crate) mod common;
 pub(crate) mod deletion_time;
+pub(crate) mod dropped;
 pub(crate) mod eviction;
 pub(crate) mod expiry;
 pub(crate) mod gate;

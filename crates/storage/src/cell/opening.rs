@@ -57,7 +57,7 @@ impl Store {
     ) -> Result<(Opening, Recovered), OpenError> {
         let common = Common::default();
         let Opened { found, journal, shelf, lock } = medium.open(&common)?;
-        let Common { queue, chapters, health, upkeep } = common;
+        let Common { queue, chapters, health, upkeep, dropped } = common;
         queue.begin_at(found.next_index, found.next_command, found.last_ms);
         let begins_ms = deletion_begins_ms(&found, clock.wall_ms());
         clock.begin(begins_ms, found.last_ms);
@@ -72,6 +72,7 @@ impl Store {
             tips: Arc::default(),
             health,
             upkeep,
+            dropped,
         });
         let opening = Opening {
             writer: Writer::new(shared.clone(), journal),

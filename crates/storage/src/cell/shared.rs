@@ -1,6 +1,7 @@
 //! What a cell's threads and its callers share.
 
 use crate::cell::chapter::Chapters;
+use crate::cell::dropped::Dropped;
 use crate::cell::health::Health;
 use crate::cell::queue::Queue;
 use crate::cell::segment_cache::SegmentCache;
@@ -25,4 +26,5 @@ pub(crate) struct Shared {
     pub(crate) tips: Arc<Tips>,
     pub(crate) health: Arc<Health>,
     pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) dropped: Arc<Dropped>,
 }

@@ -78,12 +78,10 @@ impl MemoryJournal {
                 return;
             }
             self.common.chapters.remove(chapter.number);
-            tracing::info!(
-                first_index = chapter.first_index,
-                end_index = chapter.state.read().end_index,
-                tail_cache_bytes = self.bytes_max,
-                "the memory for records is full: the oldest ones were dropped"
-            );
+            if let Some(memtable) = &chapter.state.read().memtable {
+                self.common.dropped.add(memtable.ranges());
+            }
+            self.common.upkeep.request();
         }
     }
 }

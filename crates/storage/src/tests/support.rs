@@ -1,7 +1,7 @@
 //! What the tests share.
 
-use crate::DeletedRange;
 use crate::{AppendError, Appended, Confirmation, Gate, Host, Store, Succession};
+use crate::{DeletedRange, Deletion};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
 use bytes::Bytes;
@@ -30,7 +30,7 @@ impl Host for TestHost {
         Some(self.horizon_ms.load(Ordering::Acquire))
     }
 
-    fn deleting(&self, _: &[DeletedRange]) {}
+    fn deleting(&self, _: Deletion, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         0

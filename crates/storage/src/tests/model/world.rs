@@ -12,11 +12,11 @@
 
 use super::driver::{Driver, Request};
 use super::plain::{Model, Record, Sent, Uncertain, closed_by};
-use crate::DeletedRange;
 use crate::{
     AppendError, Appended, Durability, Gate, Host, OpenError, ReadRequest, Recovered, RunsBuilder,
     StoreHealth, StoreOptions,
 };
+use crate::{DeletedRange, Deletion};
 use anabranch_env::{Clock, FakeDisk, Fault, ManualClock, PowerCut};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::{HOUR_MS, RetentionClass};
@@ -95,7 +95,7 @@ impl Host for ModelHost {
         (!state.dropped.contains(&shard.0)).then_some(state.told_ms[group])
     }
 
-    fn deleting(&self, _: &[DeletedRange]) {}
+    fn deleting(&self, _: Deletion, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         self.state.lock().dropped.len() as u64
