@@ -106,8 +106,11 @@ impl Clock for AgreedClock {
     }
 
     fn deletion_ms(&self) -> u64 {
-        let (wall_ms, passed_ms) = read(&*self.inner);
-        wall_ms.min(at(self.deleted.load(Ordering::Relaxed), passed_ms))
+        self.inner.wall_ms().min(self.agreed_ms())
+    }
+
+    fn agreed_ms(&self) -> u64 {
+        at(self.deleted.load(Ordering::Relaxed), self.inner.monotonic_us() / 1000)
     }
 
     fn begin(&self, deletion_ms: u64, newest_ms: u64) {

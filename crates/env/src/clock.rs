@@ -23,6 +23,12 @@ pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
         self.now_ms()
     }
 
+    /// The time that both clocks agree on, milliseconds since 1970, also while the wall clock is
+    /// behind it: what the next process begins with.
+    fn agreed_ms(&self) -> u64 {
+        self.deletion_ms()
+    }
+
     /// Says what is known at the start: what may be deleted, and when the newest record arrived.
     fn begin(&self, deletion_ms: u64, newest_ms: u64) {
         let _ = (deletion_ms, newest_ms);

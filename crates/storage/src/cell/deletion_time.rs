@@ -29,15 +29,16 @@ impl DeletionTime {
     pub(crate) fn look(&mut self, clock: &dyn Clock, shelf: &dyn Shelf) {
         clock.observe();
         self.tell(held_ms(clock));
-        let now_ms = clock.deletion_ms();
-        if self.kept_ms.is_none_or(|kept_ms| now_ms >= kept_ms.saturating_add(KEEP_EVERY_MS)) {
+        let now_ms = clock.agreed_ms();
+        // It goes back, too, when a clock that was ahead for long turns out to have been wrong.
+        if self.kept_ms.is_none_or(|kept_ms| now_ms.abs_diff(kept_ms) >= KEEP_EVERY_MS) {
             self.keep(now_ms, shelf);
         }
     }
 
     /// Keeps the time for the next process.
     pub(crate) fn end(&mut self, clock: &dyn Clock, shelf: &dyn Shelf) {
-        self.keep(clock.deletion_ms(), shelf);
+        self.keep(clock.agreed_ms(), shelf);
     }
 
     fn keep(&mut self, now_ms: u64, shelf: &dyn Shelf) {
