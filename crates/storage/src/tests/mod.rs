@@ -7,3 +7,4 @@ mod model;
 mod suite;
 mod support;
 mod swap;
+mod turn_back;

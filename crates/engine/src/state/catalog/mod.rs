@@ -7,6 +7,7 @@ mod policy;
 mod reshard;
 mod salvage;
 pub(crate) mod snapshot;
+mod turn_back;
 
 use super::command::{Command, CommandError, CreateStream};
 use super::commitments::Commitments;
@@ -123,6 +124,7 @@ impl Catalog {
                 let closed = Effect::Closed(reshard.closed_shards());
                 return changed.into_iter().chain([closed]).collect();
             }
+            Command::TurnBack(_) => return self.turn_back(place),
             Command::BeginReshard(begin) => self.begin_reshard(begin),
             Command::BeginRescale(begin) => self.change(begin.stream, |stream| {
                 stream.begin_rescale(begin.target, begin.is_counted.then_some(place));
@@ -237,6 +239,10 @@ impl Machine for Catalog {
 
     fn apply(&mut self, command: &Command, place: Place) -> Vec<Effect> {
         self.apply(command, place)
+    }
+
+    fn turns_back(command: &Command) -> bool {
+        matches!(command, Command::TurnBack(_))
     }
 
     fn encode(command: &Command) -> Bytes {
