@@ -4,12 +4,11 @@
 mod wire;
 
 use anabranch_engine::ShardRates;
+use anabranch_env::files::{PRIVATE_FILE, replace_durably};
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use anabranch_protocol::sigv4::{Credentials, Request, Signer, sha256_hex};
 use anabranch_server::{Access, RunningServer, start};
 use serde_json::{Value, json};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,8 +38,7 @@ impl World {
     async fn new() -> Self {
         let files = tempfile::tempdir().expect("a directory");
         let path = files.path().join("credentials.toml");
-        fs::write(&path, CREDENTIALS).expect("written");
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("private");
+        replace_durably(&path, ".new", PRIVATE_FILE, CREDENTIALS.as_bytes()).expect("written");
         let credentials = Credentials {
             access_key_id: "AKIAALICE".into(),
             secret_access_key: "secret".into(),

@@ -171,7 +171,7 @@ impl Store {
         self.shared.durable_index.load(Ordering::Acquire)
     }
 
-    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled. While
+    /// The cell's time in epoch milliseconds: the clock, but never before what was journaled last. While
     /// the clock is, it goes on by itself.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
