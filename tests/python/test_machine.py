@@ -11,7 +11,7 @@ import stat
 import pytest
 
 from support import streams
-from support.server import Server, StartFailed, run_cli
+from support.server import Server, StartFailed, poll, run_cli
 
 
 def test_a_second_server_is_refused_though_the_lock_file_was_removed(start_server):
@@ -183,3 +183,59 @@ def test_a_hang_up_does_not_end_a_server_that_was_started_with_nohup(start_serve
 def test_more_memory_than_there_is_is_warned_of(start_server):
     server = start_server("--memory-limit", "4096GiB")
     assert "there is less memory than --memory-limit" in server.log()
+
+
+def limit_file_sizes(server, limit):
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
+
+
+FILES_MAX = 20 << 20
+
+
+@pytest.mark.parametrize("since", ["before the start", "later"])
+def test_logs_that_reach_the_limit_of_file_sizes_lose_lines_and_nothing_else(
+        start_server, tmp_path, since):
+    """Standard error and the audit log have reached `ulimit -f`, which ends whoever minds not."""
+    audit, log = tmp_path / "audit", tmp_path / "data0.log"
+    flags = ["--audit-log", audit, "--journal-file-bytes", 16 << 20, "--transition-ms", "0",
+             "--log-level", "debug"]
+
+    def fill():
+        for file in [audit, log]:
+            file.touch(0o600)
+            os.truncate(file, FILES_MAX)
+
+    if since == "later":
+        server = start_server(*flags)
+        fill()
+        limit_file_sizes(server, FILES_MAX)
+    else:
+        fill()
+        server = start_server(*flags, preexec=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (FILES_MAX, resource.RLIM_INFINITY)))
+    client = server.client()
+    name = streams.create(client)
+    client.put_record(StreamName=name, Data=b"kept", PartitionKey="k")
+    server.log()
+    assert log.stat().st_size == audit.stat().st_size == FILES_MAX
+    limit_file_sizes(server, resource.RLIM_INFINITY)
+    client.delete_stream(StreamName=name)
+    poll(lambda: b"lostLines" in audit.read_bytes() and b"DeleteStream" in audit.read_bytes())
+    assert server.terminate() == 0
+    assert b"lines of the log could not be written" in log.read_bytes()
+
+
+def test_a_journal_that_reaches_the_limit_of_file_sizes_fails_and_is_healed(start_server):
+    server = start_server("--transition-ms", "0")
+    client = server.client()
+    name = streams.create(client)
+    client.put_record(StreamName=name, Data=b"kept", PartitionKey="k")
+    limit_file_sizes(server, 1)
+    with streams.refused("InternalFailure", status=500):
+        client.put_record(StreamName=name, Data=b"refused", PartitionKey="k")
+    assert streams.data(streams.read(client, name)) == [b"kept"], "reads go on"
+    client = server.restart().client()
+    client.put_record(StreamName=name, Data=b"more", PartitionKey="k")
+    assert streams.data(streams.read(client, name)) in (
+        [b"kept", b"more"], [b"kept", b"refused", b"more"])

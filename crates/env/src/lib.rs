@@ -36,10 +36,10 @@ pub use memory_limit::{AvailableMemory, available_memory};
 pub use real_disk::RealDisk;
 pub use sequential::SequentialFile;
 pub use short_slices::ask_for_short_slices;
-pub use signals::ignores_hang_up;
+pub use signals::{FILE_TOO_LARGE, ignores_hang_up};
 
-/// The size in bytes that a file of this process may have; one more byte ends the process. `None`:
-/// there is no limit.
+/// The size in bytes that a file of this process may have. `None`: there is no limit. What would make a
+/// file larger fails, and ends the process unless it has to do with [`FILE_TOO_LARGE`].
 #[must_use]
 pub fn file_size_limit() -> Option<u64> {
     use rustix::process::{Resource, getrlimit};

@@ -1,7 +1,11 @@
-//! Which signals a process was started to ignore.
+//! Signals: their numbers, and which a process was started to ignore.
 
 /// Number of SIGHUP on Linux.
 const HANG_UP: u32 = 1;
+
+/// Number of SIGXFSZ. It comes when a file would grow beyond what a process may have, and ends one that
+/// has nothing to do with it; the write then fails as well.
+pub const FILE_TOO_LARGE: i32 = libc::SIGXFSZ;
 
 /// Whether whoever started this process has it ignore hang-ups, as `nohup` does. To be asked before
 /// anything of this process has to do with signals.

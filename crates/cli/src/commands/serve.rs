@@ -62,6 +62,13 @@ impl ServeArgs {
 }
 
 fn serve(settings: ServeSettings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    // Before the log: its first line may be the one that is too much.
+    let outlived = runtime.block_on(async { outlive_large_files() });
+    outlived.context("cannot watch for SIGXFSZ")?;
     let log = start_log(&settings)?;
     check_file_sizes(settings.memory.journal_file_bytes, anabranch_env::file_size_limit())?;
     let mut settings = settings;
@@ -85,13 +92,16 @@ fn serve(settings: ServeSettings) -> anyhow::Result<()> {
             settings.memory.max_connections = allowed;
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
     let outcome = runtime.block_on(serve_until_told(settings));
     log.flush();
     outcome
+}
+
+/// From now on a file that would become larger than `ulimit -f` is a write that fails, and does not end
+/// the process.
+fn outlive_large_files() -> std::io::Result<()> {
+    // What tells of the signal is not wanted; that somebody was told stays so when it is gone.
+    signal(SignalKind::from_raw(anabranch_env::FILE_TOO_LARGE)).map(drop)
 }
 
 /// A segment has what a journal file has, and a little more.
@@ -100,7 +110,7 @@ fn check_file_sizes(journal_file_bytes: u64, limit: Option<u64>) -> anyhow::Resu
     if let Some(limit) = limit.filter(|limit| *limit < wanted) {
         anyhow::bail!(
             "files may have {limit} bytes at most (`ulimit -f`), and a file of --journal-file-bytes \
-             needs {wanted}: raise the limit, for a larger file would end the server"
+             needs {wanted}: raise the limit"
         );
     }
     Ok(())
