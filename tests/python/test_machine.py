@@ -2,11 +2,14 @@
 
 import json
 import os
+import pathlib
+import re
 import resource
 import shutil
 import signal
 import socket
 import stat
+import tempfile
 
 import pytest
 
@@ -137,6 +140,149 @@ def test_a_group_of_the_process_may_read_credentials(start_server, tmp_path):
     file.chmod(0o440)
     server = start_server("--credentials", file)
     assert "a group of this process has access" in server.log()
+
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+NOBODY, SOMEBODY, VOLUME_GROUP = 65534, 10001, 20001
+
+
+def write_tls_files(directory):
+    """A certificate and its key, as a server makes them for itself."""
+    directory.mkdir(exist_ok=True)
+    server = Server(directory / "maker", "--tls-self-signed", "--durability", "memory").start()
+    server.stop()
+    return [server.data_dir / f"tls-{kind}.pem" for kind in ["cert", "key"]]
+
+
+def make_private(kind, directory):
+    """A file or directory that is to be private, and the flags that a server uses it with."""
+    if kind == "credentials":
+        file = directory / "keys.toml"
+        assert run_cli("credentials", "add", "--file", file, "--user", "a").returncode == 0
+        return file, ["--credentials", file]
+    if kind == "keyring":
+        file = directory / "keyring.toml"
+        made = run_cli("keys", "create", "--keyring", file)
+        assert made.returncode == 0, made.stderr
+        return file, ["--keyring", file]
+    if kind == "key of TLS":
+        certificate, key = write_tls_files(directory)
+        return key, ["--tls-cert", certificate, "--tls-key", key]
+    data = directory / "data"
+    Server(data).start().stop()
+    return data, []
+
+
+SECRETS = ["credentials", "keyring", "key of TLS"]
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("kind", [*SECRETS, "data directory"])
+def test_what_belongs_to_another_user_is_refused(tmp_path, kind):
+    path, flags = make_private(kind, tmp_path)
+    server = Server(tmp_path / "data", *flags)
+    os.chown(path, NOBODY, -1)
+    with pytest.raises(StartFailed) as caught:
+        server.start()
+    said = caught.value.stderr
+    assert caught.value.returncode == 1
+    assert kind in said and f"chown 0 {path}" in said and f"the user {NOBODY}" in said
+    os.chown(path, 0, -1)
+    server.start().stop()
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_secrets_that_others_can_read_are_refused(tmp_path, kind):
+    path, flags = make_private(kind, tmp_path)
+    path.chmod(0o644)
+    with pytest.raises(StartFailed) as caught:
+        Server(tmp_path / "data", *flags).start()
+    said = caught.value.stderr
+    assert caught.value.returncode == 1 and kind in said and f"chmod 600 {path}" in said
+
+
+def test_a_mock_that_keeps_nothing_uses_no_directory_of_others(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    if os.geteuid() == 0:
+        os.chown(data, NOBODY, -1)
+    Server(data, "--durability", "memory").start().stop()
+
+
+def test_a_renewed_key_that_others_can_read_is_not_taken(start_server, tmp_path):
+    certificate, key = write_tls_files(tmp_path)
+    server = start_server("--tls-cert", certificate, "--tls-key", key)
+    renewed = [file.read_bytes() for file in write_tls_files(tmp_path / "renewed")]
+    key.chmod(0o644)
+    for file, content in zip([certificate, key], renewed):
+        file.write_bytes(content)
+    server.process.send_signal(signal.SIGHUP)
+    poll(lambda: "the previous certificate stays in force" in server.log())
+    assert f"chmod 600 {key}" in server.log() and "read again" not in server.log()
+    key.chmod(0o600)
+    server.process.send_signal(signal.SIGHUP)
+    poll(lambda: "TLS certificate read again" in server.log())
+
+
+@pytest.fixture
+def everybodys_path():
+    """A directory that other users get to, which that of the test is not."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="anabranch-") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
+
+
+def become(user, groups):
+    def change():
+        os.setgroups(groups)
+        os.setgid(user)
+        os.setuid(user)
+    return change
+
+
+@ROOT_ONLY
+def test_a_volume_and_secrets_of_fs_group_are_taken_as_kubernetes_mounts_them(everybodys_path):
+    """Volumes belong to root and to a group of the process; what is in them is readable by the group."""
+    data, secrets = everybodys_path / "data", everybodys_path / "secrets"
+    for directory in [data, secrets]:
+        directory.mkdir()
+        os.chown(directory, 0, VOLUME_GROUP)
+    data.chmod(0o2770)
+    secrets.chmod(0o750)
+    file, flags = make_private("credentials", secrets)
+    key = json.loads(run_cli("credentials", "add", "--file", file, "--user", "b", "--json").stdout)
+    os.chown(file, 0, VOLUME_GROUP)
+    file.chmod(0o440)
+    server = Server(data, *flags, "--transition-ms", "0",
+                    preexec=become(SOMEBODY, [VOLUME_GROUP]))
+    try:
+        client = server.start().client(key["access_key_id"], key["secret_access_key"])
+        name = streams.create(client)
+        client.start_stream_encryption(
+            StreamName=name, EncryptionType="KMS", KeyId="alias/aws/kinesis")
+        client.put_record(StreamName=name, Data=b"sealed", PartitionKey="k")
+        assert server.terminate() == 0
+        keyring = data / "keyring.toml"
+        assert keyring.stat().st_uid == SOMEBODY
+        # As the next mount leaves it.
+        for path in data.rglob("*"):
+            os.chown(path, -1, VOLUME_GROUP)
+            path.chmod(path.stat().st_mode | (0o2070 if path.is_dir() else 0o060))
+        client = server.start().client(key["access_key_id"], key["secret_access_key"])
+        assert streams.data(streams.read(client, name)) == [b"sealed"]
+        log = server.log()
+        for path in [file, keyring]:
+            assert re.search(f"a group of this process has access, too path={path}", log)
+        assert "others can write" not in log
+    finally:
+        server.stop()
+
+
+def test_a_group_of_the_process_may_read_the_keyring(start_server, tmp_path):
+    file, flags = make_private("keyring", tmp_path)
+    file.chmod(0o660)
+    server = start_server(*flags)
+    assert f"a group of this process has access, too path={file}" in server.log()
 
 
 @pytest.mark.parametrize("way", ["standard input", "file"])

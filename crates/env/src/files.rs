@@ -190,7 +190,7 @@ impl FileLock {
     }
 }
 
-/// Why a private file was not read.
+/// Why a private file was not opened or read.
 #[derive(Debug)]
 pub enum PrivateFileError {
     /// Others than its owner have access.
@@ -198,6 +198,8 @@ pub enum PrivateFileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It belongs to another user, who can change it, and give others access.
+    Foreign(ForeignOwner),
     /// What the operating system said, or that it is too large or no text.
     Io(io::Error),
 }
@@ -206,6 +208,44 @@ impl From<io::Error> for PrivateFileError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
+}
+
+/// A user who owns something, and is neither that of this process nor the administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignOwner {
+    /// That user's id.
+    pub owner: u32,
+    /// The id of the user of this process.
+    pub own: u32,
+}
+
+impl ForeignOwner {
+    /// What to do about it, for the text of an error.
+    #[must_use]
+    pub fn remedy(&self, path: &Path) -> String {
+        let Self { owner, own } = self;
+        format!("run this as the user {owner}, or `chown {own} {}`", path.display())
+    }
+}
+
+/// Whether what is at a path belongs to a user who is neither that of this process nor the
+/// administrator.
+///
+/// # Errors
+/// As the operating system has them.
+pub fn foreign_owner(path: &Path) -> io::Result<Option<ForeignOwner>> {
+    std::fs::metadata(path).map(|metadata| foreign_to(metadata.uid(), own_user()))
+}
+
+fn foreign_to(owner: u32, own: u32) -> Option<ForeignOwner> {
+    (owner != own && owner != ADMINISTRATOR).then_some(ForeignOwner { owner, own })
+}
+
+/// The user who may do everything anyway.
+const ADMINISTRATOR: u32 = 0;
+
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Who has access to a file or directory, besides its owner and the administrator.
@@ -243,24 +283,35 @@ fn own_groups() -> Vec<u32> {
     groups.into_iter().map(rustix::process::Gid::as_raw).collect()
 }
 
-/// Reads a text that nobody but its owner and this process's groups may have access to, behind what
-/// is in `text`. Says who has.
+/// Opens a file that belongs to the user of this process or to the administrator, and that nobody but
+/// its owner and this process's groups may have access to. Says who has.
 ///
 /// # Errors
-/// When others have access, it is larger than `bytes_max`, or cannot be read.
+/// When it belongs to somebody else, others have access, or it cannot be opened.
+pub fn open_private(path: &Path) -> Result<(File, Access), PrivateFileError> {
+    let file = File::open(path)?;
+    // Asked of the open file, so that it cannot be exchanged between check and use.
+    let metadata = file.metadata()?;
+    if let Some(foreign) = foreign_to(metadata.uid(), own_user()) {
+        return Err(PrivateFileError::Foreign(foreign));
+    }
+    let mode = metadata.mode() & 0o7777;
+    match access_of(mode & 0o777, metadata.gid(), &own_groups()) {
+        Access::Others => Err(PrivateFileError::OpenToOthers { mode }),
+        access => Ok((file, access)),
+    }
+}
+
+/// Reads the text of a private file ([`open_private`]) behind what is in `text`. Says who has access.
+///
+/// # Errors
+/// When it is not private, is larger than `bytes_max`, or cannot be read.
 pub fn read_private(
     path: &Path,
     bytes_max: u64,
     text: &mut String,
 ) -> Result<Access, PrivateFileError> {
-    let file = File::open(path)?;
-    // Asked of the open file, so that it cannot be exchanged between check and use.
-    let metadata = file.metadata()?;
-    let mode = metadata.mode() & 0o7777;
-    let access = access_of(mode & 0o777, metadata.gid(), &own_groups());
-    if access == Access::Others {
-        return Err(PrivateFileError::OpenToOthers { mode });
-    }
+    let (file, access) = open_private(path)?;
     let len = file.take(bytes_max + 1).read_to_string(text)?;
     if len as u64 > bytes_max {
         let message = format!("larger than {} MiB", bytes_max >> 20);
@@ -394,5 +445,40 @@ mod tests {
             let of_strangers = if mode & 0o077 == 0 { Access::Owner } else { Access::Others };
             assert_eq!(access_of(mode, 8, &[3, 7]), of_strangers, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn the_owner_is_this_user_or_the_administrator() {
+        for (owner, own, is_foreign) in [
+            (7, 7, false),
+            (0, 7, false),
+            (0, 0, false),
+            (8, 7, true),
+            (8, 0, true),
+            (u32::MAX, 0, true),
+        ] {
+            let found = foreign_to(owner, own);
+            assert_eq!(found, is_foreign.then_some(ForeignOwner { owner, own }), "{owner} {own}");
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(foreign_owner(directory.path()).expect("there"), None);
+    }
+
+    #[test]
+    fn a_private_file_of_another_user_is_not_opened() {
+        if own_user() != ADMINISTRATOR {
+            eprintln!("skipped: only root can give a file away");
+            return;
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        replace_durably(&path, ".new", 0o600, b"0123").expect("made");
+        std::os::unix::fs::chown(&path, Some(65534), None).expect("given away");
+        let refused = read_private(&path, 4, &mut String::new()).expect_err("of another user");
+        let foreign = ForeignOwner { owner: 65534, own: 0 };
+        assert!(matches!(refused, PrivateFileError::Foreign(found) if found == foreign));
+        assert!(foreign.remedy(&path).contains(&format!("chown 0 {}", path.display())));
+        std::os::unix::fs::chown(&path, Some(0), None).expect("taken back");
+        read_private(&path, 4, &mut String::new()).expect("read");
     }
 }

@@ -13,11 +13,11 @@ use crate::reply_body::ReplyMemory;
 use crate::services::Services;
 use crate::settings::{Access, AdminListen, ServerSettings, TlsSettings};
 use crate::tls::{Tls, TlsError};
-use anabranch_engine::{Cells, Engine, OneCell, StartError};
-use anabranch_env::files;
+use anabranch_engine::{Cells, Durability, Engine, OneCell, StartError, StoreOptions};
+use anabranch_env::files::{self, ForeignOwner};
 use anabranch_env::{AgreedClock, Clock, Disk};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -52,6 +52,18 @@ pub enum ServeError {
         address: SocketAddr,
         /// What the operating system said.
         error: std::io::Error,
+    },
+    /// The data directory belongs to another user.
+    #[error(
+        "the data directory belongs to another user, who could not use what this one leaves in it, \
+         and can exchange it: {}",
+        owner.remedy(path)
+    )]
+    ForeignDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// That user.
+        owner: ForeignOwner,
     },
     /// The credentials cannot be used.
     #[error(transparent)]
@@ -175,7 +187,7 @@ pub struct StartingServer {
 /// # Errors
 /// When it cannot, with what to do about it.
 pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingServer, ServeError> {
-    warn_of_open_directory(&settings.store.directory);
+    check_directory(&settings.store)?;
     let authenticator = Arc::new(authenticator(&settings, &*clock)?);
     let tls = Tls::open(&settings.tls, &settings.store.directory, clock.clone())?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
@@ -220,13 +232,24 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
     })
 }
 
-/// Whoever may write there can put other files in place of the server's. Not an error: volumes that are
-/// mounted for one container are often so.
-fn warn_of_open_directory(directory: &Path) {
-    if matches!(files::access(directory, 0o022), Ok(files::Access::Others)) {
-        let path = directory.display();
+/// Whoever owns a data directory, or may write there, can put other files in place of the server's. An
+/// owner who is another user is refused: it is also who starts the server otherwise, and cannot read
+/// what this process would leave. An open mode is not, volumes that are mounted for one container are
+/// often so.
+fn check_directory(store: &StoreOptions) -> Result<(), ServeError> {
+    if store.durability == Durability::Memory {
+        return Ok(());
+    }
+    let path = &store.directory;
+    // One that is not there yet will be ours; one that cannot be looked at cannot be opened either.
+    if let Ok(Some(owner)) = files::foreign_owner(path) {
+        return Err(ServeError::ForeignDirectory { path: path.clone(), owner });
+    }
+    if matches!(files::access(path, 0o022), Ok(files::Access::Others)) {
+        let path = path.display();
         tracing::warn!(%path, "others can write to the data directory: run `chmod 700` on it");
     }
+    Ok(())
 }
 
 /// Connections of the admin listener at once: probes and an operator.

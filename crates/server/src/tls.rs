@@ -4,7 +4,8 @@ use crate::certificate_end::{End, Validity};
 use crate::settings::TlsSettings;
 use anabranch_env::Clock;
 use anabranch_env::files::{
-    self, Access, FileVersion, PRIVATE_FILE, create_private_directory, replace_durably,
+    self, Access, FileVersion, ForeignOwner, PRIVATE_FILE, PrivateFileError,
+    create_private_directory, replace_durably,
 };
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
@@ -12,6 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +29,25 @@ pub enum TlsError {
         path: PathBuf,
         /// What is wrong with it.
         error: String,
+    },
+    /// Others than its owner have access to the key.
+    #[error(
+        "the key of TLS is open to others than its owner, run `chmod 600 {}` mode={mode:04o}",
+        path.display()
+    )]
+    OpenKey {
+        /// The key.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The key belongs to another user.
+    #[error("the key of TLS belongs to another user, who can change it: {}", owner.remedy(path))]
+    ForeignKey {
+        /// The key.
+        path: PathBuf,
+        /// That user.
+        owner: ForeignOwner,
     },
     /// The server's own certificate or its key was damaged or taken away.
     #[error(
@@ -50,10 +71,14 @@ pub enum TlsError {
 impl TlsError {
     /// The same, about the server's own certificate.
     fn of_own(self, data_directory: &Path) -> Self {
-        Self::Own {
-            certificate: data_directory.join("tls-cert.pem"),
-            key: data_directory.join("tls-key.pem"),
-            error: self.to_string(),
+        match self {
+            Self::File { .. } | Self::Certificate(_) => Self::Own {
+                certificate: data_directory.join("tls-cert.pem"),
+                key: data_directory.join("tls-key.pem"),
+                error: self.to_string(),
+            },
+            // There is nothing wrong with what is in them.
+            Self::OpenKey { .. } | Self::ForeignKey { .. } | Self::Own { .. } => self,
         }
     }
 }
@@ -81,10 +106,6 @@ impl Tls {
         };
         if is_own {
             make_own_if_missing(data_directory, &certificate, &key)?;
-        }
-        if matches!(files::access(&key, 0o777), Ok(Access::Others)) {
-            let path = key.display();
-            tracing::warn!(%path, "others can read the key of TLS: run `chmod 600` on it");
         }
         let files = Files { certificate, key };
         let certificates = Certificates::open(files, clock).map_err(|error| match is_own {
@@ -250,8 +271,23 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(chain)
 }
 
+/// Far more than a key has, or than stands before it in its file.
+const KEY_BYTES_MAX: u64 = 1 << 20;
+
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|e| file_error(path, e))
+    let opened = files::open_private(path).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            PrivateFileError::OpenToOthers { mode } => TlsError::OpenKey { path, mode },
+            PrivateFileError::Foreign(owner) => TlsError::ForeignKey { path, owner },
+            PrivateFileError::Io(error) => file_error(&path, error),
+        }
+    });
+    let (file, access) = opened?;
+    if access == Access::OwnGroup {
+        tracing::info!(path = %path.display(), "a group of this process has access, too");
+    }
+    PrivateKeyDer::from_pem_reader(file.take(KEY_BYTES_MAX)).map_err(|e| file_error(path, e))
 }
 
 /// Sees to it that the server has a certificate for localhost of its own: the one in the data
@@ -363,6 +399,41 @@ mod tests {
         assert_eq!(pair.shown(&tls), second);
         std::fs::remove_file(pair.path("key")).expect("removed");
         assert_eq!(pair.shown(&tls), second);
+    }
+
+    #[test]
+    fn a_key_that_is_open_to_others_is_refused_and_leaves_the_certificate_in_force() {
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
+        };
+        let (pair, tls) = Pair::new();
+        let (first, key) = (pair.shown(&tls), pair.path("key"));
+        let settings = TlsSettings::Files { certificate: pair.path("cert"), key: key.clone() };
+        let open = || Tls::open(&settings, pair.directory.path(), pair.clock.clone());
+        for mode in [0o604, 0o644, 0o601] {
+            pair.make("cert", "key");
+            set(&key, mode);
+            assert_eq!(pair.shown(&tls), first, "{mode:o}");
+            let error = open().expect_err("refused").to_string();
+            assert!(error.contains(&format!("chmod 600 {}", key.display())), "{error}");
+            assert!(error.contains(&format!("mode={mode:04o}")), "{error}");
+        }
+        let second = pair.make("cert", "key");
+        for mode in [0o440, 0o660, 0o400] {
+            set(&key, mode);
+            assert_eq!(pair.shown(&tls), second, "{mode:o}");
+            open().expect("a group of this process may read it");
+        }
+    }
+
+    #[test]
+    fn an_own_key_that_is_open_to_others_is_not_told_to_be_deleted() {
+        let directory = tempfile::tempdir().expect("a directory");
+        start(directory.path()).expect("made");
+        let key = directory.path().join("tls-key.pem");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("set");
+        let error = start(directory.path()).expect_err("refused").to_string();
+        assert!(error.contains("chmod 600") && !error.contains("delete"), "{error}");
     }
 
     fn read(directory: &Path, name: &str) -> (String, u32) {

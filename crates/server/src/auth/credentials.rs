@@ -33,7 +33,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anabranch_env::files::{self, Access, NewFile, PRIVATE_FILE, PrivateFileError};
+use anabranch_env::files::{self, Access, ForeignOwner, NewFile, PRIVATE_FILE, PrivateFileError};
 use anabranch_policy::{Policy, Principal};
 use anabranch_protocol::sigv4::timestamp;
 use aws_lc_rs::rand::SecureRandom;
@@ -118,6 +118,16 @@ pub enum CredentialsError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// It belongs to another user.
+    #[error(
+        "credentials file belongs to another user, who can change it: {}",
+        owner.remedy(path)
+    )]
+    Foreign {
+        path: PathBuf,
+        /// That user.
+        owner: ForeignOwner,
     },
     /// Its content is wrong.
     #[error("{}:{line}: {problem}", path.display())]
@@ -348,6 +358,7 @@ impl CredentialsFile {
             Err(PrivateFileError::OpenToOthers { mode }) => {
                 Err(CredentialsError::OpenToOthers { path, mode })
             }
+            Err(PrivateFileError::Foreign(owner)) => Err(CredentialsError::Foreign { path, owner }),
             Err(PrivateFileError::Io(source)) => Err(CredentialsError::Read { path, source }),
         }
     }

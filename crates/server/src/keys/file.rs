@@ -24,7 +24,7 @@
 //!   time is over and the file is changed for whatever reason.
 
 use anabranch_env::files::{
-    self, Access, FileLock, PRIVATE_FILE, PrivateFileError, create_private_directory,
+    self, Access, FileLock, ForeignOwner, PRIVATE_FILE, PrivateFileError, create_private_directory,
     replace_durably,
 };
 use anabranch_model::Partition;
@@ -180,6 +180,13 @@ pub enum KeyringError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It belongs to another user.
+    #[error("keyring belongs to another user, who can change it: {}", owner.remedy(path))]
+    Foreign {
+        path: PathBuf,
+        /// That user.
+        owner: ForeignOwner,
+    },
     /// Its content is wrong.
     #[error("{}: {problem}", path.display())]
     Invalid {
@@ -303,6 +310,7 @@ impl KeyringFile {
             Err(PrivateFileError::OpenToOthers { mode }) => {
                 Err(KeyringError::OpenToOthers { path, mode })
             }
+            Err(PrivateFileError::Foreign(owner)) => Err(KeyringError::Foreign { path, owner }),
             Err(PrivateFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(PrivateFileError::Io(source)) => Err(KeyringError::Read { path, source }),
         }
