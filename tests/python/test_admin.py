@@ -1,4 +1,4 @@
-"""The paths under /_anabranch/: who may ask for which, and what they tell."""
+"""The paths of the admin listener: who may ask for which, and what they tell."""
 
 import re
 
@@ -33,15 +33,16 @@ def locked(tmp_path_factory):
     server.stop()
 
 
-def get(server, path, key=None, service="anabranch", method="GET", secret=None):
-    """A request; with a key, a signed one."""
-    request = botocore.awsrequest.AWSRequest(method, f"{server.endpoint}/_anabranch/{path}")
+def get(server, path, key=None, service="anabranch", method="GET", secret=None, is_main=False):
+    """A request to the admin listener, or to the main port; with a key, a signed one."""
+    address = server.endpoint if is_main else server.admin
+    request = botocore.awsrequest.AWSRequest(method, f"{address}/_anabranch/{path}")
     if key is not None:
         signer = botocore.credentials.Credentials(key.access_key, secret or key.secret)
         botocore.auth.SigV4Auth(signer, service, REGION).add_auth(request)
     headers = {name: value.decode() if isinstance(value, bytes) else value
                for name, value in request.prepare().headers.items()}
-    connection = raw.connect(server)
+    connection = raw.connect(server) if is_main else raw.connect_admin(server)
     try:
         return raw.exchange(connection, method, f"/_anabranch/{path}", None, headers)
     finally:
@@ -90,6 +91,13 @@ def test_replies_have_request_ids_and_other_paths_and_methods_are_refused(locked
     assert get(server, "status", keys["admin"], method="DELETE").status == 405
     head = get(server, "health", method="HEAD")
     assert (head.status, head.body) == (200, b"")
+
+
+def test_a_key_for_the_status_finds_none_on_the_main_port(locked):
+    server, keys = locked
+    for method, path in [("GET", "status"), ("POST", "resume-deletion")]:
+        reply = get(server, path, keys["admin"], method=method, is_main=True)
+        assert (reply.status, reply.body) == (404, b"")
 
 
 def test_a_request_for_a_service_is_none_for_the_server(locked):

@@ -30,7 +30,7 @@ def test_a_web_page_does_not_reach_an_open_server(server, client):
         assert refused(raw.send(server, None, content_type=None, method="OPTIONS",
                                 authorize=False, headers={"Origin": "http://localhost", **ask}))
         status = raw.send(server, None, content_type=None, method="GET", authorize=False,
-                          path="/_anabranch/status", headers=headers)
+                          path="/status", headers=headers, connection=raw.connect_admin(server))
         assert refused(status) and b"durability" not in status.body
     with streams.refused("ResourceNotFoundException"):
         client.describe_stream_summary(StreamName=name)

@@ -1,7 +1,6 @@
 """The admin listener, readiness, and how a server ends."""
 
 import json
-import re
 import signal
 import urllib.error
 import urllib.request
@@ -12,17 +11,17 @@ from support import raw, streams
 from support.server import StartFailed, poll
 
 
-def admin(server):
-    """The address of the admin listener, which the log has."""
-    return re.search(r'admin="?(http://[0-9.:]+)', server.log())[1]
-
-
 def probe(server, path):
     try:
-        with urllib.request.urlopen(f"{admin(server)}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{server.admin}{path}", timeout=10) as answer:
             return answer.status, json.load(answer)["status"]
     except urllib.error.HTTPError as refused:
         return refused.code, json.load(refused)["status"]
+
+
+def ask_main(server, path, method="GET"):
+    return raw.send(server, b"", content_type=None, method=method, authorize=False,
+                    path=f"/_anabranch/{path}")
 
 
 def test_probes_have_a_listener_of_their_own(start_server):
@@ -31,6 +30,18 @@ def test_probes_have_a_listener_of_their_own(start_server):
     assert probe(server, "/ready") == (200, "ready")
     assert probe(server, "/health") == (200, "ok")
     assert probe(server, "/_anabranch/ready") == (200, "ok")
+    assert set(server.health()) == {"status", "deletion", "refusedForMemory", "durability", "version"}
+
+
+@pytest.mark.parametrize("flags", [[], ["--admin-listen", "off"]])
+def test_the_main_port_tells_a_word_to_probes_and_nothing_to_operators(start_server, flags):
+    server = start_server(*flags)
+    for path, word in [("health", "ok"), ("live", "ready"), ("ready", "ok")]:
+        reply = ask_main(server, path)
+        assert (reply.status, reply.json) == (200, {"status": word})
+    for method, path in [("GET", "status"), ("POST", "resume-deletion")]:
+        reply = ask_main(server, path, method)
+        assert (reply.status, reply.body) == (404, b"")
 
 
 def test_probes_are_heard_when_callers_have_taken_all_connections(start_server):
@@ -66,8 +77,9 @@ def test_requests_under_way_have_the_drain_timeout(start_server):
 
 def test_two_servers_may_want_one_admin_port_if_nobody_says_so(start_server):
     first = start_server("--admin-listen", "127.0.0.1:0")
-    taken = admin(first).removeprefix("http://")
+    taken = first.admin.removeprefix("http://")
     with pytest.raises(StartFailed, match="cannot listen for probes.*--admin-listen"):
         start_server("--admin-listen", taken)
     off = start_server("--admin-listen", "off")
-    assert "admin=\"off\"" in off.log() and off.health()["status"] == "ok"
+    assert "admin=\"off\"" in off.log()
+    assert ask_main(off, "health").json == {"status": "ok"}

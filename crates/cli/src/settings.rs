@@ -73,7 +73,7 @@ pub(crate) struct ServeSettings {
     /// Address of the one port for HTTP/1.1 and HTTP/2. Default 127.0.0.1:4567. Port 0 takes a
     /// free port; an address that is not loopback needs `credentials` or `insecure_anonymous`.
     pub(crate) listen: SocketAddr,
-    /// Where probes and the operator are answered beside the main port, in plain HTTP. Default
+    /// Where probes and the operator are answered, in plain HTTP. Default
     /// 127.0.0.1:4569, if it is free; a free port if `listen` takes one.
     pub(crate) admin_listen: AdminListen,
     /// How long the server goes on as ever after SIGTERM, telling probes that it drains. Default 0.

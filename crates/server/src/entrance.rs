@@ -86,7 +86,6 @@ impl Answering for Entrance {
         let (parts, body) = request.into_parts();
         let name = match self.wanted {
             For::Admin => Some(RouteName::alone(&parts)),
-            For::Everything if self.place.0.get().is_some() => None,
             For::Everything => RouteName::among_services(&parts),
         };
         if let Some(name) = name.filter(|name| name.is_for_everybody()) {
@@ -95,9 +94,9 @@ impl Answering for Entrance {
         let Some(door) = self.door().await else {
             return reply::empty(StatusCode::SERVICE_UNAVAILABLE);
         };
-        match self.wanted {
-            For::Everything => door.answer(parts, body, peer, connected).await,
-            For::Admin => door.answer_admin(RouteName::alone(&parts), &parts, peer, connected),
+        match name {
+            None => door.answer(parts, body, peer, connected).await,
+            Some(name) => door.answer_admin(name, &parts, peer, connected),
         }
     }
 }

@@ -48,9 +48,6 @@ impl FrontDoor {
         peer: Peer,
         connected: &Arc<Connected>,
     ) -> Reply {
-        if let Some(name) = RouteName::among_services(&parts) {
-            return self.answer_admin(name, &parts, peer, connected);
-        }
         let service = self.services.of(&parts);
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
@@ -89,7 +86,7 @@ impl FrontDoor {
         self.authenticator.check_head(parts, &[service.wire().signing_name], now_secs)
     }
 
-    /// Answers what is the server's own, on whichever listener it was asked.
+    /// Answers what is the server's own, on its own listener.
     pub(crate) fn answer_admin(
         &self,
         name: RouteName<'_>,

@@ -373,7 +373,7 @@ fn local_address(listener: &TcpListener, wanted: SocketAddr) -> Result<SocketAdd
 }
 
 /// The admin listener. If nobody has asked for its address, a second server on the machine goes
-/// without: what it tells is on the main port, too.
+/// without: whether it is well is told on the main port, too, and nothing else.
 fn listen_for_admin(wanted: AdminListen) -> Result<Option<TcpListener>, ServeError> {
     let address = match wanted {
         AdminListen::Off => return Ok(None),
@@ -385,8 +385,9 @@ fn listen_for_admin(wanted: AdminListen) -> Result<Option<TcpListener>, ServeErr
             tracing::warn!(
                 %address,
                 %error,
-                "no admin listener, its address is taken, perhaps by another server on this machine; \
-                 give this one its own with --admin-listen, or `--admin-listen off`"
+                "no admin listener, its address is taken, perhaps by another server on this machine: \
+                 nobody can ask for the status, or have deletion go on; give this one its own address \
+                 with --admin-listen, or `--admin-listen off`"
             );
             Ok(None)
         }

@@ -56,7 +56,7 @@ impl std::fmt::Display for AllowedHost {
     }
 }
 
-/// Where probes and the operator are answered beside the main port.
+/// Where probes and the operator are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminListen {
     /// Nowhere.
@@ -138,7 +138,8 @@ impl ServerMemory {
 pub struct ServerSettings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where probes and the operator are answered as well, in plain HTTP.
+    /// Where probes and the operator are answered, in plain HTTP. Without it the main address tells
+    /// probes a word each, and nobody the status.
     pub admin_listen: AdminListen,
     /// How long requests under way may take when the server stops.
     pub drain_timeout: Duration,

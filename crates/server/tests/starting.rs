@@ -114,6 +114,31 @@ async fn a_draining_server_answers_and_tells_probes_that_it_drains() {
 }
 
 #[tokio::test]
+async fn the_main_port_tells_probes_a_word_and_has_nothing_for_the_operator() {
+    let (_world, server) = World::start().await;
+    let (main, admin) = (server.address, server.admin_address.expect("an admin listener"));
+    assert_eq!(get(main, "/_anabranch/health").await, word(200, "ok"));
+    assert_eq!(get(main, "/_anabranch/live").await, word(200, "ready"));
+    assert_eq!(get(main, "/_anabranch/ready").await, word(200, "ok"));
+    for (method, path, there) in
+        [("GET", "status", 200), ("POST", "resume-deletion", 200), ("GET", "nothing", 404)]
+    {
+        let request = format!(
+            "{method} /_anabranch/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let on_main = receive(send(main, &request).await).await;
+        assert_eq!(on_main, (404, String::new()), "{path}");
+        assert_eq!(receive(send(admin, &request).await).await.0, there, "{path}");
+    }
+    let health = get(admin, "/health").await.1;
+    for name in ["deletion", "refusedForMemory", "durability", "version"] {
+        assert!(health.contains(name), "{health}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_admin_listener_has_no_services_and_status_without_credentials_has_its_hosts() {
     let (_world, server) = World::start().await;
     let admin = server.admin_address.expect("an admin listener");

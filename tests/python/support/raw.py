@@ -65,6 +65,11 @@ def connect(server, timeout=30):
     return http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)
 
 
+def connect_admin(server, timeout=30):
+    """To the admin listener, which is plain HTTP."""
+    return http.client.HTTPConnection(server.admin.removeprefix("http://"), timeout=timeout)
+
+
 def exchange(connection, method, path, body, headers):
     connection.request(method, path, body=body, headers=headers)
     answer = connection.getresponse()

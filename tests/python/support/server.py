@@ -77,8 +77,10 @@ class Server:
         self.log_path = self.data_dir.parent / f"{self.data_dir.name}.log"
         self.process = None
         self.endpoint = None
+        self._admin = None
 
     def start(self):
+        self._admin = None
         command = [binary(), "serve", "--listen", self.listen, "--data-dir", str(self.data_dir)]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
@@ -159,8 +161,16 @@ class Server:
         self.stop()
         return self.start()
 
+    @property
+    def admin(self):
+        """The address of the admin listener, which the log has: `http://127.0.0.1:4569`."""
+        if self._admin is None:
+            # The log has all starts.
+            self._admin = re.findall(r'"?admin"?[=:]"?(http://[0-9.:]+)', self.log())[-1]
+        return self._admin
+
     def health(self):
-        with urllib.request.urlopen(f"{self.endpoint}/_anabranch/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.admin}/health", timeout=10) as answer:
             return json.load(answer)
 
     def client(self, access_key=ACCOUNT, secret="secret", token=None, region=REGION, **options):

@@ -15,3 +15,9 @@ pub(super) fn answer(server: &Server) -> (StatusCode, Value) {
     });
     (status, body)
 }
+
+/// The word alone, for where the services are: how the server is set up concerns no caller.
+pub(super) fn answer_beside_services(server: &Server) -> (StatusCode, Value) {
+    let (status, word) = server.health();
+    (status, json!({ "status": word }))
+}

@@ -1,11 +1,14 @@
-//! The paths under `/_anabranch/`: what belongs to the server and to none of its services.
+//! What belongs to the server and to none of its services: probes, and what an operator asks and tells.
 //!
-//! They are answered where the services are, and by the admin listener, which has nothing else and
-//! knows them without the prefix as well: `/live`, `/ready`. What is for everybody is answered from the
-//! start on, before there is anything to serve.
+//! It is on the admin listener, which has nothing else: `/ready`, or below a prefix, `/_anabranch/ready`.
+//! Where the services are there is below the prefix what a probe or a balancer needs and no more: a word
+//! ([`BESIDE_SERVICES`]). What is for everybody is answered from the start on, before there is anything
+//! to serve.
 //!
 //! A route is a row of [`ROUTES`] and a file. Whoever may ask for a route that is not for everybody
 //! signs as the service `anabranch`, and policies call it `anabranch:NAME`.
+//!
+//! Invariant: what tells more than a word, or changes anything, is on the admin listener alone.
 
 mod health;
 mod live;
@@ -82,6 +85,23 @@ const BARE: &[Route] = &[Route {
     answer: ready::answer,
 }];
 
+/// What there is where the services are.
+const BESIDE_SERVICES: &[Route] = &[
+    Route {
+        path: "health",
+        method: Method::GET,
+        access: Access::Everybody,
+        answer: health::answer_beside_services,
+    },
+    Route { path: "live", method: Method::GET, access: Access::Everybody, answer: live::answer },
+    Route {
+        path: "ready",
+        method: Method::GET,
+        access: Access::Everybody,
+        answer: ready::answer_below_prefix,
+    },
+];
+
 /// The router.
 #[derive(Debug)]
 pub(crate) struct Admin(pub(crate) Arc<Server>);
@@ -90,7 +110,7 @@ pub(crate) struct Admin(pub(crate) Arc<Server>);
 #[derive(Clone, Copy)]
 pub(crate) struct RouteName<'a> {
     name: &'a str,
-    has_prefix: bool,
+    among: &'static [&'static [Route]],
 }
 
 impl<'a> RouteName<'a> {
@@ -99,21 +119,20 @@ impl<'a> RouteName<'a> {
     pub(crate) fn among_services(parts: &'a Parts) -> Option<Self> {
         let is_aws = parts.headers.contains_key("x-amz-target");
         let name = parts.uri.path().strip_prefix(PREFIX).filter(|_| !is_aws)?;
-        Some(Self { name, has_prefix: true })
+        Some(Self { name, among: &[BESIDE_SERVICES] })
     }
 
     /// That of a request to the admin listener.
     pub(crate) fn alone(parts: &'a Parts) -> Self {
         let path = parts.uri.path();
         match path.strip_prefix(PREFIX) {
-            Some(name) => Self { name, has_prefix: true },
-            None => Self { name: path.strip_prefix('/').unwrap_or(path), has_prefix: false },
+            Some(name) => Self { name, among: &[ROUTES] },
+            None => Self { name: path.strip_prefix('/').unwrap_or(path), among: &[BARE, ROUTES] },
         }
     }
 
     fn route(self) -> Option<&'static Route> {
-        let bare: &[Route] = if self.has_prefix { &[] } else { BARE };
-        bare.iter().chain(ROUTES).find(|route| route.path == self.name)
+        self.among.iter().copied().flatten().find(|route| route.path == self.name)
     }
 
     /// Whether it tells the same to everybody, whatever name the server is called by: probes and
