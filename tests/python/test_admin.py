@@ -2,13 +2,11 @@
 
 import re
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 import pytest
 
 from support import credentials, raw, streams
-from support.server import ACCOUNT, REGION, Server, run_cli
+from support.admin import ask
+from support.server import ACCOUNT, Server, run_cli
 
 STATUS = ('{"Version": "2012-10-17", "Statement": '
           '{"Effect": "Allow", "Action": "anabranch:GetStatus", "Resource": "*"}}')
@@ -33,36 +31,20 @@ def locked(tmp_path_factory):
     server.stop()
 
 
-def get(server, path, key=None, service="anabranch", method="GET", secret=None, is_main=False):
-    """A request to the admin listener, or to the main port; with a key, a signed one."""
-    address = server.endpoint if is_main else server.admin
-    request = botocore.awsrequest.AWSRequest(method, f"{address}/_anabranch/{path}")
-    if key is not None:
-        signer = botocore.credentials.Credentials(key.access_key, secret or key.secret)
-        botocore.auth.SigV4Auth(signer, service, REGION).add_auth(request)
-    headers = {name: value.decode() if isinstance(value, bytes) else value
-               for name, value in request.prepare().headers.items()}
-    connection = raw.connect(server) if is_main else raw.connect_admin(server)
-    try:
-        return raw.exchange(connection, method, f"/_anabranch/{path}", None, headers)
-    finally:
-        connection.close()
-
-
 def test_everybody_may_ask_whether_it_is_healthy_and_ready(locked):
     server, _ = locked
-    assert get(server, "health").json["status"] == "ok"
-    ready = get(server, "ready")
+    assert ask(server, "health").json["status"] == "ok"
+    ready = ask(server, "ready")
     assert (ready.status, ready.json) == (200, {"status": "ok"})
 
 
 def test_status_is_for_those_whose_policies_allow_it(locked):
     server, keys = locked
     for name in ["admin", "status"]:
-        found = get(server, "status", keys[name]).json
+        found = ask(server, "status", keys[name]).json
         assert found["status"] == "ok" and found["durability"] == "sync" and found["cells"] == 1
         assert found["recovery"]["tornBytes"] == 0 and found["nowMs"] > 1_700_000_000_000
-    refused = get(server, "status", keys["streams"])
+    refused = ask(server, "status", keys["streams"])
     assert (refused.status, refused.error[0]) == (403, "AccessDeniedException")
     assert "is not authorized to perform: anabranch:GetStatus on resource: *" in refused.error[1]
     # And the key for the status is none for streams.
@@ -78,25 +60,25 @@ def test_strangers_learn_nothing_of_the_status(locked):
         ({"key": keys["admin"], "service": "kinesis"}, "InvalidSignatureException"),
     ]
     for options, name in cases:
-        reply = get(server, "status", **options)
+        reply = ask(server, "status", **options)
         assert (reply.status, reply.error[0]) == (403, name)
         assert b"durability" not in reply.body
 
 
 def test_replies_have_request_ids_and_other_paths_and_methods_are_refused(locked):
     server, keys = locked
-    for reply in [get(server, "health"), get(server, "status"), get(server, "nothing")]:
+    for reply in [ask(server, "health"), ask(server, "status"), ask(server, "nothing")]:
         assert re.fullmatch(r"[0-9a-f-]{36}", reply.headers["x-amzn-requestid"])
-    assert get(server, "nothing", keys["admin"]).status == 404
-    assert get(server, "status", keys["admin"], method="DELETE").status == 405
-    head = get(server, "health", method="HEAD")
+    assert ask(server, "nothing", keys["admin"]).status == 404
+    assert ask(server, "status", keys["admin"], method="DELETE").status == 405
+    head = ask(server, "health", method="HEAD")
     assert (head.status, head.body) == (200, b"")
 
 
 def test_a_key_for_the_status_finds_none_on_the_main_port(locked):
     server, keys = locked
     for method, path in [("GET", "status"), ("POST", "resume-deletion")]:
-        reply = get(server, path, keys["admin"], method=method, is_main=True)
+        reply = ask(server, path, keys["admin"], method=method, is_main=True)
         assert (reply.status, reply.body) == (404, b"")
 
 
@@ -109,15 +91,15 @@ def test_a_request_for_a_service_is_none_for_the_server(locked):
 
 
 def test_an_open_server_keeps_nothing_from_anybody(server):
-    assert get(server, "status").json["status"] == "ok"
+    assert ask(server, "status").json["status"] == "ok"
 
 
 def test_deletion_is_resumed_by_those_whose_policies_allow_it(locked):
     server, keys = locked
-    assert get(server, "health").json["deletion"] == "on"
-    assert get(server, "status", keys["status"]).json["deletionHeldMs"] is None
-    assert get(server, "resume-deletion", keys["admin"]).status == 405
+    assert ask(server, "health").json["deletion"] == "on"
+    assert ask(server, "status", keys["status"]).json["deletionHeldMs"] is None
+    assert ask(server, "resume-deletion", keys["admin"]).status == 405
     for name, status in [(None, 403), ("status", 403), ("streams", 403), ("admin", 200)]:
         key = name and keys[name]
-        assert get(server, "resume-deletion", key, method="POST").status == status, name
+        assert ask(server, "resume-deletion", key, method="POST").status == status, name
     assert "deletion goes on by the wall clock" in server.log()

@@ -53,21 +53,38 @@ def end(shard):
     return int(shard["HashKeyRange"]["EndingHashKey"])
 
 
+def is_open(client, name):
+    """The status, and which shards are open: in one answer, as they are at one moment."""
+    found = client.describe_stream(StreamName=name)["StreamDescription"]
+    return found["StreamStatus"], ["EndingSequenceNumber" not in shard["SequenceNumberRange"]
+                                   for shard in found["Shards"]]
+
+
 def test_while_it_is_updating_a_stream_has_its_old_shards_alone(start_server):
+    server = start_server("--transition-ms", "0")
+    client = server.client()
+    name = streams.create(client)
+    server.stop()
+    # Longer than any test takes.
+    server.flags[server.flags.index("--transition-ms") + 1] = "3600000"
+    client = server.start().client()
+    client.split_shard(StreamName=name, ShardToSplit=shard_id(0), NewStartingHashKey=str(HALF))
+    assert is_open(client, name) == ("UPDATING", [True])
+    listing = client.list_shards(StreamName=name)["Shards"]
+    assert ids(listing) == [0] and "EndingSequenceNumber" not in listing[0]["SequenceNumberRange"]
+    for number, key in enumerate("abcdefgh"):
+        put = client.put_record(StreamName=name, Data=bytes([number]), PartitionKey=key)
+        assert put["ShardId"] == shard_id(0)
+    assert is_open(client, name) == ("UPDATING", [True])
+    assert len(streams.read(client, name)) == 8
+
+
+def test_a_stream_that_was_updating_has_its_new_shards(start_server):
     client = start_server("--transition-ms", "200").client()
     name = streams.create(client)
     client.split_shard(StreamName=name, ShardToSplit=shard_id(0), NewStartingHashKey=str(HALF))
-    seen = {}
-    while "ACTIVE" not in seen:
-        # One answer has both, as they are at one moment.
-        found = client.describe_stream(StreamName=name)["StreamDescription"]
-        is_open = ["EndingSequenceNumber" not in shard["SequenceNumberRange"]
-                   for shard in found["Shards"]]
-        seen.setdefault(found["StreamStatus"], is_open)
-        assert seen[found["StreamStatus"]] == is_open
-    # A machine that is very busy may not see the first.
-    assert seen.get("UPDATING", [True]) == [True]
-    assert seen["ACTIVE"] == [False, True, True]
+    found = poll(lambda: (now := is_open(client, name))[0] == "ACTIVE" and now)
+    assert found == ("ACTIVE", [False, True, True])
 
 
 def split(client, stream, shard, at):

@@ -6,6 +6,8 @@ import json
 import pytest
 
 from support import credentials, http2, raw, streams
+from support.admin import ask
+from support.server import poll
 LIMIT_MIB = 256
 
 
@@ -112,6 +114,40 @@ def test_replies_that_nobody_reads_stay_within_the_limit(guarded):
     assert peak_mib(server) < LIMIT_MIB
 
 
-def test_health_tells_of_bodies_that_were_refused(guarded):
-    server, _, _ = guarded()
+def begin_put(server, access_key, sent):
+    """A connection with a put of 16 MiB of which so many bytes were sent."""
+    connection = raw.connect(server)
+    connection.putrequest("POST", "/")
+    fields = {"Content-Type": raw.JSON, "X-Amz-Target": raw.PREFIX + "PutRecord",
+              "Content-Length": str(16 << 20), **raw.any_authorization(access_key)}
+    for name, value in fields.items():
+        connection.putheader(name, value)
+    connection.endheaders(b" " * sent)
+    return connection
+
+
+def test_health_and_status_tell_of_bodies_that_were_refused(guarded):
+    """Half-sent bodies of a key that is known take what there is; others are told to come again."""
+    server, client, key = guarded()
+    name = streams.create(client)
     assert server.health()["refusedForMemory"] == 0
+
+    def ask_for_more():
+        # More bodies that wait on one connection than may; each is refused at once, if it would wait.
+        connection = http2.Connection(server)
+        open_connections.callback(connection.close)
+        for stream in range(1, 41, 2):
+            connection.send(post(stream, key.access_key, 16 << 20),
+                            http2.frame(http2.DATA, 0, stream, b" " * 256))
+        connection.ping()
+        return server.health()["refusedForMemory"]
+
+    with contextlib.ExitStack() as open_connections:
+        for _ in range(60):
+            connection = begin_put(server, key.access_key, 300_000)
+            open_connections.callback(connection.close)
+        refused = poll(ask_for_more, what="bodies that are refused")
+        status = ask(server, "status", key).json
+        assert status["refusedForMemory"] >= refused and status["status"] == "ok"
+    poll(lambda: client.put_record(StreamName=name, Data=b"x" * 100_000, PartitionKey="k"))
+    assert peak_mib(server) < LIMIT_MIB

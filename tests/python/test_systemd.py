@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -11,7 +12,8 @@ import sys
 
 import pytest
 
-from support.server import ROOT, run_cli
+from support import streams
+from support.server import ROOT, poll, run_cli
 
 
 @pytest.fixture
@@ -35,6 +37,31 @@ def test_it_gets_signs_of_life(start_server, manager):
     notices, environment = manager
     start_server(env={**environment, "WATCHDOG_USEC": "20000"})
     assert [notices.recv(100) for _ in range(4)] == [b"READY=1"] + 3 * [b"WATCHDOG=1"]
+
+
+def test_it_gets_none_when_the_journal_has_failed(start_server, manager):
+    """A restart heals a failed journal, and the manager restarts whoever is silent."""
+    notices, environment = manager
+    server = start_server("--transition-ms", "0", env={**environment, "WATCHDOG_USEC": "20000"})
+    client = server.client()
+    name = streams.create(client)
+    client.put_record(StreamName=name, Data=bytes(900_000), PartitionKey="k")
+    assert [notices.recv(100) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"]
+    # The journal is beyond that, and the log is not.
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (500_000, hard))
+    with streams.refused("InternalFailure", status=500):
+        client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
+    assert server.health_status() == (503, "failed")
+    poll(lambda: "the service manager gets no more signs of life" in server.log())
+    # What was given before.
+    notices.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            assert notices.recv(100) == b"WATCHDOG=1"
+    notices.settimeout(30)
+    server.process.send_signal(signal.SIGTERM)
+    assert notices.recv(100) == b"STOPPING=1"
 
 
 def test_a_server_starts_although_the_manager_has_gone(start_server, tmp_path):

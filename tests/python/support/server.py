@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 import boto3
@@ -172,6 +173,14 @@ class Server:
     def health(self):
         with urllib.request.urlopen(f"{self.admin}/health", timeout=10) as answer:
             return json.load(answer)
+
+    def health_status(self):
+        """What a probe makes of it: the status code and the word."""
+        try:
+            with urllib.request.urlopen(f"{self.admin}/health", timeout=10) as answer:
+                return answer.status, json.load(answer)["status"]
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)["status"]
 
     def client(self, access_key=ACCOUNT, secret="secret", token=None, region=REGION, **options):
         """A boto3 client that never retries, so that a test sees what the server said."""
