@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import tempfile
+import time
 
 import pytest
 
@@ -57,28 +58,66 @@ def test_a_swap_is_noticed_before_the_next_acknowledgement(start_server, swap):
     client.put_record(StreamName=name, Data=b"more", PartitionKey="k")
 
 
-def test_few_descriptors_bound_connections_and_end_no_writes(start_server):
-    server = start_server("--transition-ms", "0", preexec=lambda: resource.setrlimit(
-        resource.RLIMIT_NOFILE, (128, 128)))
+def connect_silently(port, count):
+    """Sockets that say nothing; some of them wait in the listen queue for ever."""
+    sockets = []
+    for _ in range(count):
+        silent = socket.socket()
+        silent.setblocking(False)
+        silent.connect_ex(("127.0.0.1", port))
+        sockets.append(silent)
+    return sockets
+
+
+# Files that may be open, places for connections, silent sockets.
+FEW_DESCRIPTORS = [(64, 4096, 200), (128, 4096, 400), (1024, 4096, 1024), (5120, 4096, 4608)]
+
+
+@pytest.mark.parametrize("files, places, silent", FEW_DESCRIPTORS)
+def test_few_descriptors_bound_connections_and_end_no_writes(start_server, files, places, silent):
+    """Meanwhile the journal goes on to other files. With `-s` it says what held."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < silent + 100:
+        pytest.skip(f"this needs {silent + 100} open files, and {hard} are allowed")
+    server = start_server("--transition-ms", "0", "--limits", "off", "--max-connections", places,
+                          "--journal-file-bytes", 16 << 20,
+                          preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)))
     client = server.client()
     name = streams.create(client)
-    silent = []
+    stored = 0
+
+    def put(client):
+        nonlocal stored
+        answer = client.put_records(StreamName=name, Records=[
+            {"Data": bytes(1 << 20), "PartitionKey": "k"}] * 5)
+        assert answer["FailedRecordCount"] == 0
+        stored += 5
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, silent + 100), hard))
+    strangers = connect_silently(server.port, silent)
     try:
-        for _ in range(300):
-            connection = socket.create_connection(("127.0.0.1", server.port))
-            connection.settimeout(0.01)
-            silent.append(connection)
-    except OSError:
-        pass
+        # Whoever had a connection before goes on to use it, over three files of the journal.
+        for _ in range(7):
+            put(client)
+        used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        # A place is found for somebody who speaks, behind those who are silent in the listen queue.
+        came = time.monotonic()
+        server.client().list_streams()
+        waited = time.monotonic() - came
+        assert used <= files and server.health()["status"] == "ok"
     finally:
-        # Whoever had a connection before goes on to use it.
-        client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
-        for connection in silent:
-            connection.close()
-    for _ in range(50):
-        client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
-    assert "fewer connections than --max-connections" in server.log()
-    assert "failed" not in server.log()
+        for stranger in strangers:
+            stranger.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    put(server.client())
+    log = server.log()
+    assert ("fewer connections than --max-connections" in log) == (files - places < 512)
+    assert "failed" not in log and "cannot go on" not in log
+    server.restart()
+    found = len(streams.read(server.client(), name))
+    assert found == stored
+    print(f"| {files:,} | {places:,} | {silent:,} | {used:,} | {waited:.1f} s | "
+          f"{stored} of {stored} | {found} |")
 
 
 def test_writes_go_on_when_descriptors_come_back(start_server):
