@@ -135,7 +135,9 @@ async fn main() -> Result<()> {
     if let Some(directory) = &arguments.data_dir {
         std::fs::create_dir_all(directory)?;
     }
-    let mut flags = vec!["--limits", &arguments.limits, "--transition-ms", "0"];
+    let admin = free_address()?;
+    let mut flags =
+        vec!["--limits", &arguments.limits, "--transition-ms", "0", "--admin-listen", &admin];
     flags.extend(arguments.server_flags.split_whitespace());
     let server = match &arguments.data_dir {
         Some(directory) => TestServer::start_below(directory, flags).await?,
@@ -147,7 +149,7 @@ async fn main() -> Result<()> {
     create_stream(&address, arguments.shards).await?;
 
     let span = Duration::from_secs(arguments.sustained_seconds);
-    let watch = Watch::start(address.clone(), pid);
+    let watch = Watch::start(admin.clone(), pid);
     let connections = arguments.sustained_connections;
     let warm = Duration::from_secs(3);
     run(&address, &requests, connections, warm, Pace::Closed).await?;
@@ -167,11 +169,16 @@ async fn main() -> Result<()> {
         arguments.factor,
         span.as_secs_f64()
     );
-    let watch = Watch::start(address.clone(), pid);
+    let watch = Watch::start(admin.clone(), pid);
     let overload = run(&address, &requests, connections, span, Pace::Open(rate)).await?;
     let watched = watch.stop()?;
     print(&overload, span, Some((peak, rate)), &watched);
     Ok(())
+}
+
+/// An address for the listener that is asked for health: clients do not have its places.
+fn free_address() -> Result<String> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 async fn create_stream(address: &str, shards: u32) -> Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anabranch_env::{RealDisk, SystemClock};
 use anabranch_model::ShardKey;
 use anabranch_model::retention::RetentionClass;
-use anabranch_storage::{DeletedRange, Gate, Host, RunsBuilder, Store, StoreOptions};
+use anabranch_storage::{DeletedRange, Deletion, Gate, Host, RunsBuilder, Store, StoreOptions};
 use probes::{Arguments, Caller, measure};
 
 const SHARDS: u64 = 16;
@@ -27,7 +27,7 @@ impl Host for Everything {
         Some(0)
     }
 
-    fn deleting(&self, _: &[DeletedRange]) {}
+    fn deleting(&self, _: Deletion, _: &[DeletedRange]) {}
 
     fn dropped_shards(&self) -> u64 {
         0
