@@ -94,12 +94,7 @@ impl Engine {
         let recovery = RecoverySummary::of(&recovered, &streams);
         let cell = opening.start(&streams)?;
         let ledger = StreamLedger::start(cell, streams).await?;
-        let engine = Self::over(ledger, recovery, settings, &components);
-        // Before anything else is dated. A journal that refuses does not keep anybody from reading.
-        if let Err(error) = engine.control.turn_back().await {
-            tracing::warn!(%error, "records are still dated ahead");
-        }
-        Ok(engine)
+        Ok(Self::over(ledger, recovery, settings, &components))
     }
 
     /// Control and data over a ledger.
@@ -118,7 +113,6 @@ impl Engine {
         control.resume_reshards();
         control.forget_shards_later();
         control.scale_later();
-        control.turn_back_later();
         Arc::new(Self { control, data, recovery, ledger, clock })
     }
 

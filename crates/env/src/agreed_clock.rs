@@ -25,8 +25,6 @@ pub const DATED_AFTER_MS: u64 = 15 * 60 * 1000;
 /// How long a difference must last to be believed when data is deleted. Less than a day, for some
 /// machines set their clock once a day.
 pub const DELETED_AFTER_MS: u64 = 12 * 60 * 60 * 1000;
-/// The two clocks agree if they differ by no more than this.
-pub const AGREE_MS: u64 = 10 * 60 * 1000;
 /// A clock that shows less was not set yet: there was no such server in 2024.
 const SET_MS: u64 = 1_704_067_200_000;
 /// From one look to the next the clocks go alike if they differ by no more than this; in the long
@@ -113,10 +111,6 @@ impl Clock for AgreedClock {
 
     fn agreed_ms(&self) -> u64 {
         at(self.deleted.load(Ordering::Relaxed), self.inner.monotonic_us() / 1000)
-    }
-
-    fn agrees(&self) -> bool {
-        self.inner.wall_ms().abs_diff(self.agreed_ms()) <= AGREE_MS
     }
 
     fn begin(&self, deletion_ms: u64, newest_ms: u64) {

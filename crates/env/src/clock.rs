@@ -29,12 +29,6 @@ pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
         self.deletion_ms()
     }
 
-    /// Whether the wall clock and the passing of time say the same, so that what is dated far ahead
-    /// was dated by a clock that was wrong.
-    fn agrees(&self) -> bool {
-        false
-    }
-
     /// Says what is known at the start: what may be deleted, and when the newest record arrived.
     fn begin(&self, deletion_ms: u64, newest_ms: u64) {
         let _ = (deletion_ms, newest_ms);

@@ -24,7 +24,7 @@ mod sequential;
 mod short_slices;
 mod signals;
 
-pub use agreed_clock::{AGREE_MS, AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
+pub use agreed_clock::{AHEAD_MS, AgreedClock, DATED_AFTER_MS, DELETED_AFTER_MS};
 pub use byte_budget::{ByteBudget, ByteShare};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use descriptors::{is_out_of_descriptors, raise_open_files_limit};

@@ -206,11 +206,7 @@ impl<O: Owner> Ledger<O> {
         let closing = ahead.owner.closing(&command);
         let payload = payload::of(O::Machine::ID, O::Machine::encode(&command));
         let admitted = self.store().admit_command(payload).await?;
-        let (store, succession) = (self.store(), &ahead.succession);
-        let queue = || match O::Machine::turns_back(&command) {
-            true => store.queue_turning_back(admitted, succession),
-            false => store.queue_command(admitted, &closing, succession),
-        };
+        let queue = || self.store().queue_command(admitted, &closing, &ahead.succession);
         let (appended, confirmation) = self.cell.sequence.queue(queue)?;
         let place = Place::of(&appended);
         let effects = ahead.machine.apply(&command, place);

@@ -48,11 +48,6 @@ pub(crate) trait Machine: Default + Send + 'static {
     /// Applies a command, and tells what it has changed.
     fn apply(&mut self, command: &Self::Command, place: Place) -> Vec<Self::Effect>;
 
-    /// Whether the cell's time turns back at this command.
-    fn turns_back(_command: &Self::Command) -> bool {
-        false
-    }
-
     /// The command's bytes.
     fn encode(command: &Self::Command) -> Bytes;
 

@@ -4,7 +4,7 @@
 /// be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// The cell's time, epoch milliseconds. Records are dated by it, and states of streams and
+    /// The cell's time, epoch milliseconds: never before anything journaled. States of streams and
     /// consumers go by it.
     pub now_ms: u64,
     /// When it is, as far as can be believed, epoch milliseconds: what can be read goes by it.

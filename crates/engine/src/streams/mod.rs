@@ -17,7 +17,6 @@ mod quota;
 mod reshard;
 mod retention;
 mod scaling;
-mod turn_back;
 
 pub use capacity::WarmThroughput;
 pub use consumers::{ConsumerPage, ConsumerPageRequest};

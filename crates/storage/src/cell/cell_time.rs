@@ -2,14 +2,10 @@
 //!
 //! It is the clock, as long as that is not before anything journaled. Else the clock was ahead, or is
 //! behind. Then the cell's time goes on from the newest arrival with the time that passes, a little
-//! slower, until the clock is there again. So whatever a clock did, what shall last for a while does not
-//! last for years.
-//!
-//! It runs back in one case: when it is far ahead, and both clocks agree that this is wrong. That
-//! happens at a command, which the engine gives ([`crate::Store::queue_turning_back`]), and what comes
-//! behind it is in another chapter: in a chapter arrival times do not decrease.
+//! slower, until the clock is there again. So it never runs back, and whatever a clock did, what shall
+//! last for a while does not last for years.
 
-use anabranch_env::{AHEAD_MS, Clock};
+use anabranch_env::Clock;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -58,24 +54,6 @@ impl CellTime {
         let arrival_ms = self.last_ms().max(now_ms);
         self.last_ms.store(arrival_ms, Ordering::Release);
         arrival_ms
-    }
-
-    /// How far the time is ahead, in milliseconds, if that is known to be wrong, and more than a clock
-    /// can have led it within minutes.
-    pub(crate) fn wrong_by_ms(&self, clock: &dyn Clock) -> Option<u64> {
-        let ahead_ms = self.now_ms(clock).saturating_sub(clock.wall_ms());
-        (ahead_ms > AHEAD_MS && clock.agrees()).then_some(ahead_ms)
-    }
-
-    /// Turns back to the clock if the time is known to be wrong. To be called where times are assigned,
-    /// by one at a time.
-    pub(crate) fn turn_back(&self, clock: &dyn Clock) {
-        if self.wrong_by_ms(clock).is_some() {
-            let mut ahead = self.ahead.lock();
-            *ahead = None;
-            self.last_ms.store(clock.wall_ms(), Ordering::Release);
-            self.is_ahead.store(false, Ordering::Release);
-        }
     }
 
     fn ahead_ms(&self, clock_ms: u64, monotonic_us: u64) -> u64 {

@@ -2,13 +2,13 @@
 //! says.
 
 use crate::medium::shelf::Shelf;
-use anabranch_env::{AGREE_MS, Clock, DELETED_AFTER_MS};
+use anabranch_env::{Clock, DELETED_AFTER_MS};
 
 /// How often the time is kept for the next process. That much of it is lost in a crash, and then
 /// that much is deleted later.
 const KEEP_EVERY_MS: u64 = 10 * 60 * 1000;
 /// Deletion is held if it is further behind the wall clock than this.
-const HELD_MS: u64 = AGREE_MS;
+const HELD_MS: u64 = 10 * 60 * 1000;
 
 /// What the maintenance thread knows of it.
 #[derive(Debug, Default)]

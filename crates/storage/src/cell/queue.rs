@@ -5,7 +5,7 @@ use crate::cell::gate::Gate;
 use crate::error::AppendError;
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::runs::Runs;
-use anabranch_env::{ByteShare, Clock};
+use anabranch_env::ByteShare;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -35,15 +35,6 @@ impl Succession {
     fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Acquire)
     }
-}
-
-/// The arrival time of a command.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Dated<'a> {
-    /// This, or later.
-    At(u64),
-    /// By the clock, if the cell's time is known to be wrong.
-    TurningBack(&'a dyn Clock),
 }
 
 /// What to write.
@@ -188,7 +179,7 @@ impl Queue {
         payload: Bytes,
         closing: &[Arc<Gate>],
         succession: &Succession,
-        dated: Dated<'_>,
+        now_ms: u64,
         caller: Caller,
     ) -> Result<Appended, AppendError> {
         let payload_crc = crc32fast::hash(&payload);
@@ -200,13 +191,7 @@ impl Queue {
         if succession.is_broken() {
             return Err(AppendError::StorageFull);
         }
-        let arrival_ms = match dated {
-            Dated::At(now_ms) => self.time.arrive(now_ms),
-            Dated::TurningBack(clock) => {
-                self.time.turn_back(clock);
-                self.time.arrive(self.time.now_ms(clock))
-            }
-        };
+        let arrival_ms = self.time.arrive(now_ms);
         let (number, index) = (state.next_command, state.next_index);
         state.next_command += 1;
         closing.iter().for_each(|gate| gate.close());

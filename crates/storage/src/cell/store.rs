@@ -3,7 +3,7 @@
 use crate::cell::deletion_time::held_ms;
 use crate::cell::gate::Gate;
 use crate::cell::health::StoreHealth;
-use crate::cell::queue::{Appended, Caller, Dated, Succession, command_frame_bytes};
+use crate::cell::queue::{Appended, Caller, Succession, command_frame_bytes};
 use crate::cell::read::{self, ReadError, ReadReply, ReadRequest};
 use crate::cell::shared::Shared;
 use crate::cell::tips::ShardTip;
@@ -128,33 +128,10 @@ impl Store {
         succession: &Succession,
     ) -> Result<(Appended, Confirmation), AppendError> {
         let (acknowledge, confirmed) = oneshot::channel();
-        let (caller, dated) = (Caller { acknowledge, room }, Dated::At(self.now_ms()));
+        let (caller, now_ms) = (Caller { acknowledge, room }, self.now_ms());
         let queue = &self.shared.queue;
-        let appended = queue.push_command(payload, closing, succession, dated, caller)?;
+        let appended = queue.push_command(payload, closing, succession, now_ms, caller)?;
         Ok((appended, Confirmation(confirmed)))
-    }
-
-    /// As [`Store::queue_command`]. The cell's time turns back to the clock there, if it is
-    /// [`Store::wrong_by_ms`].
-    ///
-    /// # Errors
-    /// As [`Store::queue_command`].
-    pub fn queue_turning_back(
-        &self,
-        AdmittedCommand { payload, room }: AdmittedCommand,
-        succession: &Succession,
-    ) -> Result<(Appended, Confirmation), AppendError> {
-        let (acknowledge, confirmed) = oneshot::channel();
-        let (caller, dated) = (Caller { acknowledge, room }, Dated::TurningBack(&*self.clock));
-        let appended = self.shared.queue.push_command(payload, &[], succession, dated, caller)?;
-        Ok((appended, Confirmation(confirmed)))
-    }
-
-    /// How far the cell's time is ahead of the clock, in milliseconds, if both clocks agree that this
-    /// is wrong, and it is more than minutes.
-    #[must_use]
-    pub fn wrong_by_ms(&self) -> Option<u64> {
-        self.shared.queue.time().wrong_by_ms(&*self.clock)
     }
 
     async fn room_for(&self, bytes: u64) -> Result<ByteShare, AppendError> {
@@ -171,7 +148,7 @@ impl Store {
         self.shared.durable_index.load(Ordering::Acquire)
     }
 
-    /// The cell's time in epoch milliseconds: the clock, but never before what was journaled last. While
+    /// The cell's time in epoch milliseconds: the clock, but never before anything journaled. While
     /// the clock is, it goes on by itself.
     #[must_use]
     pub fn now_ms(&self) -> u64 {

@@ -34,8 +34,6 @@ pub(crate) struct Writer {
     /// Batches that were begun and are not confirmed, the oldest first.
     under_way: VecDeque<Vec<Submission>>,
     lacks: Lacks,
-    /// Highest arrival time of what was begun in this chapter.
-    begun_ms: u64,
 }
 
 /// What there was no room for when it was last tried, if writes are refused for that.
@@ -61,8 +59,7 @@ impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, journal: Box<dyn Journal>) -> Self {
         let chapter = shared.chapters.active();
         let (taken, under_way) = (VecDeque::new(), VecDeque::new());
-        let begun_ms = chapter.state.read().last_ms;
-        Self { shared, journal, chapter, taken, under_way, lacks: Lacks::default(), begun_ms }
+        Self { shared, journal, chapter, taken, under_way, lacks: Lacks::default() }
     }
 
     /// Everything that is queued by then is done before it returns.
@@ -125,8 +122,7 @@ impl Writer {
                 break;
             }
             let mut room = self.journal.room();
-            // Where the time turns back, readers are to find a chapter in order on either side.
-            let is_over = !room.takes(0, first) || first.arrival_ms < self.begun_ms;
+            let is_over = !room.takes(0, first);
             // What is confirmed later belongs to the chapter that is over.
             if is_over && !self.under_way.is_empty() {
                 break;
@@ -155,7 +151,7 @@ impl Writer {
             self.lacks.room_for_chapter = true;
             return Err(self.take_error(error));
         }
-        (self.lacks, self.begun_ms) = (Lacks::default(), 0);
+        self.lacks = Lacks::default();
         self.shared.health.set_full(false);
         let next = self.chapter.next(first_index);
         // The next one first: a reader that sees the end of this one finds where to go on.
@@ -171,11 +167,9 @@ impl Writer {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(next) = self.taken.front() {
             let fits = room.takes(bytes, next) && bytes + next.frame_bytes <= BATCH_BYTES_MAX;
-            let turns_back = next.arrival_ms < self.begun_ms;
-            if !batch.is_empty() && (!fits || turns_back || next.is_broken()) {
+            if !batch.is_empty() && (!fits || next.is_broken()) {
                 break;
             }
-            self.begun_ms = next.arrival_ms;
             bytes += next.frame_bytes;
             batch.extend(self.taken.pop_front());
         }

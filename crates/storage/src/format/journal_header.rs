@@ -6,7 +6,7 @@
 //! | 4 | 4 | zero |
 //! | 8 | 8 | number of the file |
 //! | 16 | 8 | the cell's next index when the file was begun |
-//! | 24 | 8 | the cell's time then, epoch milliseconds: what is known of it while there is no frame |
+//! | 24 | 8 | the highest arrival time before, epoch milliseconds |
 //! | 32 | 8 | identity of the file: random, anew each time a file is used |
 //! | 40 | 8 | length of the file when it was begun; 0 in files of older versions |
 //! | 48 | 1 | 1: what is in it was acknowledged before it was synced; else 0 |

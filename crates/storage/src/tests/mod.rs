@@ -7,4 +7,3 @@ mod model;
 mod suite;
 mod support;
 mod swap;
-mod turn_back;

@@ -7,7 +7,6 @@ mod policy;
 mod reshard;
 mod salvage;
 pub(crate) mod snapshot;
-mod turn_back;
 
 use super::command::{Command, CommandError, CreateStream};
 use super::commitments::Commitments;
@@ -124,7 +123,6 @@ impl Catalog {
                 let closed = Effect::Closed(reshard.closed_shards());
                 return changed.into_iter().chain([closed]).collect();
             }
-            Command::TurnBack(_) => return self.turn_back(place),
             Command::BeginReshard(begin) => self.begin_reshard(begin),
             Command::BeginRescale(begin) => self.change(begin.stream, |stream| {
                 stream.begin_rescale(begin.target, begin.is_counted.then_some(place));
@@ -239,10 +237,6 @@ impl Machine for Catalog {
 
     fn apply(&mut self, command: &Command, place: Place) -> Vec<Effect> {
         self.apply(command, place)
-    }
-
-    fn turns_back(command: &Command) -> bool {
-        matches!(command, Command::TurnBack(_))
     }
 
     fn encode(command: &Command) -> Bytes {

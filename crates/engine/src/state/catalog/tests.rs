@@ -5,8 +5,7 @@ use crate::state::command::{
     AddTags, BeginRescale, BeginReshard, DeletePolicy, DeleteStream, DeregisterConsumer,
     Distribution, EndRescale, ForgetShards, Mode, PurgeStream, PutPolicy, RecordWritePeak,
     RegisterConsumer, Reshard, ReshardMove, SetCommitment, SetDistribution, SetMaxRecordSize,
-    SetRetention, SetShardMetrics, SetStreamMode, SetWarmThroughput, TagConsumer, TurnBack,
-    UntagConsumer,
+    SetRetention, SetShardMetrics, SetStreamMode, SetWarmThroughput, TagConsumer, UntagConsumer,
 };
 use crate::state::stream::{RecordDistribution, StreamMode};
 
@@ -157,8 +156,7 @@ fn recovered(commands: &[Command]) -> Vec<anabranch_storage::RecoveredCommand> {
 
 #[test]
 fn commands_round_trip() {
-    let turn_back = Command::TurnBack(TurnBack { ahead_ms: 5 });
-    for command in story().into_iter().chain([turn_back]) {
+    for command in story() {
         assert_eq!(Command::decode(&command.encode()).expect("decodes"), command);
     }
     assert!(Command::decode(&[0x82, 0x18, 0xff, 0x80]).is_err(), "an unknown variant");
@@ -367,63 +365,4 @@ fn capacity_commands_set_what_they_say() {
     assert_eq!(stream.mode_switches_ms, [40_000, 42_000], "the last two that were switches");
     assert_eq!(stream.distribution, RecordDistribution::UserPartitionKey);
     assert_eq!(stream.write_peaks.highest(20_000), 0, "a switch begins anew");
-}
-
-#[test]
-fn when_the_time_turns_back_what_is_under_way_is_over_and_nothing_is_forgotten_sooner() {
-    let (turned_ms, ahead_ms) = (10 * 24 * 3_600_000, 1_000_000_000_000);
-    let mut catalog = Catalog::default();
-    let mut number = 0;
-    let mut apply = |command: &Command, arrival_ms: u64| {
-        number += 1;
-        catalog.apply(command, Place { number, index: number * 10, arrival_ms });
-    };
-    apply(&create(1, "going"), ahead_ms);
-    apply(&create(2, "s"), ahead_ms);
-    for command in [
-        register(2, "c"),
-        Command::DeregisterConsumer(DeregisterConsumer {
-            stream: 2,
-            name: "c".into(),
-            gone_at_ms: ahead_ms + 20,
-        }),
-        register(2, "d"),
-        start_encryption(2, 0),
-        start_encryption(2, 1),
-        Command::BeginRescale(BeginRescale { stream: 2, target: 4, is_counted: true }),
-        reshard(&[split(0, 9)]),
-        Command::EndRescale(EndRescale { stream: 2, transition_ms: 20 }),
-        Command::SetRetention(SetRetention { stream: 2, hours: 30, deletion_ms: None }),
-        Command::RecordWritePeak(RecordWritePeak { stream: 2, day: 5, bytes_per_s: 1 }),
-        Command::RecordWritePeak(RecordWritePeak { stream: 2, day: 11, bytes_per_s: 2 }),
-        Command::DeleteStream(DeleteStream { stream: 1, gone_at_ms: ahead_ms + 20 }),
-        Command::SetCommitment(SetCommitment {
-            account: "123456789012".into(),
-            region: "us-east-1".into(),
-            started_ms: Some(ahead_ms),
-            ends_ms: None,
-        }),
-    ] {
-        apply(&command, ahead_ms);
-    }
-    apply(&Command::TurnBack(TurnBack { ahead_ms: ahead_ms - turned_ms }), turned_ms);
-
-    assert_eq!(catalog.streams().of_number(1).expect("there").status(turned_ms), None);
-    let stream = catalog.streams().of_number(2).expect("there").clone();
-    assert_eq!(stream.status(turned_ms), Some(crate::StreamStatus::Active));
-    let consumers: Vec<_> =
-        stream.consumers_present(turned_ms).map(|(c, s)| (&*c.name, s)).collect();
-    assert_eq!(consumers, [("d", crate::ConsumerStatus::Active)]);
-    assert_eq!(stream.rescale_calls_ms, [turned_ms]);
-    assert_eq!(stream.write_peaks.days().iter().map(|peak| peak.day).collect::<Vec<_>>(), [5]);
-    assert_eq!(stream.retention.floor_ms, turned_ms - 30 * 3_600_000);
-    let day_later_ms = turned_ms + 24 * 3_600_000;
-    assert_eq!(stream.encryption.starts_since(turned_ms - 1), 2);
-    assert_eq!(stream.encryption.starts_since(day_later_ms), 0);
-    let commitment = catalog.commitments().of(&stream.reference.scope);
-    assert_eq!(commitment.started_ms, Some(turned_ms));
-    // What these are for is to be read as long as its dates say.
-    assert_eq!(stream.encryption.data_keys[0].retired_ms, Some(ahead_ms));
-    assert_eq!(stream.shards.all()[0].closed.map(|closed| closed.at_ms), Some(ahead_ms));
-    assert_eq!(stream.created_ms, ahead_ms);
 }

@@ -10,7 +10,6 @@ mod encryption;
 mod policy;
 mod reshard;
 mod stream;
-mod turn_back;
 
 pub use capacity::*;
 pub use consumer::*;
@@ -18,7 +17,6 @@ pub use encryption::*;
 pub use policy::*;
 pub use reshard::*;
 pub use stream::*;
-pub use turn_back::*;
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -112,9 +110,6 @@ pub enum Command {
     /// Removes tags of a fan-out consumer.
     #[n(53)]
     UntagConsumer(#[n(0)] UntagConsumer),
-    /// The cell's time turns back here: what is dated later was dated by a clock that was wrong.
-    #[n(60)]
-    TurnBack(#[n(0)] TurnBack),
 }
 
 impl Command {

@@ -128,12 +128,9 @@ impl<'a> Recovery<'a> {
     fn take(&mut self, scan: &mut Scan, goes_on: bool) {
         let found = &mut self.found;
         let last_command = scan.commands.last().map_or(0, |command| command.number);
-        // What is behind all that is known by now says how late it is, also where the time turned back.
-        if scan.next_index > found.next_index || last_command >= found.next_command {
-            found.last_ms = scan.last_ms;
-        }
         found.next_index = found.next_index.max(scan.next_index);
         found.next_command = found.next_command.max(last_command + 1);
+        found.last_ms = found.last_ms.max(scan.last_ms);
         found.recovered.records += scan.records;
         found.recovered.journal_bytes += scan.valid_bytes;
         let covered = found.covered_command.unwrap_or(0);

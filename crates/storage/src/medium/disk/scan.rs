@@ -166,8 +166,7 @@ impl Scan {
             return;
         }
         self.frames += 1;
-        // Within a file it does not decrease. Before its first frame it may turn back.
-        self.last_ms = header.arrival_ms;
+        self.last_ms = self.last_ms.max(header.arrival_ms);
         if header.kind == FrameKind::Command {
             self.commands.push(RecoveredCommand {
                 number: header.subject,
