@@ -1,9 +1,7 @@
 //! Reading request bodies, within limits.
 //!
-//! All bodies share one memory. A body gets memory for what has arrived, some times that at most, and
-//! not for what was announced, and waits for memory only so long, all its waits together: requests that
-//! fill the memory together fail one after the other, and do not wait for each other for ever. So whatever
-//! is offered, what is admitted has not waited longer, and the rest is told to come again.
+//! All bodies share one memory. A body waits for it only so long, all its waits together. So whatever is
+//! offered, what is admitted has not waited longer, and the rest is told to come again.
 //!
 //! What needs no body is looked at before a body gets any of it: strangers, whose heads cannot be
 //! right, have a small memory of their own, and hear that they are strangers when it is full. Of the rest
@@ -11,16 +9,16 @@
 //! theirs apart: whatever large or slow ones hold, they get through.
 //!
 //! A body that arrives promptly has some of what it was announced with ahead, and the rest is kept free
-//! for it: else bodies that have begun would wait for each other ([`BodyBudget`]). What does not come
-//! promptly has what came. Of one connection only so many bodies wait at once, and the next hears at once
+//! for it: else bodies that have begun would wait for each other ([`BodyBudget`]). One that does not has
+//! memory for what has arrived, some times that at most. Of one connection only so many bodies wait at once, and the next hears at once
 //! that it is to come again: what their client has sent of them would hold up the others.
 
 use crate::body_budget::{BodyBudget, BodyShare};
-use crate::connection::{Connected, LEAST_BYTES_PER_SECOND};
+use crate::body_pieces::{NoData, Pieces};
+use crate::connection::Connected;
 use anabranch_env::{ByteBudget, ByteShare};
 use bytes::Bytes;
 use http_body::Body;
-use http_body_util::BodyExt;
 use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
@@ -32,11 +30,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 /// How long a client may take to send a body, waits for memory included.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a client may send nothing in the middle of a body.
-const SILENCE_PATIENCE: Duration = Duration::from_secs(10);
-/// A body may be slower than [`LEAST_BYTES_PER_SECOND`] for this long, which is longer than it may wait
-/// for memory.
-const SLOW_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a body waits for memory, altogether.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// A body gets this many times what arrived, so that it is not copied for every piece.
@@ -192,7 +185,7 @@ impl BodyMemory {
                 }
                 // Many clients send everything before they look for an answer. Closed on them,
                 // the connection would take the answer with it.
-                pieces.discard().await;
+                pieces.discard(BODY_BYTES_MAX).await;
             }
             outcome
         };
@@ -344,63 +337,13 @@ fn capacity_for(wanted: usize, claimed: usize) -> Option<usize> {
 /// Reads a body and keeps nothing, within the limits of those that are kept: a client that is refused
 /// while it sends may not look at the reply.
 pub(crate) async fn pass_over<B: Body<Data = Bytes> + Unpin>(mut body: B) {
-    let _ = timeout(PATIENCE, Pieces::of(&mut body).discard()).await;
-}
-
-/// A body as it arrives, no slower than it may.
-struct Pieces<'a, B> {
-    body: &'a mut B,
-    started: Instant,
-    received: u64,
-}
-
-/// Why there is no more of a body.
-enum NoData {
-    TooSlow,
-    Broken,
-}
-
-impl<'a, B: Body<Data = Bytes> + Unpin> Pieces<'a, B> {
-    fn of(body: &'a mut B) -> Self {
-        Self { body, started: Instant::now(), received: 0 }
-    }
-
-    /// Whether it is known that nothing more comes.
-    fn are_over(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    /// The next piece of data; trailers are passed over.
-    async fn next(&mut self) -> Result<Option<Bytes>, NoData> {
-        loop {
-            let at_this_rate = Duration::from_secs(self.received / LEAST_BYTES_PER_SECOND);
-            let end = self.started + SLOW_PATIENCE + at_this_rate;
-            let end = end.min(Instant::now() + SILENCE_PATIENCE);
-            let frame = timeout_at(end, self.body.frame()).await;
-            match frame.map_err(|_| NoData::TooSlow)? {
-                None => return Ok(None),
-                Some(Err(_)) => return Err(NoData::Broken),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.received += data.len() as u64;
-                        return Ok(Some(data));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Reads on and keeps nothing, as far as a body may go.
-    async fn discard(&mut self) {
-        while let Ok(Some(_)) = self.next().await
-            && self.received <= BODY_BYTES_MAX as u64
-        {}
-    }
+    let _ = timeout(PATIENCE, Pieces::of(&mut body).discard(BODY_BYTES_MAX)).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body_pieces::{SILENCE_PATIENCE, SLOW_PATIENCE};
     use crate::connection::Shares;
     use http_body::{Frame, SizeHint};
     use std::convert::Infallible;
@@ -623,7 +566,10 @@ mod tests {
             let (memory, peer) = (memory.clone(), peer.clone());
             reads.spawn(async move {
                 let shares = shared(MEMORY, MEMORY).with_peer_bodies(peer);
-                memory.read(Fake::new(size, size, 8 << 10), &shares, || Ok::<_, ()>(())).await.is_ok()
+                memory
+                    .read(Fake::new(size, size, 8 << 10), &shares, || Ok::<_, ()>(()))
+                    .await
+                    .is_ok()
             });
         }
         let read = reads.join_all().await.into_iter().filter(|is_read| *is_read).count();
@@ -637,7 +583,6 @@ mod tests {
         assert_eq!(crowd(1000, 700_000).await, (1000, Duration::ZERO));
         assert_eq!(crowd(100, 7_000_000).await, (100, Duration::ZERO));
     }
-
 
     fn hold(budget: &ByteBudget, bytes: usize) -> ByteShare {
         budget.try_take(bytes as u64).expect("free")

@@ -14,6 +14,7 @@ mod audit;
 pub mod auth;
 mod body;
 mod body_budget;
+mod body_pieces;
 mod call_rates;
 mod certificate_end;
 mod connection;

@@ -7,8 +7,9 @@ use anabranch_engine::ShardRates;
 use anabranch_env::files::{PRIVATE_FILE, replace_durably};
 use anabranch_env::{Clock, FakeDisk, ManualClock};
 use anabranch_protocol::sigv4::{Credentials, Request, Signer, sha256_hex};
-use anabranch_server::{Access, RunningServer, start};
+use anabranch_server::{Access, AdminListen, RunningServer, start};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,6 +61,7 @@ impl World {
             server.stop().await;
         }
         let mut settings = wire::settings(self.files.path(), ShardRates::OFF, 16 << 10);
+        settings.admin_listen = AdminListen::At(([127, 0, 0, 1], 0).into());
         settings.access = Access::Credentials(self.files.path().join("credentials.toml"));
         let server = start(settings, Arc::new(self.disk.clone()), self.clock.clone()).await;
         self.server = Some(server.expect("started"));
@@ -69,9 +71,12 @@ impl World {
         self.clock.set_ms(self.clock.now_ms().saturating_add_signed(ms));
     }
 
+    fn server(&self) -> &RunningServer {
+        self.server.as_ref().expect("it runs")
+    }
+
     /// Sends a request and returns status and body of the reply.
-    async fn send(&self, head: &str, body: &str) -> (u16, String) {
-        let address = self.server.as_ref().expect("it runs").address;
+    async fn send(&self, address: SocketAddr, head: &str, body: &str) -> (u16, String) {
         let mut socket = TcpStream::connect(address).await.expect("connected");
         let length = body.len();
         let request = format!(
@@ -104,7 +109,7 @@ impl World {
              X-Amz-Date: {}\r\nAuthorization: {}\r\n",
             added.x_amz_date, added.authorization
         );
-        self.send(&head, &body).await
+        self.send(self.server().address, &head, &body).await
     }
 
     /// A call that must succeed of a caller whose clock is that of the server.
@@ -119,7 +124,8 @@ impl World {
     }
 
     async fn deletion(&self) -> String {
-        let (status, body) = self.send("GET /_anabranch/health HTTP/1.1\r\n", "").await;
+        let address = self.server().admin_address.expect("an admin listener");
+        let (status, body) = self.send(address, "GET /health HTTP/1.1\r\n", "").await;
         assert_eq!(status, 200, "{body}");
         let health: Value = serde_json::from_str(&body).expect("JSON");
         health["deletion"].as_str().expect("a text").to_owned()

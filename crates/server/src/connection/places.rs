@@ -316,7 +316,9 @@ mod tests {
         let held = first.connected.peer_bodies.bytes().try_take(2048).expect("free");
         assert!(second.connected.peer_bodies.bytes().try_take(1).is_none());
         assert!(second.connected.bodies.bytes().try_take(1024).is_some());
-        assert!(entered(&places, BOB, false).connected.peer_bodies.bytes().try_take(2048).is_some());
+        assert!(
+            entered(&places, BOB, false).connected.peer_bodies.bytes().try_take(2048).is_some()
+        );
         drop(held);
     }
 
