@@ -238,7 +238,7 @@ impl BodyMemory {
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&first);
         drop(first);
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let mut is_prompt = true;
         loop {
             let data = match is_prompt {
@@ -255,7 +255,10 @@ impl BodyMemory {
             let wanted = bytes.len() + data.len();
             if wanted > bytes.capacity() {
                 let capacity = capacity_for(wanted, claimed).ok_or(BodyError::TooLarge)?;
+                let waited = Instant::now();
                 patience.wait(share.grow_to(capacity)).await?;
+                // It was not the client who waited.
+                begun += waited.elapsed();
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&data);
@@ -726,6 +729,23 @@ mod tests {
             let ((), (), others) = tokio::join!(biased; reading, freeing, others);
             assert_eq!(others.len(), 5);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_waits_for_memory_is_prompt_all_the_same() {
+        let memory = memory();
+        let size = 8 << 20;
+        // Those that are not large have taken all but its beginning.
+        let mut held = hold(memory.known.bytes(), KNOWN - AHEAD_BYTES);
+        let reading = read(&memory, Fake::new(size, size - 1, 64 << 10));
+        let looking = async {
+            tokio::time::sleep(AHEAD_PATIENCE * 3).await;
+            held.shrink_to(0);
+            tokio::time::sleep(AHEAD_PATIENCE * 8).await;
+            assert_eq!(memory.known.expected().taken_bytes(), size as u64);
+        };
+        let (read, ()) = tokio::join!(reading, looking);
+        assert_eq!(read.expect_err("it did not end"), BodyError::TooSlow);
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,6 +47,12 @@ impl BodyBudget {
         BodyShare { bytes: self.bytes.take(bytes).await, expected }
     }
 
+    /// What prompt bodies are expected to need.
+    #[cfg(test)]
+    pub(crate) fn expected(&self) -> &ByteBudget {
+        &self.expected
+    }
+
     /// The bytes without an order of who waits for them.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> &ByteBudget {

@@ -49,9 +49,9 @@ impl Host for CellHost {
     }
 
     fn deleting(&self, why: Deletion, ranges: &[DeletedRange]) {
-        let view = self.streams.read();
         for range in ranges {
-            log_deleted(&view, why, *range);
+            // There may be many: whoever changes a stream does not wait for all of them.
+            log_deleted(&self.streams.read(), why, *range);
         }
     }
 

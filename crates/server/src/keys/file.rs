@@ -16,12 +16,13 @@
 //!
 //! Guarantees:
 //!
-//! - A file that group or others may touch is refused.
+//! - A file that belongs to another user is refused, and one that others may touch, but for a group of
+//!   this process.
 //! - Unknown fields and malformed values are refused; no message shows material.
 //! - A change is made durable under a new name before it takes the old one's place. Two processes
 //!   that change the file at once wait for each other: they lock `FILE.lock`, which stays.
-//! - Material is added and never taken away, except that a key goes as a whole when its waiting
-//!   time is over and the file is changed for whatever reason.
+//! - Material is added and never taken away, except that the server deletes a key as a whole when its
+//!   waiting time is over.
 
 use anabranch_env::files::{
     self, Access, FileLock, ForeignOwner, PRIVATE_FILE, PrivateFileError, create_private_directory,

@@ -2,8 +2,8 @@
 //!
 //! It is the clock, as long as that is not before anything journaled. Else the clock was ahead, or is
 //! behind. Then the cell's time goes on from the newest arrival with the time that passes, a little
-//! slower, until the clock is there again. So it never runs back, and whatever a clock did, what shall
-//! last for a while does not last for years.
+//! slower, until the clock is there again. So arrival times never decrease, and whatever a clock did, what
+//! shall last for a while does not last for years.
 
 use anabranch_env::Clock;
 use parking_lot::Mutex;

@@ -23,7 +23,6 @@ pub(crate) fn maintain_until_stopped(
     host: &dyn Host,
     clock: &dyn Clock,
 ) {
-    shared.upkeep.begin();
     let mut deletion_time = DeletionTime::default();
     while shared.upkeep.next_turn() {
         deletion_time.look(clock, &*shared.shelf);

@@ -122,6 +122,8 @@ impl Opening {
         let Self { store, writer, maintenance } = self;
         store.add_thread(spawn("journal", move || writer.write_until_stopped())?);
         let (shared, clock) = (store.shared().clone(), store.clock().clone());
+        // Whoever asks for a turn from here on gets one.
+        shared.upkeep.begin();
         let maintain =
             move || maintenance::maintain_until_stopped(maintenance, &shared, &*host, &*clock);
         store.add_thread(spawn("maintenance", maintain)?);

@@ -99,7 +99,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// The thread begins, with a turn.
+    /// The thread is about to begin, with a turn.
     pub(crate) fn begin(&self) {
         let mut signals = self.signals.lock();
         (signals.wanted, signals.is_running) = (true, true);
