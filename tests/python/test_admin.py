@@ -65,6 +65,15 @@ def test_strangers_learn_nothing_of_the_status(locked):
         assert b"durability" not in reply.body
 
 
+def test_strangers_are_counted(locked):
+    server, keys = locked
+    before = ask(server, "status", keys["status"]).json["unknownCallers"]
+    for client in [server.client("AKIANOBODY", "x"), server.client(keys["admin"].access_key, "x")]:
+        with pytest.raises(client.exceptions.ClientError):
+            client.list_streams()
+    assert ask(server, "status", keys["status"]).json["unknownCallers"] == before + 2
+
+
 def test_replies_have_request_ids_and_other_paths_and_methods_are_refused(locked):
     server, keys = locked
     for reply in [ask(server, "health"), ask(server, "status"), ask(server, "nothing")]:

@@ -15,6 +15,7 @@ import time
 import pytest
 
 from support import streams
+from support.admin import ask
 from support.server import Server, StartFailed, poll, run_cli
 
 
@@ -142,6 +143,10 @@ def test_writes_go_on_when_descriptors_come_back(start_server):
     assert not put()
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
     assert server.health()["status"] == "full"
+    # Reads and deletions go on, and a restart would not help.
+    for path in ["ready", "live"]:
+        reply = ask(server, path)
+        assert (reply.status, reply.json) == (200, {"status": "full"})
     for _ in range(8):
         assert put()
         stored += 5

@@ -322,3 +322,20 @@ def test_a_policy_that_is_wrong_is_refused_with_file_and_line(tmp_path, start_se
     result = run_cli("serve", "--credentials", keys.file, "--data-dir", tmp_path / "data",
                      "--listen", "127.0.0.1:0")
     assert result.returncode == 1 and message in result.stderr.decode()
+
+
+def test_a_misspelt_condition_key_is_refused_where_it_is_written_and_warned_of_where_it_is_read(
+        tmp_path, start_server):
+    def statement(key):
+        return {**ALLOW_ALL, "Effect": "Deny",
+                "Condition": {"StringEquals": {key: ACCOUNT}}}
+
+    keys = Keys(tmp_path / "keys.toml")
+    problem = "there is no condition key `aws:PrincipalAcount`"
+    misspelt = document(statement("aws:PrincipalAcount")).encode()
+    assert problem in keys.fail("policy", "put", "a", "-", stdin=misspelt)
+    # One that an older version took.
+    keys.policy("a", statement("aws:PrincipalAccount"))
+    keys.file.write_text(keys.file.read_text().replace("PrincipalAccount", "PrincipalAcount"))
+    log = start_server("--credentials", keys.file).log()
+    assert "a statement is without effect" in log and problem in log

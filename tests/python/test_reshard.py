@@ -79,6 +79,24 @@ def test_while_it_is_updating_a_stream_has_its_old_shards_alone(start_server):
     assert len(streams.read(client, name)) == 8
 
 
+def test_while_it_is_updating_a_stream_that_merges_has_its_old_shards_alone(start_server):
+    server = start_server("--transition-ms", "0")
+    client = server.client()
+    name = streams.create(client, 2)
+    server.stop()
+    # Longer than any test takes.
+    server.flags[server.flags.index("--transition-ms") + 1] = "3600000"
+    client = server.start().client()
+    client.merge_shards(StreamName=name, ShardToMerge=shard_id(0), AdjacentShardToMerge=shard_id(1))
+    assert is_open(client, name) == ("UPDATING", [True, True])
+    listing = client.list_shards(StreamName=name)["Shards"]
+    assert ids(listing) == [0, 1]
+    assert all("EndingSequenceNumber" not in shard["SequenceNumberRange"] for shard in listing)
+    for number, at in enumerate([0, HALF]):
+        put = client.put_record(StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=str(at))
+        assert put["ShardId"] == shard_id(number)
+
+
 def test_a_stream_that_was_updating_has_its_new_shards(start_server):
     client = start_server("--transition-ms", "200").client()
     name = streams.create(client)

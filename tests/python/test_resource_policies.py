@@ -87,8 +87,12 @@ def test_what_is_not_there_has_no_policy(client):
     ('{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kinesis:*", '
      '"Resource": "arn:aws:kinesis:us-east-1:123456789012:stream/another"}}',
      "`arn:aws:kinesis:us-east-1:123456789012:stream/another` is not the resource"),
+    ('{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "kinesis:*", "Resource": "*", '
+     '"Condition": {"StringEquals": {"aws:PrincipalAcount": "123456789012"}}}}',
+     "there is no condition key `aws:PrincipalAcount`"),
     (" " * 20481, "the policy is longer than 20480 bytes"),
-], ids=["empty", "no statement", "no principal", "other service", "other resource", "too long"])
+], ids=["empty", "no statement", "no principal", "other service", "other resource", "misspelt condition key",
+        "too long"])
 def test_what_is_no_policy_is_refused_with_the_reason(client, stream, policy, problem):
     with refused("InvalidArgumentException") as caught:
         client.put_resource_policy(ResourceARN=arn(stream), Policy=policy)

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from support import streams
+from support.admin import ask
 from support.server import ROOT, poll, run_cli
 
 
@@ -53,6 +54,9 @@ def test_it_gets_none_when_the_journal_has_failed(start_server, manager):
     with streams.refused("InternalFailure", status=500):
         client.put_record(StreamName=name, Data=b"x", PartitionKey="k")
     assert server.health_status() == (503, "failed")
+    for path in ["ready", "live"]:
+        reply = ask(server, path)
+        assert (reply.status, reply.json) == (503, {"status": "failed"})
     poll(lambda: "the service manager gets no more signs of life" in server.log())
     # What was given before.
     notices.setblocking(False)
