@@ -686,6 +686,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_is_kept_longer_once_a_caller_who_may_be_known_sends_a_body() {
+        for check in [Ok(()), Err("unknown")] {
+            let connected = shared(MEMORY, MEMORY);
+            let _ = memory().read(in_pieces(1000), &connected, || check).await;
+            assert_eq!(connected.may_be_known(), check.is_ok());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn all_waits_of_a_body_count_together() {
         let memory = memory();
         let mut all = hold(memory.known.bytes(), KNOWN);

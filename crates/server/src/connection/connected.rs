@@ -85,7 +85,7 @@ impl Connected {
     }
 
     /// Whether a caller on it may be known.
-    pub(super) fn may_be_known(&self) -> bool {
+    pub(crate) fn may_be_known(&self) -> bool {
         self.may_be_known.load(Ordering::Relaxed)
     }
 
