@@ -9,9 +9,11 @@
 //! theirs apart: whatever large or slow ones hold, they get through.
 //!
 //! A body that arrives promptly has some of what it was announced with ahead, and the rest is kept free
-//! for it: else bodies that have begun would wait for each other ([`BodyBudget`]). One that does not has
-//! memory for what has arrived, some times that at most. Of one connection only so many bodies wait at once, and the next hears at once
-//! that it is to come again: what their client has sent of them would hold up the others.
+//! for it: else bodies that have begun would wait for each other ([`BodyBudget`]). One that does not
+//! has memory for what has arrived, some times that at most.
+//!
+//! Of one connection only so many bodies wait at once, and the next hears at once that it is to come
+//! again: what their client has sent of them would hold up the others.
 
 use crate::body_budget::{BodyBudget, BodyShare};
 use crate::body_pieces::{NoData, Pieces};

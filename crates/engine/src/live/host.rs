@@ -83,34 +83,23 @@ fn log_deleted(view: &View, why: Deletion, range: DeletedRange) {
         None => format!("number {number}"),
     };
     let hours = stream_of(view, shard).map(|stream| stream.retention.hours);
-    let is_there = view.streams().of_number(number).is_some();
-    match (why, hours) {
-        (Deletion::MemoryFull, _) => tracing::info!(
-            %stream,
-            shard = %id,
-            first,
-            end,
-            last_ms,
-            "records are deleted: the memory for records (--tail-cache-bytes) is full, and they are \
-             the oldest"
-        ),
-        (Deletion::Unreadable, Some(hours)) => tracing::info!(
-            %stream,
-            shard = %id,
-            first,
-            end,
-            last_ms,
-            hours,
-            "records are deleted: their retention period is over"
-        ),
-        (Deletion::Unreadable, None) => tracing::info!(
-            %stream,
-            shard = %id,
-            first,
-            end,
-            last_ms,
-            "records are deleted: their {} is gone",
-            if is_there { "shard" } else { "stream" }
-        ),
-    }
+    let (reason, hours) = match (why, hours) {
+        (Deletion::MemoryFull, _) => {
+            ("the memory for records (--tail-cache-bytes) is full, and they are the oldest", None)
+        }
+        (Deletion::Unreadable, Some(_)) => ("their retention period is over", hours),
+        (Deletion::Unreadable, None) if view.streams().of_number(number).is_some() => {
+            ("their shard is gone", None)
+        }
+        (Deletion::Unreadable, None) => ("their stream is gone", None),
+    };
+    tracing::info!(
+        %stream,
+        shard = %id,
+        first,
+        end,
+        last_ms,
+        hours,
+        "records are deleted: {reason}"
+    );
 }

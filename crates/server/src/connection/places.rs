@@ -133,15 +133,14 @@ impl Places {
 impl Taken {
     fn oldest_unproven(&mut self) -> Option<u64> {
         while let Some(id) = self.unproven.pop_front() {
-            match self.by_id.get(&id) {
-                Some(connected) if connected.is_proven() => {}
+            match unproven(&self.by_id, id) {
                 Some(connected) if connected.may_be_known() => self.supposed.push_back(id),
                 Some(_) => return Some(id),
                 None => {}
             }
         }
         while let Some(id) = self.supposed.pop_front() {
-            if self.by_id.get(&id).is_some_and(|connected| !connected.is_proven()) {
+            if unproven(&self.by_id, id).is_some() {
                 return Some(id);
             }
         }
@@ -174,11 +173,16 @@ impl Taken {
     /// Keeps the queues about as long as there are connections.
     fn forget_ended(&mut self) {
         if self.unproven.len() + self.supposed.len() > 2 * self.by_id.len() + 16 {
-            let is_unproven = |id: &u64| self.by_id.get(id).is_some_and(|it| !it.is_proven());
+            let is_unproven = |id: &u64| unproven(&self.by_id, *id).is_some();
             self.unproven.retain(is_unproven);
             self.supposed.retain(is_unproven);
         }
     }
+}
+
+/// The connection of this number, if it is there and no caller on it has been proven.
+fn unproven(by_id: &BTreeMap<u64, Arc<Connected>>, id: u64) -> Option<&Arc<Connected>> {
+    by_id.get(&id).filter(|connected| !connected.is_proven())
 }
 
 impl Drop for Place {
