@@ -37,7 +37,10 @@ impl<T: Encode + Shape + Send> Answer for Counted<T> {
     fn into_answered(self, codec: Codec, _: &watch::Receiver<bool>) -> Answered {
         let body = codec.encode_reply(&self.0);
         Answered::Body(match self.1 {
-            Some(share) => ReplyBody::counted(body, share),
+            Some(mut share) => {
+                share.shrink_to(body.capacity());
+                ReplyBody::counted(body, share)
+            }
             None => ReplyBody::new(body),
         })
     }

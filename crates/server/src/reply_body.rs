@@ -10,6 +10,7 @@ use crate::connection::Connected;
 use crate::event_reply::EventBody;
 use crate::pieces::{Counted, next_piece};
 use anabranch_env::{ByteBudget, ByteShare};
+use anabranch_protocol::{CommonError, WireError};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
@@ -187,6 +188,21 @@ impl ReplyRoom<'_> {
     /// Waits for memory for so many bytes. `None`: it did not come free in time.
     pub(crate) async fn take(&self, bytes: usize) -> Option<ReadShare> {
         self.memory.take(bytes, self.connected).await.map(Some)
+    }
+}
+
+impl ReplyRoom<'_> {
+    /// Memory for a reply that has so many bytes at most, before it is made: twice as much, since it is
+    /// there as values and as what is sent. What the reply does not take is given back when it is
+    /// [counted](crate::answer::Counted).
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` when it did not come free in time.
+    pub(crate) async fn reserve(&self, bytes_max: usize) -> Result<ReadShare, WireError> {
+        if bytes_max <= UNCOUNTED_BYTES {
+            return Ok(None);
+        }
+        self.take(2 * bytes_max).await.ok_or_else(|| CommonError::ServiceUnavailable.bare())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Two services behind one door: each has its own names, formats, errors and refusals.
 
 mod echo;
+mod reserved_replies;
 
 use super::Services;
 use super::kinesis::Kinesis;
@@ -23,11 +24,13 @@ use echo::Echo;
 use http::request::{Builder, Parts};
 use http_body_util::BodyExt;
 use std::fs::{self, Permissions};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 const NOW_MS: u64 = 1_700_000_000_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TEXT: &str = r#"{"Text":"hello"}"#;
 
 const CREDENTIALS: &str = r#"
@@ -56,9 +59,13 @@ policies = ["echoes"]
 
 /// A door with Kinesis and the echo behind it.
 async fn door(mode: AuthMode) -> FrontDoor {
+    door_to(mode, EngineSettings::default()).await
+}
+
+async fn door_to(mode: AuthMode, settings: EngineSettings) -> FrontDoor {
     let engine = Engine::start(
         StoreOptions { journal_file_bytes: 16 << 10, ..StoreOptions::new("/data".into()) },
-        EngineSettings::default(),
+        settings,
         Arc::new(FakeDisk::default()),
         Arc::new(ManualClock::at_ms(NOW_MS)),
         Arc::new(NoKeys),
@@ -70,7 +77,7 @@ async fn door(mode: AuthMode) -> FrontDoor {
         services: Services(vec![Box::new(kinesis), Box::new(Echo)]),
         admin: Arc::new(Admin(Arc::new(Server::new(cells.durability(), None)))),
         audit: None,
-        hosts: Hosts::new(&Access::Open { insecure: false }, [127, 0, 0, 1].into(), &[]),
+        hosts: Hosts::new(&Access::Open { insecure: false }, HERE, &[]),
         authenticator: Arc::new(Authenticator::new(mode, "us-east-1", &["eu-west-3".to_owned()])),
         bodies: BodyMemory::new(1 << 20),
         replies: ReplyMemory::new(1 << 20),
@@ -95,13 +102,17 @@ fn parts(builder: Builder) -> Parts {
     builder.body(()).expect("a request").into_parts().0
 }
 
+/// A connection that has the least that it can have.
+fn connected() -> Connected {
+    let shares = Shares { connection_bodies: 0, peer_bodies: 0, connection_replies: 0 };
+    Connected::new(HERE, shares, BodyBudget::new(0))
+}
+
 /// Status, content type and body of the reply.
 async fn ask(door: &FrontDoor, parts: &Parts, body: &str) -> (u16, String, String) {
-    let peer = Peer { address: [127, 0, 0, 1].into(), is_tls: false };
+    let peer = Peer { address: HERE, is_tls: false };
     let service = door.services.of(parts);
-    let shares = Shares { connection_bodies: 0, peer_bodies: 0, connection_replies: 0 };
-    let connected = Connected::new(peer.address, shares, BodyBudget::new(0));
-    let reply = door.answer_body(service, parts, peer, &connected, body.as_bytes()).await;
+    let reply = door.answer_body(service, parts, peer, &connected(), body.as_bytes()).await;
     let (head, body) = reply.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
     let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());

@@ -5,6 +5,7 @@ use super::shapes::{
     encryption_type, enhanced_monitoring, integer, status,
 };
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -61,21 +62,22 @@ impl Operation for DescribeStream {
         KinesisError::ResourceNotFound,
     ];
     type Input<'a> = DescribeStreamInput;
-    type Output = DescribeStreamOutput;
+    type Output = Counted<DescribeStreamOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<DescribeStreamOutput, WireError> {
+    ) -> Result<Counted<DescribeStreamOutput>, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
         let after = input.exclusive_start_shard_id.as_deref();
         let after = after.map(|id| admission::shard_id(&admitted.reference, id)).transpose()?;
         let stream = admitted.stream().map_err(to_wire)?;
         let limit = input.limit.map_or(limits::DESCRIBE_STREAM_PAGE, |limit| limit as usize);
-        let page = limit.min(limits::DESCRIBE_STREAM_PAGE);
+        let page = limit.min(limits::DESCRIBE_STREAM_PAGE).min(stream.shards.len());
+        let share = context.room.reserve(page * Shard::WIRE_BYTES_MAX).await?;
         let stream_description = describe(stream, after, page, admitted.cell.moment());
-        Ok(DescribeStreamOutput { stream_description })
+        Ok(Counted(DescribeStreamOutput { stream_description }, share))
     }
 }
 

@@ -1,6 +1,7 @@
 //! GetResourcePolicy.
 
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -40,16 +41,18 @@ impl Operation for GetResourcePolicy {
         KinesisError::Validation,
     ];
     type Input<'a> = GetResourcePolicyInput;
-    type Output = GetResourcePolicyOutput;
+    type Output = Counted<GetResourcePolicyOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<GetResourcePolicyOutput, WireError> {
+    ) -> Result<Counted<GetResourcePolicyOutput>, WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
         let control = &resource.cell.control;
         let policy = control.resource_policy(&resource.stream, &resource.name).map_err(to_wire)?;
         let text = policy.as_ref().map_or("{}", |policy| policy.text());
-        Ok(GetResourcePolicyOutput { policy: text.to_owned() })
+        // A quotation mark has two bytes within a text of JSON.
+        let share = context.room.reserve(2 * text.len()).await?;
+        Ok(Counted(GetResourcePolicyOutput { policy: text.to_owned() }, share))
     }
 }

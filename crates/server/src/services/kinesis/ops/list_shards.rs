@@ -2,6 +2,7 @@
 
 use super::shapes::{Shard, ShardFilter};
 use super::{Context, Operation, after_existence};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::{to_wire, token_and};
@@ -51,12 +52,12 @@ impl Operation for ListShards {
         KinesisError::ResourceNotFound,
     ];
     type Input<'a> = ListShardsInput;
-    type Output = ListShardsOutput;
+    type Output = Counted<ListShardsOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<ListShardsOutput, WireError> {
+    ) -> Result<Counted<ListShardsOutput>, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let open = |token: &str| context.cells().open_shard_token(token).map_err(to_wire);
         let text = input.next_token.as_deref();
@@ -88,10 +89,12 @@ impl Operation for ListShards {
             ListError::TokenOfAnotherStream(_) if name.is_none() => token_and("StreamARN"),
             error => to_wire(error),
         })?;
-        Ok(ListShardsOutput {
+        let share = context.room.reserve(page.shards.len() * Shard::WIRE_BYTES_MAX).await?;
+        let output = ListShardsOutput {
             shards: Some(page.shards.iter().map(|slot| Shard::from(&slot.shard)).collect()),
             next_token: page.next_token,
-        })
+        };
+        Ok(Counted(output, share))
     }
 }
 

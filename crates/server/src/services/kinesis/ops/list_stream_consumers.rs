@@ -2,6 +2,7 @@
 
 use super::shapes::Consumer;
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::{to_wire, token_and};
@@ -45,12 +46,12 @@ impl Operation for ListStreamConsumers {
         KinesisError::ResourceNotFound,
     ];
     type Input<'a> = ListStreamConsumersInput;
-    type Output = ListStreamConsumersOutput;
+    type Output = Counted<ListStreamConsumersOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<ListStreamConsumersOutput, WireError> {
+    ) -> Result<Counted<ListStreamConsumersOutput>, WireError> {
         let stream = admission::of_arn::<Self>(context, &input.stream_arn)?;
         let created = input.stream_creation_timestamp;
         if input.next_token.is_some() && created.is_some() {
@@ -66,12 +67,14 @@ impl Operation for ListStreamConsumers {
             ListError::TokenOfAnotherStream(_) => token_and("StreamARN"),
             error => to_wire(error),
         })?;
+        let share = context.room.reserve(page.consumers.len() * Consumer::WIRE_BYTES_MAX).await?;
         let consumers = page.consumers.iter();
         let consumers =
             consumers.map(|(consumer, status)| Consumer::new(consumer, *status, &stream.reference));
-        Ok(ListStreamConsumersOutput {
+        let output = ListStreamConsumersOutput {
             consumers: Some(consumers.collect()),
             next_token: page.next_token,
-        })
+        };
+        Ok(Counted(output, share))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::shapes::{StreamSummary, creation_time, status};
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -32,6 +33,9 @@ output! {
     }
 }
 
+/// Bytes of a stream in the reply at most, where its name is three times.
+const STREAM_BYTES_MAX: usize = 1 << 10;
+
 impl Operation for ListStreams {
     type Service = Kinesis;
     const NAME: &'static str = "ListStreams";
@@ -42,12 +46,12 @@ impl Operation for ListStreams {
         KinesisError::LimitExceeded,
     ];
     type Input<'a> = ListStreamsInput;
-    type Output = ListStreamsOutput;
+    type Output = Counted<ListStreamsOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<ListStreamsOutput, WireError> {
+    ) -> Result<Counted<ListStreamsOutput>, WireError> {
         admission::account::<Self>(context)?;
         let request = StreamPageRequest {
             after: input.exclusive_start_stream_name.as_deref(),
@@ -55,16 +59,18 @@ impl Operation for ListStreams {
             limit: input.limit.map(|limit| limit as usize),
         };
         let page = context.cells().list_streams(&context.scope, &request).map_err(to_wire)?;
+        let share = context.room.reserve(page.streams.len() * STREAM_BYTES_MAX).await?;
         let now_ms = context.cells().now_ms();
         let names = page.streams.iter().map(|stream| stream.reference.name.to_string());
-        Ok(ListStreamsOutput {
+        let output = ListStreamsOutput {
             stream_names: names.collect(),
             has_more_streams: page.next_token.is_some(),
             next_token: page.next_token,
             stream_summaries: Some(
                 page.streams.iter().map(|stream| summarise(stream, now_ms)).collect(),
             ),
-        })
+        };
+        Ok(Counted(output, share))
     }
 }
 

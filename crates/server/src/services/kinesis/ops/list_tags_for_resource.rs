@@ -2,10 +2,12 @@
 
 use super::shapes::Tag;
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::errors::KinesisError;
 use crate::services::kinesis::state::Kinesis;
+use anabranch_model::limits;
 use anabranch_protocol::shape::rules::*;
 use anabranch_protocol::{WireError, input, output};
 
@@ -40,16 +42,16 @@ impl Operation for ListTagsForResource {
         KinesisError::Validation,
     ];
     type Input<'a> = ListTagsForResourceInput;
-    type Output = ListTagsForResourceOutput;
+    type Output = Counted<ListTagsForResourceOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<ListTagsForResourceOutput, WireError> {
+    ) -> Result<Counted<ListTagsForResourceOutput>, WireError> {
         let resource = admission::resource::<Self>(context, &input.resource_arn)?;
         let tag = |(key, value)| Tag { key, value: Some(value) };
-        Ok(ListTagsForResourceOutput {
-            tags: Some(resource.tags()?.into_iter().map(tag).collect()),
-        })
+        let share = context.room.reserve(limits::TAGS_MAX * Tag::WIRE_BYTES_MAX).await?;
+        let tags = Some(resource.tags()?.into_iter().map(tag).collect());
+        Ok(Counted(ListTagsForResourceOutput { tags }, share))
     }
 }

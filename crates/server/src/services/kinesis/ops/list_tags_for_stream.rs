@@ -2,6 +2,7 @@
 
 use super::shapes::Tag;
 use super::{Context, Operation};
+use crate::answer::Counted;
 use crate::call_rates::CallRate;
 use crate::services::kinesis::admission;
 use crate::services::kinesis::error::to_wire;
@@ -44,21 +45,23 @@ impl Operation for ListTagsForStream {
         KinesisError::ResourceNotFound,
     ];
     type Input<'a> = ListTagsForStreamInput;
-    type Output = ListTagsForStreamOutput;
+    type Output = Counted<ListTagsForStreamOutput>;
 
     async fn answer<'a>(
         context: &'a Context<'a>,
         input: Self::Input<'a>,
-    ) -> Result<ListTagsForStreamOutput, WireError> {
+    ) -> Result<Counted<ListTagsForStreamOutput>, WireError> {
         let (name, arn) = (input.stream_name.as_deref(), input.stream_arn.as_deref());
         let admitted = admission::stream::<Self>(context, name, arn)?;
         let stream = admitted.stream().map_err(to_wire)?;
         let after = input.exclusive_start_tag_key.as_deref().map_or(Unbounded, Excluded);
         let page = input.limit.map_or(limits::LIST_TAGS_PAGE, |limit| limit as usize);
+        let share = context.room.reserve(page * Tag::WIRE_BYTES_MAX).await?;
         let mut rest = stream.tags.range::<str, _>((after, Unbounded));
         let tag =
             |(key, value): (&String, &String)| Tag { key: key.clone(), value: Some(value.clone()) };
         let tags = rest.by_ref().take(page).map(tag).collect();
-        Ok(ListTagsForStreamOutput { tags, has_more_tags: rest.next().is_some() })
+        let output = ListTagsForStreamOutput { tags, has_more_tags: rest.next().is_some() };
+        Ok(Counted(output, share))
     }
 }

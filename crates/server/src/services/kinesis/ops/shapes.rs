@@ -213,6 +213,9 @@ impl From<engine::StreamStatus> for StreamStatus {
 }
 
 impl Consumer {
+    /// Bytes on the wire at most: its name of 128 bytes twice, its stream's once, numbers, names.
+    pub(super) const WIRE_BYTES_MAX: usize = 768;
+
     pub(super) fn new(
         consumer: &engine::Consumer,
         status: engine::ConsumerStatus,
@@ -240,6 +243,16 @@ impl From<model::HashKeyRange> for HashKeyRange {
             ending_hash_key: range.end_inclusive.to_string(),
         }
     }
+}
+
+impl Shard {
+    /// Bytes on the wire at most: three ids, two hash keys of 39 digits, two sequence numbers of 56, names.
+    pub(super) const WIRE_BYTES_MAX: usize = 512;
+}
+
+impl Tag {
+    /// Bytes on the wire at most: a key of 128 characters and a value of 256, of four bytes each, names.
+    pub(super) const WIRE_BYTES_MAX: usize = 1_600;
 }
 
 impl From<&model::Shard> for Shard {
@@ -398,5 +411,49 @@ impl ShardFilter {
             ShardFilterType::AtTimestamp => ModelShardFilter::AtTimestamp(at_ms()?),
             ShardFilterType::FromTimestamp => ModelShardFilter::FromTimestamp(at_ms()?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anabranch_protocol::{Codec, Encode};
+
+    fn wire_bytes<T: Encode>(value: &T) -> usize {
+        let codecs = [Codec::Json11, Codec::Cbor];
+        codecs.map(|codec| codec.encode_reply(value).len()).into_iter().max().unwrap_or_default()
+    }
+
+    #[test]
+    fn items_of_lists_stay_within_their_bounds() {
+        let id = || "shardId-000000000000".to_owned();
+        let hash_key = || u128::MAX.to_string();
+        let shard = Shard {
+            shard_id: id(),
+            parent_shard_id: Some(id()),
+            adjacent_parent_shard_id: Some(id()),
+            hash_key_range: HashKeyRange {
+                starting_hash_key: hash_key(),
+                ending_hash_key: hash_key(),
+            },
+            sequence_number_range: SequenceNumberRange {
+                starting_sequence_number: "4".repeat(56),
+                ending_sequence_number: Some("4".repeat(56)),
+            },
+        };
+        assert!(wire_bytes(&shard) <= Shard::WIRE_BYTES_MAX, "{}", wire_bytes(&shard));
+        let tag = Tag { key: "𐍈".repeat(128), value: Some("𐍈".repeat(256)) };
+        assert!(wire_bytes(&tag) <= Tag::WIRE_BYTES_MAX, "{}", wire_bytes(&tag));
+        let consumer = Consumer {
+            consumer_name: "c".repeat(128),
+            consumer_arn: format!(
+                "arn:aws-us-gov:kinesis:ap-southeast-1:123456789012:stream/{}/consumer/{}:1234567890",
+                "s".repeat(128),
+                "c".repeat(128)
+            ),
+            consumer_status: ConsumerStatus::Deleting,
+            consumer_creation_timestamp: Timestamp(i64::from(u32::MAX) * 1000),
+        };
+        assert!(wire_bytes(&consumer) <= Consumer::WIRE_BYTES_MAX, "{}", wire_bytes(&consumer));
     }
 }
