@@ -6,6 +6,7 @@
 //!   [`string_enum!`]) into structs, decoders, constraint checks and a schema.
 //! - [`error`] makes tables of error names and statuses; [`codec`] ties it all together.
 //! - [`event_stream`] frames the messages of SubscribeToShard.
+//! - [`aggregation`] packs many user records into one, as the Kinesis Producer Library does.
 //! - [`sigv4`] signs and verifies requests.
 //!
 //! Invariant: nothing here reads a clock, a socket or a file, and no input, however hostile, makes
@@ -13,6 +14,7 @@
 
 #![warn(missing_docs)]
 
+pub mod aggregation;
 pub mod cbor;
 pub mod codec;
 mod decode_error;
