@@ -58,6 +58,12 @@ impl HashKeyRange {
     pub fn contains(&self, key: HashKey) -> bool {
         self.start <= key && key <= self.end_inclusive
     }
+
+    /// Whether all of `other` belongs to the range.
+    #[must_use]
+    pub fn holds(&self, other: Self) -> bool {
+        self.contains(other.start) && self.contains(other.end_inclusive)
+    }
 }
 
 /// The ranges of `count` new shards: equal sizes, the remainder goes to the last.

@@ -1,6 +1,6 @@
 //! Building aggregates: user records are written as they come, and held nowhere else.
 
-use super::{
+use super::format::{
     DATA, EXPLICIT_HASH_KEY_INDEX, EXPLICIT_HASH_KEY_TABLE, FRAME_BYTES, MAGIC,
     PARTITION_KEY_INDEX, PARTITION_KEY_TABLE, RECORDS, checksum,
 };

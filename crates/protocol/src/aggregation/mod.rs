@@ -22,28 +22,12 @@
 //! Client Library: its bytes are somebody's data, and nothing of them is lost.
 
 mod build;
+mod format;
 mod read;
 
 pub use build::AggregateBuilder;
+pub use format::FRAME_BYTES;
 pub use read::{Aggregate, UserRecord, UserRecords};
-
-const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
-const CHECKSUM_BYTES: usize = 16;
-/// Bytes of an aggregate beside its protobuf.
-pub const FRAME_BYTES: usize = MAGIC.len() + CHECKSUM_BYTES;
-
-const PARTITION_KEY_TABLE: u32 = 1;
-const EXPLICIT_HASH_KEY_TABLE: u32 = 2;
-const RECORDS: u32 = 3;
-
-const PARTITION_KEY_INDEX: u32 = 1;
-const EXPLICIT_HASH_KEY_INDEX: u32 = 2;
-const DATA: u32 = 3;
-
-fn checksum(message: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    use md5::{Digest, Md5};
-    Md5::digest(message).into()
-}
 
 #[cfg(test)]
 mod tests;

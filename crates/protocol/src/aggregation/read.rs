@@ -1,6 +1,6 @@
 //! Reading aggregates. The tables are looked up first; user records are borrowed, one at a time.
 
-use super::{
+use super::format::{
     CHECKSUM_BYTES, DATA, EXPLICIT_HASH_KEY_INDEX, EXPLICIT_HASH_KEY_TABLE, FRAME_BYTES, MAGIC,
     PARTITION_KEY_INDEX, PARTITION_KEY_TABLE, RECORDS, checksum,
 };

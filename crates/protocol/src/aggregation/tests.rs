@@ -1,4 +1,5 @@
-use super::{Aggregate, AggregateBuilder, FRAME_BYTES, MAGIC, UserRecord, checksum};
+use super::format::{MAGIC, checksum};
+use super::{Aggregate, AggregateBuilder, FRAME_BYTES, UserRecord};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use prost::Message;
@@ -188,10 +189,8 @@ proptest! {
     fn any_bytes_are_read_without_panic(message in proptest::collection::vec(any::<u8>(), 0..200)) {
         let data = [&MAGIC[..], &message, &checksum(&message)].concat();
         let ours = read_lossy(&data);
-        if let Ok(oracle) = Oracle::decode(&message[..]) {
-            if let Some(count) = ours {
-                prop_assert_eq!(count, oracle.records.len());
-            }
+        if let (Ok(oracle), Some(count)) = (Oracle::decode(&message[..]), ours) {
+            prop_assert_eq!(count, oracle.records.len());
         }
     }
 }

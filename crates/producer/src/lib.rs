@@ -1,0 +1,37 @@
+//! Produces records to Amazon Kinesis Data Streams, Amazon's or Anabranch's.
+//!
+//! A [`Producer`] takes user records one at a time and answers each with where it is stored. In between it
+//! does what the Kinesis Producer Library does: it packs many user records into one stored record
+//! (aggregation), many stored records into one request (collection), keeps to the rate that each shard
+//! takes, and sends again what was not stored, record by record. Beyond that its memory is bounded
+//! ([`Producer::put`] waits, [`Producer::try_put`] refuses), records of a key can be kept in order
+//! ([`Record::ordered`]), and what may have been stored twice is said ([`Stored::may_be_twice`]).
+//!
+//! ```no_run
+//! # async fn example(client: aws_sdk_kinesis::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use anabranch_producer::{Producer, Record, Settings};
+//!
+//! let producer = Producer::new(client, Settings::default());
+//! let receipt = producer.put("orders", Record::new("customer-7", r#"{"id":1}"#)).await?;
+//! let stored = receipt.await?;
+//! println!("{} {}", stored.shard_id, stored.sequence_number);
+//! producer.close(std::time::Duration::from_secs(30)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - `pipeline` is what happens to the records of one stream: a pure state machine, which is told the time.
+//! - `producer` is the shell around it: tasks, memory, futures. `service` is what it speaks to.
+
+#![warn(missing_docs)]
+
+mod pipeline;
+mod producer;
+mod record;
+mod sdk;
+mod service;
+mod settings;
+
+pub use producer::{CloseError, Producer, Refused, TryPutError};
+pub use record::{Attempt, PutError, PutErrorKind, Receipt, Record, Stored};
+pub use settings::Settings;

@@ -1,0 +1,251 @@
+//! What answers make of the records of a request.
+
+use super::batch::{Sealed, User};
+use super::lane::LaneKey;
+use super::outcome::{Attempt, Outcome, Reason, StoredAt, Why};
+use super::request::{Answer, Failure, Fault, RecordAnswer, RequestId};
+use super::rules::Micros;
+use super::state::{Pipeline, Undecided};
+use std::sync::Arc;
+
+/// The code of an aggregate that came to a shard that does not hold all of it, as the Kinesis Producer
+/// Library has it.
+const WRONG_SHARD: &str = "Wrong Shard";
+/// The same of an answer with another number of records than the request.
+const COUNT_MISMATCH: &str = "Record Count Mismatch";
+
+/// The first pause after a request failed as a whole, doubled each time, and the longest.
+const FIRST_PAUSE: Micros = 100_000;
+const PAUSE_MAX: Micros = 5_000_000;
+
+impl<T> Pipeline<T> {
+    /// The answer to a request.
+    pub(crate) fn on_answer(&mut self, id: RequestId, answer: Answer, now: Micros) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        let (records, sent_at) = (request.records, request.sent_at);
+        match answer {
+            Answer::Records(answers) if answers.len() == records.len() => {
+                self.failures_in_a_row = 0;
+                self.paused_until = 0;
+                self.on_records(records, answers, sent_at, now);
+            }
+            Answer::Records(answers) => {
+                let message = format!("{} answers for {} records", answers.len(), records.len());
+                let reason = Reason { code: COUNT_MISMATCH.into(), message: message.into() };
+                self.on_failed(records, reason, Fault::Unknown, sent_at, now);
+            }
+            Answer::Failed(Failure { reason, fault }) => {
+                self.on_failed(records, reason, fault, sent_at, now);
+            }
+        }
+    }
+
+    fn on_records(
+        &mut self,
+        records: Vec<Sealed<T>>,
+        answers: Vec<RecordAnswer>,
+        sent_at: Micros,
+        now: Micros,
+    ) {
+        let mut again = Vec::new();
+        for (sealed, answer) in records.into_iter().zip(answers) {
+            match answer {
+                RecordAnswer::Stored { shard, sequence_number } => {
+                    if let Some(lane) = self.lanes.get_mut(&LaneKey(sealed.shard)) {
+                        lane.pace.stored();
+                    }
+                    self.on_stored(sealed, shard, sequence_number, sent_at, now);
+                }
+                RecordAnswer::Failed { reason, is_throttled } => {
+                    if is_throttled {
+                        self.counts.throttled += sealed.users.len() as u64;
+                        let jitter = self.jitter();
+                        self.lane(LaneKey(sealed.shard), now).pace.throttled(now, jitter);
+                    }
+                    let sealed = noted(sealed, &Arc::new(reason), sent_at, now);
+                    if is_throttled && self.rules.fail_if_throttled {
+                        self.give_up(sealed, Why::Throttled, now);
+                    } else {
+                        again.push(sealed);
+                    }
+                }
+            }
+        }
+        self.send_again(again, now);
+    }
+
+    fn on_stored(
+        &mut self,
+        sealed: Sealed<T>,
+        shard: Arc<str>,
+        sequence_number: Arc<str>,
+        sent_at: Micros,
+        now: Micros,
+    ) {
+        let number = self.map.number(&shard);
+        if number.is_none() || sealed.shard.is_some() && number != sealed.shard {
+            self.map.doubt(sent_at, now);
+        }
+        let at = StoredAt { shard, sequence_number, sub_sequence_number: None };
+        if !sealed.is_aggregate() {
+            return self.settle_stored(sealed, &at, sent_at, now);
+        }
+        match number.map(|number| self.map.range(number)) {
+            Some(range) if range.holds(sealed.range) => {
+                self.settle_stored(sealed, &at, sent_at, now)
+            }
+            // The shard's range decides; it comes with the next map, if there is one.
+            None if self.map.is_doubted() => self.undecided.push(Undecided { sealed, at, sent_at }),
+            // The map is newer than the answer: the shard has been closed meanwhile.
+            Some(_) | None => self.take_back(sealed, &at, sent_at, now),
+        }
+    }
+
+    /// Decides about aggregates whose shard was not known before this map.
+    pub(super) fn decide(&mut self, now: Micros) {
+        for Undecided { sealed, at, sent_at } in std::mem::take(&mut self.undecided) {
+            let range = self.map.number(&at.shard).map(|number| self.map.range(number));
+            match range {
+                Some(range) if range.holds(sealed.range) => {
+                    self.settle_stored(sealed, &at, sent_at, now);
+                }
+                _ => self.take_back(sealed, &at, sent_at, now),
+            }
+        }
+    }
+
+    /// An aggregate was stored by a shard that does not hold all of it: consumers may drop it whole.
+    fn take_back(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
+        let message = format!("stored by {}, which does not hold all of it", at.shard);
+        let reason = Arc::new(Reason { code: WRONG_SHARD.into(), message: message.into() });
+        let mut sealed = noted(sealed, &reason, sent_at, now);
+        // The next time each goes by itself: a stream that places records as it likes must not take them
+        // for ever.
+        for user in &mut sealed.users {
+            user.is_lone = true;
+            user.may_be_stored = true;
+        }
+        self.take_apart_and_enter(vec![sealed], now);
+    }
+
+    fn on_failed(
+        &mut self,
+        records: Vec<Sealed<T>>,
+        reason: Reason,
+        fault: Fault,
+        sent_at: Micros,
+        now: Micros,
+    ) {
+        let reason = Arc::new(reason);
+        let records = records.into_iter().map(|sealed| noted(sealed, &reason, sent_at, now));
+        let mut records: Vec<Sealed<T>> = records.collect();
+        if fault == Fault::Invalid {
+            return self.isolate(records, now);
+        }
+        if fault == Fault::Unknown {
+            let users = records.iter_mut().flat_map(|sealed| &mut sealed.users);
+            users.for_each(|user| user.may_be_stored = true);
+        }
+        let full = (FIRST_PAUSE << self.failures_in_a_row.min(10)).min(PAUSE_MAX);
+        let pause = full as f64 * (0.5 + self.jitter() / 2.0);
+        self.paused_until = self.paused_until.max(now + pause as Micros);
+        self.failures_in_a_row += 1;
+        self.send_again(records, now);
+    }
+
+    /// One record of a request makes the whole of it invalid: each goes by itself, until it is found.
+    fn isolate(&mut self, records: Vec<Sealed<T>>, now: Micros) {
+        let was_alone = records.len() == 1;
+        let mut again = Vec::new();
+        for mut sealed in records {
+            if !was_alone {
+                sealed.is_alone = true;
+                again.push(sealed);
+            } else if sealed.is_aggregate() {
+                sealed.users.iter_mut().for_each(|user| user.is_lone = true);
+                self.take_apart_and_enter(vec![sealed], now);
+            } else {
+                self.give_up(sealed, Why::Invalid, now);
+            }
+        }
+        self.send_again(again, now);
+    }
+
+    /// Sends records again that are not stored: before all that came later, and as they are, if that is
+    /// still right.
+    fn send_again(&mut self, records: Vec<Sealed<T>>, now: Micros) {
+        let deadline = now + self.rules.linger / 2;
+        let (mut same, mut other) = (Vec::new(), Vec::new());
+        for mut sealed in records {
+            self.counts.sent_again += sealed.users.len() as u64;
+            let is_right = self.map.predict(sealed.range.start) == sealed.shard
+                && self.map.predict(sealed.range.end_inclusive) == sealed.shard;
+            if is_right && sealed.expiry > now && (sealed.shard.is_some() || !sealed.is_aggregate())
+            {
+                sealed.deadline = deadline;
+                same.push(sealed);
+            } else {
+                other.push(sealed);
+            }
+        }
+        self.requeue(same, now);
+        let entries = self.recall(other);
+        self.enter_again(entries, |_| deadline, now);
+    }
+
+    fn take_apart_and_enter(&mut self, sealed: Vec<Sealed<T>>, now: Micros) {
+        let users: usize = sealed.iter().map(|sealed| sealed.users.len()).sum();
+        self.counts.sent_again += users as u64;
+        let deadline = now + self.rules.linger / 2;
+        let entries = self.recall(sealed);
+        self.enter_again(entries, |_| deadline, now);
+    }
+
+    /// No attempt follows.
+    fn give_up(&mut self, sealed: Sealed<T>, why: Why, now: Micros) {
+        let waiting = self.free_keys(&sealed);
+        sealed.users.into_iter().for_each(|user| self.settle_failed(user, why));
+        let linger = self.rules.linger;
+        self.enter_again(waiting, |_| now + linger / 2, now);
+    }
+
+    fn settle_stored(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
+        let waiting = self.free_keys(&sealed);
+        let is_aggregate = sealed.is_aggregate();
+        self.counts.kinesis_records += 1;
+        self.counts.aggregates += u64::from(is_aggregate);
+        for (place, user) in sealed.users.into_iter().enumerate() {
+            let sub_sequence_number = is_aggregate.then_some(place as u32);
+            self.pending -= 1;
+            self.counts.stored += 1;
+            self.counts.possible_duplicates += u64::from(user.may_be_stored);
+            let outcome = Outcome::Stored {
+                at: StoredAt { sub_sequence_number, ..at.clone() },
+                delay: sent_at.saturating_sub(user.idle_since),
+                duration: now.saturating_sub(sent_at),
+                may_be_twice: user.may_be_stored,
+                failed: user.failed,
+            };
+            self.settled.push((user.token, outcome));
+        }
+        let linger = self.rules.linger;
+        self.enter_again(waiting, |user| (user.arrived + linger).max(now), now);
+    }
+}
+
+/// With the attempt that failed.
+fn noted<T>(
+    mut sealed: Sealed<T>,
+    reason: &Arc<Reason>,
+    sent_at: Micros,
+    now: Micros,
+) -> Sealed<T> {
+    let duration = now.saturating_sub(sent_at);
+    let note = |user: &mut User<T>| {
+        let delay = sent_at.saturating_sub(user.idle_since);
+        user.failed.push(Attempt { delay, duration, error: reason.clone() });
+        user.idle_since = now;
+    };
+    sealed.users.iter_mut().for_each(note);
+    sealed
+}

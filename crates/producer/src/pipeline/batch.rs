@@ -1,0 +1,243 @@
+//! User records on their way into stored records.
+
+use super::order::OrderKey;
+use super::outcome::Failed;
+use super::request::OutgoingRecord;
+use super::rules::Micros;
+use super::shard_map::ShardNumber;
+use anabranch_model::hash_key::{self, HashKey, HashKeyRange};
+use anabranch_protocol::aggregation::{Aggregate, AggregateBuilder};
+use bytes::Bytes;
+
+/// The partition key of an aggregate: it is placed by its explicit hash key.
+const AGGREGATE_KEY: &str = "a";
+
+/// What is known of a user record beside what it says.
+#[derive(Debug)]
+pub(crate) struct User<T> {
+    /// By which the caller knows it.
+    pub(crate) token: T,
+    pub(crate) arrived: Micros,
+    /// Set if its key asked for order.
+    pub(crate) order: Option<OrderKey>,
+    /// It may have been stored by an attempt of which nothing is known.
+    pub(crate) may_be_stored: bool,
+    /// It is not to be aggregated: an aggregate that it was in was refused, or came to a wrong shard.
+    pub(crate) is_lone: bool,
+    /// When its last attempt ended, or it arrived.
+    pub(crate) idle_since: Micros,
+    /// Attempts that failed.
+    pub(crate) failed: Failed,
+}
+
+/// What a user record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) partition_key: Box<str>,
+    pub(crate) explicit_hash_key: Option<HashKey>,
+    pub(crate) data: Bytes,
+}
+
+/// A whole user record.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    pub(crate) user: User<T>,
+    pub(crate) piece: Piece,
+}
+
+/// What a stored record will be made of.
+#[derive(Debug)]
+enum Body {
+    Plain(Piece),
+    Aggregate { placed_by: HashKey, data: Bytes },
+}
+
+/// A stored record that is still added to.
+#[derive(Debug)]
+pub(crate) struct Open<T> {
+    users: Vec<User<T>>,
+    builder: AggregateBuilder,
+    /// The first record: alone, it is stored as it is.
+    first: Piece,
+    placed_by: HashKey,
+    range: HashKeyRange,
+    deadline: Micros,
+    expiry: Micros,
+}
+
+/// A record that is to be stored.
+#[derive(Debug)]
+pub(crate) struct Sealed<T> {
+    pub(crate) users: Vec<User<T>>,
+    body: Body,
+    /// From the lowest to the highest hash key of its user records.
+    pub(crate) range: HashKeyRange,
+    /// The shard that it should come to.
+    pub(crate) shard: Option<ShardNumber>,
+    /// When it should be in a request.
+    pub(crate) deadline: Micros,
+    /// When the first of its user records is too old.
+    pub(crate) expiry: Micros,
+    /// Has a request to itself: one with it was refused as a whole.
+    pub(crate) is_alone: bool,
+    /// Place among all that were sealed.
+    pub(crate) number: u64,
+}
+
+impl Piece {
+    /// Where it is placed; `key_hash` is the MD5 of its partition key.
+    pub(crate) fn placed_by(&self, key_hash: HashKey) -> HashKey {
+        self.explicit_hash_key.unwrap_or(key_hash)
+    }
+}
+
+impl<T> Open<T> {
+    pub(crate) fn new(
+        entry: Entry<T>,
+        key_hash: HashKey,
+        deadline: Micros,
+        expiry: Micros,
+    ) -> Self {
+        let Entry { user, piece } = entry;
+        let placed_by = piece.placed_by(key_hash);
+        let mut builder = AggregateBuilder::default();
+        builder.push(&piece.partition_key, key_hash, piece.explicit_hash_key, &piece.data);
+        Self {
+            users: vec![user],
+            builder,
+            first: piece,
+            placed_by,
+            range: HashKeyRange { start: placed_by, end_inclusive: placed_by },
+            deadline,
+            expiry,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Bytes with one more record.
+    pub(crate) fn bytes_with(&self, piece: &Piece, key_hash: HashKey) -> usize {
+        let hash_key = piece.explicit_hash_key;
+        self.builder.bytes_with(&piece.partition_key, key_hash, hash_key, &piece.data)
+    }
+
+    /// When the first of its records arrived.
+    pub(crate) fn arrived(&self) -> Micros {
+        self.users.first().map_or(0, |user| user.arrived)
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        entry: Entry<T>,
+        key_hash: HashKey,
+        deadline: Micros,
+        expiry: Micros,
+    ) {
+        let Entry { user, piece } = entry;
+        self.builder.push(&piece.partition_key, key_hash, piece.explicit_hash_key, &piece.data);
+        self.users.push(user);
+        let placed_by = piece.placed_by(key_hash);
+        self.range.start = self.range.start.min(placed_by);
+        self.range.end_inclusive = self.range.end_inclusive.max(placed_by);
+        // What is sent again is older than what was there.
+        self.deadline = self.deadline.min(deadline);
+        self.expiry = self.expiry.min(expiry);
+    }
+
+    pub(crate) fn seal(self, shard: Option<ShardNumber>, number: u64) -> Sealed<T> {
+        let body = match self.users.len() {
+            1 => Body::Plain(self.first),
+            _ => Body::Aggregate { placed_by: self.placed_by, data: self.builder.finish().into() },
+        };
+        Sealed {
+            users: self.users,
+            body,
+            range: self.range,
+            shard,
+            deadline: self.deadline,
+            expiry: self.expiry,
+            is_alone: false,
+            number,
+        }
+    }
+}
+
+impl<T> Sealed<T> {
+    /// A user record that is stored as it is.
+    pub(crate) fn plain(
+        entry: Entry<T>,
+        key_hash: HashKey,
+        shard: Option<ShardNumber>,
+        deadline: Micros,
+        expiry: Micros,
+        number: u64,
+    ) -> Self {
+        let placed_by = entry.piece.placed_by(key_hash);
+        Self {
+            range: HashKeyRange { start: placed_by, end_inclusive: placed_by },
+            shard,
+            deadline,
+            expiry,
+            is_alone: false,
+            number,
+            users: vec![entry.user],
+            body: Body::Plain(entry.piece),
+        }
+    }
+
+    pub(crate) fn is_aggregate(&self) -> bool {
+        matches!(self.body, Body::Aggregate { .. })
+    }
+
+    /// Bytes that a request is charged: key and data.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.body {
+            Body::Plain(piece) => piece.partition_key.len() + piece.data.len(),
+            Body::Aggregate { data, .. } => AGGREGATE_KEY.len() + data.len(),
+        }
+    }
+
+    /// What is sent.
+    pub(crate) fn outgoing(&self) -> OutgoingRecord {
+        match &self.body {
+            Body::Plain(piece) => OutgoingRecord {
+                partition_key: piece.partition_key.clone(),
+                explicit_hash_key: piece.explicit_hash_key,
+                data: piece.data.clone(),
+            },
+            Body::Aggregate { placed_by, data } => OutgoingRecord {
+                partition_key: AGGREGATE_KEY.into(),
+                explicit_hash_key: Some(*placed_by),
+                data: data.clone(),
+            },
+        }
+    }
+
+    /// Its user records, whole again.
+    ///
+    /// # Panics
+    /// If an aggregate that was built does not parse.
+    pub(crate) fn take_apart(self) -> Vec<Entry<T>> {
+        let data = match self.body {
+            Body::Plain(piece) => {
+                return self
+                    .users
+                    .into_iter()
+                    .map(|user| Entry { user, piece: piece.clone() })
+                    .collect();
+            }
+            Body::Aggregate { data, .. } => data,
+        };
+        let aggregate = Aggregate::parse(&data).expect("it was built here");
+        assert_eq!(aggregate.len(), self.users.len(), "a user for each record");
+        let pieces = aggregate.records().map(|record| Piece {
+            partition_key: record.partition_key.into(),
+            explicit_hash_key: record.explicit_hash_key.and_then(hash_key::parse),
+            data: data.slice_ref(record.data),
+        });
+        let users = self.users.into_iter();
+        users.zip(pieces).map(|(user, piece)| Entry { user, piece }).collect()
+    }
+}

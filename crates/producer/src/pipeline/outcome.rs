@@ -1,0 +1,94 @@
+//! What becomes of a user record.
+
+use super::rules::Micros;
+use std::fmt;
+use std::sync::Arc;
+
+/// An attempt to store a record that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// From when it arrived, or the attempt before ended, until it was sent.
+    pub(crate) delay: Micros,
+    /// From when it was sent until the answer.
+    pub(crate) duration: Micros,
+    pub(crate) error: Arc<Reason>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// The service's code, or one of the Kinesis Producer Library's: `Expired`, `Wrong Shard`.
+    pub(crate) code: Box<str>,
+    pub(crate) message: Box<str>,
+}
+
+/// Where a record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredAt {
+    pub(crate) shard: Arc<str>,
+    pub(crate) sequence_number: Arc<str>,
+    /// Its place in the aggregate; `None`: it was stored as it is.
+    pub(crate) sub_sequence_number: Option<u32>,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// Why no attempt follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is too old.
+    Expired,
+    /// The service refuses it as it is.
+    Invalid,
+    /// Its shard throttles, and that is final.
+    Throttled,
+    /// The producer ends.
+    Abandoned,
+}
+
+/// What became of a user record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is stored.
+    Stored {
+        at: StoredAt,
+        delay: Micros,
+        duration: Micros,
+        /// An attempt before may have stored it as well.
+        may_be_twice: bool,
+        failed: Failed,
+    },
+    /// It is not stored, as far as is known. The last attempt says why.
+    Failed {
+        why: Why,
+        /// An attempt may have stored it all the same.
+        may_be_stored: bool,
+        failed: Failed,
+    },
+}
+
+/// Attempts of one record that are kept: in an outage of hours there are thousands.
+const KEPT_MAX: usize = 10;
+
+/// Attempts that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// The first ones and the last one.
+    pub(crate) kept: Vec<Attempt>,
+    /// How many there were.
+    pub(crate) count: u32,
+}
+
+impl Failed {
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        self.count = self.count.saturating_add(1);
+        if self.kept.len() == KEPT_MAX {
+            self.kept.pop();
+        }
+        self.kept.push(attempt);
+    }
+}

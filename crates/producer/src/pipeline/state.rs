@@ -1,0 +1,363 @@
+//! The records of one stream, and what everything that happens to them is made of.
+
+use super::batch::{Entry, Open, Piece, Sealed, User};
+use super::collection::Collection;
+use super::lane::{Lane, LaneKey};
+use super::order::{Order, OrderKey};
+use super::outcome::{Attempt, Failed, Outcome, Reason, StoredAt, Why};
+use super::request::RequestId;
+use super::rules::{Micros, Rules};
+use super::shard_map::ShardMap;
+use anabranch_model::hash_key;
+use anabranch_protocol::aggregation::AggregateBuilder;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Between sealing an aggregate and the deadline of its records there is this part of the linger, so that
+/// the aggregates of several shards find each other.
+const COLLECTING_PART: Micros = 5;
+const COLLECTING_MAX: Micros = 50_000;
+/// The code of a record that became too old, as the Kinesis Producer Library has it.
+const EXPIRED: &str = "Expired";
+
+/// What has been counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) received: u64,
+    pub(crate) stored: u64,
+    pub(crate) failed: u64,
+    /// Stored records; those of them that are aggregates.
+    pub(crate) kinesis_records: u64,
+    pub(crate) aggregates: u64,
+    pub(crate) requests: u64,
+    /// User records that were sent more than once.
+    pub(crate) sent_again: u64,
+    pub(crate) throttled: u64,
+    /// User records that were stored and may have been stored before.
+    pub(crate) possible_duplicates: u64,
+    pub(crate) map_refreshes: u64,
+}
+
+/// The records of one stream. `T` is by what the caller knows a user record.
+#[derive(Debug)]
+pub(crate) struct Pipeline<T> {
+    pub(super) rules: Rules,
+    pub(super) map: ShardMap,
+    pub(super) lanes: HashMap<LaneKey, Lane<T>>,
+    /// Open aggregates, by when they are sealed.
+    pub(super) sealing: BTreeSet<(Micros, LaneKey)>,
+    /// Lanes with something in them, by when the first may go.
+    pub(super) ready: BTreeSet<(Micros, LaneKey)>,
+    /// What is sealed and not in a request, by when it is too old.
+    pub(super) expiring: BTreeMap<(Micros, u64), LaneKey>,
+    pub(super) order: Order<Entry<T>>,
+    pub(super) collection: Collection<T>,
+    pub(super) requests: HashMap<RequestId, Request<T>>,
+    /// Aggregates that a shard took of which nothing is known yet.
+    pub(super) undecided: Vec<Undecided<T>>,
+    pub(super) settled: Vec<(T, Outcome)>,
+    /// What arrived until then goes at once.
+    pub(super) flushed_at: Option<Micros>,
+    pub(super) paused_until: Micros,
+    pub(super) failures_in_a_row: u32,
+    pub(super) sealed_count: u64,
+    pub(super) request_count: u64,
+    /// User records without an outcome.
+    pub(super) pending: usize,
+    pub(super) jitter: u64,
+    pub(crate) counts: Counts,
+}
+
+#[derive(Debug)]
+pub(super) struct Request<T> {
+    pub(super) records: Vec<Sealed<T>>,
+    pub(super) sent_at: Micros,
+}
+
+#[derive(Debug)]
+pub(super) struct Undecided<T> {
+    pub(super) sealed: Sealed<T>,
+    pub(super) at: StoredAt,
+    pub(super) sent_at: Micros,
+}
+
+/// What the caller gives.
+#[derive(Debug)]
+pub(crate) struct Given<T> {
+    pub(crate) token: T,
+    pub(crate) piece: Piece,
+    /// Its key asks for order.
+    pub(crate) is_ordered: bool,
+}
+
+impl<T> Pipeline<T> {
+    pub(crate) fn new(rules: Rules) -> Self {
+        let jitter = rules.seed;
+        Self {
+            rules,
+            map: ShardMap::new(),
+            lanes: HashMap::new(),
+            sealing: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            expiring: BTreeMap::new(),
+            order: Order::new(),
+            collection: Collection::new(),
+            requests: HashMap::new(),
+            undecided: Vec::new(),
+            settled: Vec::new(),
+            flushed_at: None,
+            paused_until: 0,
+            failures_in_a_row: 0,
+            sealed_count: 0,
+            request_count: 0,
+            pending: 0,
+            jitter,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes a record.
+    pub(crate) fn put(&mut self, given: Given<T>, now: Micros) {
+        let order = given
+            .is_ordered
+            .then(|| OrderKey::new(hash_key::of_partition_key(&given.piece.partition_key)));
+        let user = User {
+            token: given.token,
+            arrived: now,
+            order,
+            may_be_stored: false,
+            is_lone: false,
+            idle_since: now,
+            failed: Failed::default(),
+        };
+        self.pending += 1;
+        self.counts.received += 1;
+        self.enter(Entry { user, piece: given.piece }, now + self.rules.linger, now);
+    }
+
+    /// Takes a record in, at first or again.
+    pub(super) fn enter(&mut self, entry: Entry<T>, deadline: Micros, now: Micros) {
+        if self.is_busy(&entry.user) {
+            return self.hold(entry);
+        }
+        let key_hash = hash_key::of_partition_key(&entry.piece.partition_key);
+        let shard = self.map.predict(entry.piece.placed_by(key_hash));
+        let key = LaneKey(shard);
+        let is_flushed = self.flushed_at.is_some_and(|at| entry.user.arrived <= at);
+        let deadline = if is_flushed { now } else { deadline };
+        let expiry = self.expiry_of(&entry.user);
+        if shard.is_none() || !self.can_be_aggregated(&entry, key_hash) {
+            // One that stands by itself must not pass what came before it.
+            if entry.user.order.is_some() {
+                self.seal(key, now);
+                if self.is_busy(&entry.user) {
+                    return self.hold(entry);
+                }
+            }
+            let number = self.next_number();
+            let sealed = Sealed::plain(entry, key_hash, shard, deadline, expiry, number);
+            return self.enqueue(sealed, now);
+        }
+        if self.lane(key, now).open.is_some() && !self.has_room(key, &entry, key_hash) {
+            self.seal(key, now);
+            if self.is_busy(&entry.user) {
+                return self.hold(entry);
+            }
+        }
+        let seal_at = deadline.saturating_sub(self.collecting_time()).max(now);
+        let lane = self.lane(key, now);
+        match &mut lane.open {
+            Some(open) => {
+                open.push(entry, key_hash, deadline, expiry);
+                let seal_at = lane.seal_at.map_or(seal_at, |at| at.min(seal_at));
+                self.set_sealing(key, Some(seal_at));
+            }
+            None => {
+                lane.open = Some(Open::new(entry, key_hash, deadline, expiry));
+                self.set_sealing(key, Some(seal_at));
+            }
+        }
+    }
+
+    pub(super) fn is_busy(&self, user: &User<T>) -> bool {
+        user.order.is_some_and(|key| self.order.is_busy(key))
+    }
+
+    pub(super) fn hold(&mut self, entry: Entry<T>) {
+        if let Some(key) = entry.user.order {
+            self.order.hold(key, entry);
+        }
+    }
+
+    pub(super) fn can_be_aggregated(&self, entry: &Entry<T>, key_hash: u128) -> bool {
+        let Piece { partition_key, explicit_hash_key, data } = &entry.piece;
+        let alone = || {
+            let none = AggregateBuilder::default();
+            none.bytes_with(partition_key, key_hash, *explicit_hash_key, data)
+        };
+        self.rules.aggregate && !entry.user.is_lone && alone() <= self.rules.aggregate_bytes_max
+    }
+
+    pub(super) fn has_room(&self, key: LaneKey, entry: &Entry<T>, key_hash: u128) -> bool {
+        let open = self.lanes.get(&key).and_then(|lane| lane.open.as_ref());
+        open.is_none_or(|open| {
+            open.len() < self.rules.aggregate_records_max
+                && open.bytes_with(&entry.piece, key_hash) <= self.rules.aggregate_bytes_max
+        })
+    }
+
+    pub(super) fn collecting_time(&self) -> Micros {
+        (self.rules.linger / COLLECTING_PART).min(COLLECTING_MAX)
+    }
+
+    pub(super) fn expiry_of(&self, user: &User<T>) -> Micros {
+        self.rules.ttl.map_or(Micros::MAX, |ttl| user.arrived.saturating_add(ttl))
+    }
+
+    pub(super) fn lane(&mut self, key: LaneKey, now: Micros) -> &mut Lane<T> {
+        self.lanes.entry(key).or_insert_with(|| Lane::new(key, &self.rules, now))
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.sealed_count += 1;
+        self.sealed_count
+    }
+
+    /// Brings the list of open aggregates up to date.
+    pub(super) fn set_sealing(&mut self, key: LaneKey, at: Option<Micros>) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if lane.seal_at == at {
+            return;
+        }
+        if let Some(at) = lane.seal_at.take() {
+            self.sealing.remove(&(at, key));
+        }
+        if let Some(at) = at {
+            lane.seal_at = Some(at);
+            self.sealing.insert((at, key));
+        }
+    }
+
+    /// Closes a lane's open aggregate, if it has one.
+    pub(super) fn seal(&mut self, key: LaneKey, now: Micros) {
+        self.set_sealing(key, None);
+        let Some(open) = self.lanes.get_mut(&key).and_then(|lane| lane.open.take()) else { return };
+        let is_flushed = self.flushed_at.is_some_and(|at| open.arrived() <= at);
+        let number = self.next_number();
+        let mut sealed = open.seal(key.0, number);
+        if is_flushed {
+            sealed.deadline = now;
+        }
+        self.enqueue(sealed, now);
+    }
+
+    pub(super) fn enqueue(&mut self, sealed: Sealed<T>, now: Micros) {
+        for key in sealed.users.iter().filter_map(|user| user.order) {
+            self.order.leave(key);
+        }
+        let key = LaneKey(sealed.shard);
+        self.expiring.insert((sealed.expiry, sealed.number), key);
+        let lane = self.lane(key, now);
+        lane.queue.push_back(sealed);
+        if lane.queue.len() == 1 {
+            self.set_ready(key, now);
+        }
+    }
+
+    /// What is no longer on its way, as user records; behind them what waited for their keys.
+    pub(super) fn recall(&mut self, sealed: Vec<Sealed<T>>) -> Vec<Entry<T>> {
+        let mut entries = Vec::new();
+        let mut waiting = Vec::new();
+        for sealed in sealed {
+            for key in sealed.users.iter().filter_map(|user| user.order) {
+                self.order.arrive(key, &mut waiting);
+            }
+            entries.extend(sealed.take_apart());
+        }
+        entries.extend(waiting);
+        entries
+    }
+
+    /// Takes records in that were here before; those that are too old have failed.
+    pub(super) fn enter_again(
+        &mut self,
+        entries: Vec<Entry<T>>,
+        deadline: impl Fn(&User<T>) -> Micros,
+        now: Micros,
+    ) {
+        for entry in entries {
+            if self.expiry_of(&entry.user) <= now {
+                let message = "it was not stored within RecordTtl";
+                let reason = Reason { code: EXPIRED.into(), message: message.into() }.into();
+                self.fail(entry.user, Why::Expired, &reason, now);
+            } else {
+                let deadline = deadline(&entry.user);
+                self.enter(entry, deadline, now);
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, mut user: User<T>, why: Why, reason: &Arc<Reason>, now: Micros) {
+        let delay = now.saturating_sub(user.idle_since);
+        user.failed.push(Attempt { delay, duration: 0, error: reason.clone() });
+        self.settle_failed(user, why);
+    }
+
+    pub(super) fn settle_failed(&mut self, user: User<T>, why: Why) {
+        self.pending -= 1;
+        self.counts.failed += 1;
+        let may_be_stored = user.may_be_stored;
+        let outcome = Outcome::Failed { why, may_be_stored, failed: user.failed };
+        self.settled.push((user.token, outcome));
+    }
+
+    /// From 0 to 1.
+    pub(super) fn jitter(&mut self) -> f64 {
+        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.jitter ^ self.jitter >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// User records that have no outcome yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// What has become of user records since this was last asked.
+    pub(crate) fn settled(&mut self) -> Vec<(T, Outcome)> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// What waited for the keys of a record that is no longer on its way.
+    pub(super) fn free_keys(&mut self, sealed: &Sealed<T>) -> Vec<super::Entry<T>> {
+        let mut waiting = Vec::new();
+        for key in sealed.users.iter().filter_map(|user| user.order) {
+            self.order.arrive(key, &mut waiting);
+        }
+        waiting
+    }
+
+    /// Puts records before all that waits in their lanes, in their order.
+    pub(super) fn requeue(&mut self, records: Vec<Sealed<T>>, now: Micros) {
+        for sealed in records.into_iter().rev() {
+            let key = LaneKey(sealed.shard);
+            self.expiring.insert((sealed.expiry, sealed.number), key);
+            self.lane(key, now).queue.push_front(sealed);
+            self.set_ready(key, now);
+        }
+    }
+
+    /// Brings the list of lanes that are ready up to date.
+    pub(super) fn set_ready(&mut self, key: LaneKey, now: Micros) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if let Some(at) = lane.ready_at.take() {
+            self.ready.remove(&(at, key));
+        }
+        if let Some(first) = lane.queue.front() {
+            let at = lane.pace.ready_at(first.bytes(), now);
+            lane.ready_at = Some(at);
+            self.ready.insert((at, key));
+        }
+    }
+}

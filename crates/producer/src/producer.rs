@@ -1,0 +1,435 @@
+//! The producer: tasks, memory and futures around a pipeline for each stream.
+
+use crate::pipeline::{Given, Micros, Outcome, Pipeline, Reason, Step};
+use crate::record::{CLOSED, PutError, Receipt, Record, Stored, result_of};
+use crate::sdk::Sdk;
+use crate::service::Service;
+use crate::settings::Settings;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Notify, Semaphore, TryAcquireError, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Characters of a partition key.
+const KEY_CHARACTERS_MAX: usize = 256;
+
+/// Produces records to any number of streams. Clones are the same producer.
+///
+/// When the last clone is dropped, what was put is still sent, as long as the runtime lives; only
+/// [`Producer::close`] says what became of it.
+#[derive(Clone, Debug)]
+pub struct Producer(Arc<Handle>);
+
+/// Ends the streams' tasks when the last producer is gone.
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    service: Box<dyn Service>,
+    settings: Settings,
+    streams: Mutex<HashMap<Arc<str>, Arc<Stream>>>,
+    /// Bytes of records without an outcome that are still free.
+    room: Semaphore,
+    started: Instant,
+    is_closed: AtomicBool,
+}
+
+/// A stream that records were put to.
+#[derive(Debug)]
+struct Stream {
+    name: Arc<str>,
+    state: Mutex<State>,
+    /// There is something to do before the time that the task sleeps until.
+    wake: Notify,
+    /// All records have an outcome.
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    pipeline: Pipeline<Token>,
+    /// Until when the task sleeps; `None`: it does not.
+    sleeps_until: Option<Micros>,
+    /// No record comes any more: the task ends when there is none.
+    is_ending: bool,
+}
+
+/// By which a record's owner is known.
+#[derive(Debug)]
+struct Token {
+    receipt: oneshot::Sender<Result<Stored, PutError>>,
+    charge: u32,
+}
+
+/// Why a record is not taken.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The partition key is empty or too long.
+    #[error("a partition key has 1 to {KEY_CHARACTERS_MAX} characters, not {characters}")]
+    PartitionKey {
+        /// How many it has.
+        characters: usize,
+    },
+    /// It is larger than `max_user_record_size`.
+    #[error("a record has {max} bytes at most with its partition key, not {bytes}")]
+    TooLarge {
+        /// Bytes of partition key and data.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// [`Producer::close`] was called.
+    #[error("the producer is closed")]
+    Closed,
+}
+
+/// Why [`Producer::try_put`] does not take a record.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryPutError {
+    /// There is no room for it now: `buffer_max_bytes` are taken. The record is given back.
+    #[error("the buffer is full")]
+    Full(Box<Record>),
+    /// It is never taken.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Records had no outcome when the patience of [`Producer::close`] was over. Their receipts say so.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{unsent} records were given up, {maybe_stored} of which may be stored")]
+pub struct CloseError {
+    /// How many.
+    pub unsent: usize,
+    /// Those of them whose request was under way.
+    pub maybe_stored: usize,
+}
+
+impl Producer {
+    /// A producer that speaks to the service by this client. The client's retries are not used.
+    ///
+    /// # Panics
+    /// Its other methods panic outside of a Tokio runtime.
+    #[must_use]
+    pub fn new(client: aws_sdk_kinesis::Client, settings: Settings) -> Self {
+        let sdk = Sdk::new(&client, settings.request_timeout);
+        Self::with(Box::new(sdk), settings)
+    }
+
+    pub(crate) fn with(service: Box<dyn Service>, settings: Settings) -> Self {
+        let room = settings.buffer_max_bytes.clamp(1, Semaphore::MAX_PERMITS);
+        Self(Arc::new(Handle(Arc::new(Shared {
+            service,
+            streams: Mutex::default(),
+            room: Semaphore::new(room),
+            settings: Settings { buffer_max_bytes: room, ..settings },
+            started: Instant::now(),
+            is_closed: AtomicBool::new(false),
+        }))))
+    }
+
+    /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
+    /// where it is stored.
+    ///
+    /// Cancel safe: a record whose `put` was dropped before it returned was not taken.
+    ///
+    /// # Errors
+    /// When the record is never taken.
+    pub async fn put(&self, stream: &str, record: Record) -> Result<Receipt, Refused> {
+        let shared = self.shared();
+        let charge = shared.check(&record)?;
+        // Closed only when the producer is.
+        let Ok(permit) = shared.room.acquire_many(charge).await else {
+            return Err(Refused::Closed);
+        };
+        permit.forget();
+        shared.take(stream, record, charge)
+    }
+
+    /// Takes a record if there is room for it.
+    ///
+    /// # Errors
+    /// When the record is not taken, now or ever.
+    pub fn try_put(&self, stream: &str, record: Record) -> Result<Receipt, TryPutError> {
+        let shared = self.shared();
+        let charge = shared.check(&record)?;
+        match shared.room.try_acquire_many(charge) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) => return Err(TryPutError::Full(Box::new(record))),
+            Err(TryAcquireError::Closed) => return Err(Refused::Closed.into()),
+        }
+        Ok(shared.take(stream, record, charge)?)
+    }
+
+    /// Sends what was put so far without waiting for more, and returns when there is an outcome of all
+    /// records, those too that are put meanwhile.
+    ///
+    /// Cancel safe: what was put goes on without it.
+    pub async fn flush(&self) {
+        for stream in self.shared().all() {
+            stream.flush(self.shared().now());
+        }
+        for stream in self.shared().all() {
+            stream.until_idle().await;
+        }
+    }
+
+    /// Takes no more records, sends those that are there, and waits so long for their outcomes.
+    ///
+    /// Cancel safe: it may be called again, and goes on.
+    ///
+    /// # Errors
+    /// When there were records without an outcome then. They are given up, and their receipts say so.
+    pub async fn close(&self, patience: Duration) -> Result<(), CloseError> {
+        let shared = self.shared();
+        shared.end();
+        let _ = timeout(patience, self.flush()).await;
+        let (mut unsent, mut maybe_stored) = (0, 0);
+        for stream in shared.all() {
+            let settled = {
+                let mut state = stream.state.lock();
+                let text = "the producer was closed before it was stored";
+                let reason = Reason { code: CLOSED.into(), message: text.into() };
+                // What had an outcome already is none of these.
+                let before = state.pipeline.settled();
+                state.pipeline.abandon(reason, shared.now());
+                let given_up = state.pipeline.settled();
+                unsent += given_up.len();
+                let may_be = |(_, outcome): &&(Token, Outcome)| {
+                    matches!(outcome, Outcome::Failed { may_be_stored: true, .. })
+                };
+                maybe_stored += given_up.iter().filter(may_be).count();
+                [before, given_up]
+            };
+            settled.into_iter().for_each(|settled| shared.tell(settled));
+            stream.wake.notify_one();
+        }
+        if unsent == 0 { Ok(()) } else { Err(CloseError { unsent, maybe_stored }) }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.end();
+        for stream in self.0.all() {
+            stream.flush(self.0.now());
+        }
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Micros {
+        Micros::try_from(self.started.elapsed().as_micros()).unwrap_or(Micros::MAX)
+    }
+
+    fn at(&self, time: Micros) -> Instant {
+        self.started + Duration::from_micros(time)
+    }
+
+    fn all(&self) -> Vec<Arc<Stream>> {
+        self.streams.lock().values().cloned().collect()
+    }
+
+    /// What a record is charged.
+    fn check(&self, record: &Record) -> Result<u32, Refused> {
+        let key = &record.piece.partition_key;
+        // As many bytes have no fewer characters.
+        if key.is_empty() || key.len() > KEY_CHARACTERS_MAX {
+            let characters = key.chars().count();
+            if !(1..=KEY_CHARACTERS_MAX).contains(&characters) {
+                return Err(Refused::PartitionKey { characters });
+            }
+        }
+        let (bytes, max) = (record.size(), self.settings.max_user_record_size);
+        if bytes > max {
+            return Err(Refused::TooLarge { bytes, max });
+        }
+        // One that is larger than the whole buffer has it for itself.
+        let charge = (bytes + Settings::RECORD_OVERHEAD_BYTES).min(self.settings.buffer_max_bytes);
+        Ok(u32::try_from(charge).unwrap_or(u32::MAX))
+    }
+
+    fn take(self: &Arc<Self>, name: &str, record: Record, charge: u32) -> Result<Receipt, Refused> {
+        let stream = self.stream(name);
+        let (sender, receipt) = oneshot::channel();
+        let mut state = stream.state.lock();
+        if state.is_ending {
+            self.room.add_permits(charge as usize);
+            return Err(Refused::Closed);
+        }
+        let now = self.now();
+        let Record { piece, is_ordered } = record;
+        let token = Token { receipt: sender, charge };
+        state.pipeline.put(Given { token, piece, is_ordered }, now);
+        let wakes = state
+            .sleeps_until
+            .is_some_and(|until| state.pipeline.wake_at(now).is_some_and(|at| at < until));
+        if wakes {
+            state.sleeps_until = None;
+        }
+        drop(state);
+        if wakes {
+            stream.wake.notify_one();
+        }
+        Ok(Receipt(receipt))
+    }
+
+    fn stream(self: &Arc<Self>, name: &str) -> Arc<Stream> {
+        let mut streams = self.streams.lock();
+        if let Some(stream) = streams.get(name) {
+            return stream.clone();
+        }
+        let name: Arc<str> = name.into();
+        let stream = Arc::new(Stream {
+            name: name.clone(),
+            state: Mutex::new(State {
+                pipeline: Pipeline::new(self.settings.rules(rand::random())),
+                sleeps_until: None,
+                is_ending: self.is_closed.load(Ordering::Acquire),
+            }),
+            wake: Notify::new(),
+            idle: Notify::new(),
+        });
+        streams.insert(name, stream.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the last record of the producer"
+        )]
+        tokio::spawn(run(self.clone(), stream.clone()));
+        stream
+    }
+
+    /// Takes no more records.
+    fn end(&self) {
+        let streams = self.streams.lock();
+        self.is_closed.store(true, Ordering::Release);
+        self.room.close();
+        for stream in streams.values() {
+            stream.state.lock().is_ending = true;
+            stream.wake.notify_one();
+        }
+    }
+
+    /// Tells the owners what became of their records.
+    fn tell(&self, settled: Vec<(Token, Outcome)>) {
+        let mut charges = 0;
+        for (token, outcome) in settled {
+            charges += token.charge as usize;
+            // Nobody need wait for it.
+            let _ = token.receipt.send(result_of(outcome));
+        }
+        self.room.add_permits(charges);
+    }
+}
+
+impl Stream {
+    fn flush(&self, now: Micros) {
+        let mut state = self.state.lock();
+        state.pipeline.flush(now);
+        state.sleeps_until = None;
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    async fn until_idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            // Before it is looked at, so that nothing is missed.
+            idle.as_mut().enable();
+            if self.state.lock().pipeline.pending() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+/// What a stream's task does next.
+enum Next {
+    Do(Step),
+    End,
+}
+
+/// The task of a stream: does what its pipeline says.
+async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
+    let mut under_way = JoinSet::new();
+    loop {
+        let (next, settled, is_idle) = {
+            let mut state = stream.state.lock();
+            let now = shared.now();
+            let step = state.pipeline.step(now);
+            let is_idle = state.pipeline.pending() == 0;
+            if let Step::Wait(at) = &step {
+                state.sleeps_until = Some(at.unwrap_or(Micros::MAX));
+            }
+            let next = if state.is_ending && is_idle { Next::End } else { Next::Do(step) };
+            (next, state.pipeline.settled(), is_idle)
+        };
+        if !settled.is_empty() {
+            shared.tell(settled);
+        }
+        if is_idle {
+            stream.idle.notify_waiters();
+        }
+        match next {
+            Next::End => return,
+            Next::Do(Step::Send(outgoing)) => {
+                let (shared, stream) = (shared.clone(), stream.clone());
+                under_way.spawn(async move {
+                    let answer = shared.service.put_records(&stream.name, outgoing.records).await;
+                    let now = shared.now();
+                    stream.state.lock().pipeline.on_answer(outgoing.id, answer, now);
+                    stream.wake.notify_one();
+                });
+            }
+            Next::Do(Step::ListShards) => {
+                let (shared, stream) = (shared.clone(), stream.clone());
+                under_way.spawn(async move {
+                    let answer = shared.service.open_shards(&stream.name).await;
+                    let now = shared.now();
+                    match answer {
+                        Ok(shards) => stream.state.lock().pipeline.on_shards(shards, now),
+                        Err(reason) => {
+                            tracing::warn!(
+                                stream = &*stream.name,
+                                reason,
+                                "the shards could not be listed: records go one by one"
+                            );
+                            stream.state.lock().pipeline.on_shards_failed(now);
+                        }
+                    }
+                    stream.wake.notify_one();
+                });
+            }
+            Next::Do(Step::Wait(at)) => {
+                let until = async {
+                    match at {
+                        Some(at) => sleep_until(shared.at(at)).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = stream.wake.notified() => {}
+                    () = until => {}
+                }
+                // The results of tasks are told by themselves; this only forgets them.
+                while under_way.try_join_next().is_some() {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

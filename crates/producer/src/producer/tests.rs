@@ -1,0 +1,218 @@
+use super::*;
+use crate::pipeline::{Answer, Failure, Fault, OpenShard, OutgoingRecord, RecordAnswer};
+use crate::record::PutErrorKind;
+use crate::service::Answering;
+use anabranch_model::hash_key::{self, uniform_ranges};
+use anabranch_protocol::aggregation::Aggregate;
+use tokio::sync::watch;
+
+/// A service of four shards that stores what it is sent, when it is up.
+#[derive(Clone, Debug)]
+struct Fake {
+    is_up: watch::Sender<bool>,
+    /// User records of each request, by their data.
+    requests: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Fake {
+    fn new() -> Self {
+        Self { is_up: watch::Sender::new(true), requests: Arc::default() }
+    }
+
+    fn stored(&self) -> Vec<String> {
+        self.requests.lock().concat()
+    }
+}
+
+fn texts(record: &OutgoingRecord) -> Vec<String> {
+    let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+    match Aggregate::parse(&record.data) {
+        Some(aggregate) => aggregate.records().map(|user| text(user.data)).collect(),
+        None => vec![text(&record.data)],
+    }
+}
+
+fn shards() -> Vec<OpenShard> {
+    let shard = |(number, range)| OpenShard { id: format!("shard-{number}").into(), range };
+    uniform_ranges(4).into_iter().enumerate().map(shard).collect()
+}
+
+impl Service for Fake {
+    fn put_records<'a>(
+        &'a self,
+        _: &'a str,
+        records: Vec<OutgoingRecord>,
+    ) -> Answering<'a, Answer> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if !*self.is_up.borrow() {
+                let reason = Reason { code: "Unreachable".into(), message: "it is down".into() };
+                return Answer::Failed(Failure { reason, fault: Fault::NothingStored });
+            }
+            self.requests.lock().push(records.iter().flat_map(texts).collect());
+            let answer = |record: &OutgoingRecord| {
+                let own = hash_key::of_partition_key(&record.partition_key);
+                let key = record.explicit_hash_key.unwrap_or(own);
+                let shard = shards().into_iter().find(|shard| shard.range.contains(key));
+                RecordAnswer::Stored {
+                    shard: shard.expect("they cover the ring").id,
+                    sequence_number: "1".into(),
+                }
+            };
+            Answer::Records(records.iter().map(answer).collect())
+        })
+    }
+
+    fn open_shards<'a>(&'a self, _: &'a str) -> Answering<'a, Result<Vec<OpenShard>, String>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Ok(shards())
+        })
+    }
+}
+
+fn producer(fake: &Fake, settings: Settings) -> Producer {
+    Producer::with(Box::new(fake.clone()), settings)
+}
+
+fn record(number: usize) -> Record {
+    Record::new(format!("key-{}", number % 7), format!("record-{number}"))
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn each_record_has_a_receipt_and_few_have_a_request_of_their_own() {
+    let fake = Fake::new();
+    let producer = producer(&fake, Settings::default());
+    let mut receipts = Vec::new();
+    for number in 0..1000 {
+        receipts.push(producer.put("s", record(number)).await.expect("taken"));
+        if number == 3 {
+            producer.flush().await;
+        }
+    }
+    producer.close(PATIENCE).await.expect("all have an outcome");
+    for receipt in receipts {
+        let stored = receipt.await.expect("stored");
+        assert_eq!(stored.attempts.len(), 1);
+        assert!(!stored.may_be_twice);
+    }
+    let mut stored = fake.stored();
+    stored.sort_unstable();
+    let mut put: Vec<_> = (0..1000).map(|number| format!("record-{number}")).collect();
+    put.sort_unstable();
+    assert_eq!(stored, put);
+    assert!(fake.requests.lock().len() <= 4, "{} requests", fake.requests.lock().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_record_waits_no_longer_than_it_may() {
+    let fake = Fake::new();
+    let linger = Duration::from_millis(100);
+    let producer = producer(&fake, Settings::default());
+    for round in 0..10 {
+        let put_at = Instant::now();
+        let receipt = producer.put("s", record(round)).await.expect("taken");
+        let stored = receipt.await.expect("stored");
+        // A request takes 5 ms, and so does the map, which comes meanwhile; timers have milliseconds.
+        let added = put_at.elapsed() - Duration::from_millis(5);
+        assert!(added <= linger + Duration::from_millis(1), "round {round}: {added:?}");
+        assert!(stored.attempts[0].delay <= linger + Duration::from_millis(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_bounded_and_put_waits_through_an_outage() {
+    let fake = Fake::new();
+    fake.is_up.send_replace(false);
+    let one = record(0).size() + Settings::RECORD_OVERHEAD_BYTES;
+    let settings =
+        Settings { buffer_max_bytes: 10 * one + one / 2, record_ttl: None, ..Settings::default() };
+    let producer = producer(&fake, settings);
+    let mut receipts = Vec::new();
+    for number in 0..10 {
+        receipts.push(producer.try_put("s", record(number % 7)).expect("room"));
+    }
+    let refused = producer.try_put("s", record(1)).expect_err("the buffer is full");
+    assert_eq!(refused, TryPutError::Full(Box::new(record(1))));
+    let waiting = producer.put("s", record(1));
+    tokio::pin!(waiting);
+    // Hours.
+    assert!(timeout(Duration::from_secs(20_000), &mut waiting).await.is_err());
+    let attempts = fake.requests.lock().len();
+    assert_eq!(attempts, 0);
+    fake.is_up.send_replace(true);
+    receipts.push(waiting.await.expect("taken"));
+    for receipt in receipts {
+        let stored = receipt.await.expect("stored");
+        assert!(stored.attempts.len() <= 11, "the attempts of hours are not all kept");
+    }
+    assert_eq!(fake.stored().len(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_old_fails_and_says_why() {
+    let fake = Fake::new();
+    fake.is_up.send_replace(false);
+    let producer = producer(&fake, Settings::default());
+    let put_at = Instant::now();
+    let error = producer.put("s", record(0)).await.expect("taken").await.expect_err("too old");
+    assert_eq!((error.kind, error.may_be_stored), (PutErrorKind::Expired, false));
+    assert!(put_at.elapsed().abs_diff(Duration::from_secs(30)) < Duration::from_secs(1));
+    assert!(error.to_string().contains("Expired"), "{error}");
+    let first = error.attempts[0].error.as_ref().expect("it failed");
+    assert_eq!(&*first.0, "Unreachable");
+    assert!(error.attempt_count > 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_says_what_was_not_sent() {
+    let fake = Fake::new();
+    fake.is_up.send_replace(false);
+    let producer = producer(&fake, Settings::default());
+    let mut receipts = Vec::new();
+    for number in 0..5 {
+        receipts.push(producer.put("s", record(number)).await.expect("taken"));
+    }
+    let error = producer.close(Duration::from_secs(1)).await.expect_err("it is down");
+    assert_eq!(error.unsent, 5);
+    for receipt in receipts {
+        let error = receipt.await.expect_err("not stored");
+        assert_eq!(error.kind, PutErrorKind::Closed);
+    }
+    let refused = producer.put("s", record(0)).await.expect_err("closed");
+    assert_eq!(refused, Refused::Closed);
+    let other = producer.try_put("other", record(0)).expect_err("closed");
+    assert_eq!(other, TryPutError::Refused(Refused::Closed));
+    producer.close(PATIENCE).await.expect("nothing is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_before_the_last_producer_is_dropped_is_sent() {
+    let fake = Fake::new();
+    let producer = producer(&fake, Settings::default());
+    let receipt = producer.clone().put("s", record(0)).await.expect("taken");
+    drop(producer);
+    receipt.await.expect("stored");
+    assert_eq!(fake.stored(), ["record-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_stored_is_refused_at_once() {
+    let producer = producer(&Fake::new(), Settings::default());
+    for (key, characters) in [(String::new(), 0), ("k".repeat(257), 257), ("é".repeat(300), 300)] {
+        let refused = producer.put("s", Record::new(key, "data")).await.expect_err("refused");
+        assert_eq!(refused, Refused::PartitionKey { characters });
+    }
+    let whole = vec![0; (1 << 20) - 512];
+    for key in ["é".repeat(256), "k".repeat(256)] {
+        drop(producer.put("s", Record::new(key, whole.clone())).await.expect("taken"));
+    }
+    let refused =
+        producer.put("s", Record::new("é".repeat(256), [&whole[..], &[0]].concat())).await;
+    assert_eq!(
+        refused.expect_err("refused"),
+        Refused::TooLarge { bytes: (1 << 20) + 1, max: 1 << 20 }
+    );
+}

@@ -1,0 +1,85 @@
+//! How a producer works. The names are those of the Kinesis Producer Library's configuration.
+
+use crate::pipeline::{Micros, Rules};
+use std::time::Duration;
+
+/// How a producer works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `AggregationEnabled`: packs several user records into one stored record. On by default.
+    pub aggregation_enabled: bool,
+    /// `AggregationMaxCount`: user records of an aggregate at most.
+    pub aggregation_max_count: usize,
+    /// `AggregationMaxSize`: bytes of an aggregate at most, 51,200 by default. A larger user record is
+    /// stored by itself.
+    pub aggregation_max_size: usize,
+    /// `CollectionMaxCount`: stored records of a request at most, 500 by default, which is the service's
+    /// bound.
+    pub collection_max_count: usize,
+    /// `CollectionMaxSize`: bytes of a request at most, partition keys included; 5 MiB by default.
+    pub collection_max_size: usize,
+    /// `RecordMaxBufferedTime`: how long a record may wait for others; 100 ms by default.
+    pub record_max_buffered_time: Duration,
+    /// `RecordTtl`: a record that is not stored after so long fails with `Expired`; 30 s by default. `None`:
+    /// it is tried for ever.
+    pub record_ttl: Option<Duration>,
+    /// `RateLimit`: in percent of what the service takes for a shard, 150 by default, since several
+    /// producers share a shard. `None`: as fast as it goes.
+    pub rate_limit: Option<u32>,
+    /// `FailIfThrottled`: a throttled record is not sent again.
+    pub fail_if_throttled: bool,
+    /// `MaxConnections`: requests under way at once for a stream; 24 by default.
+    pub max_connections: usize,
+    /// `MaxUserRecordSize`: bytes of a user record at most, its partition key included; 1 MiB by default.
+    pub max_user_record_size: usize,
+    /// Bytes of records that have no outcome yet, each with [`Settings::RECORD_OVERHEAD_BYTES`] more; 64 MiB
+    /// by default. Beyond it [`crate::Producer::put`] waits.
+    pub buffer_max_bytes: usize,
+    /// `RequestTimeout`: how long an answer may take; 6 s by default.
+    pub request_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            aggregation_enabled: true,
+            aggregation_max_count: u32::MAX as usize,
+            aggregation_max_size: 51_200,
+            collection_max_count: 500,
+            collection_max_size: 5 << 20,
+            record_max_buffered_time: Duration::from_millis(100),
+            record_ttl: Some(Duration::from_secs(30)),
+            rate_limit: Some(150),
+            fail_if_throttled: false,
+            max_connections: 24,
+            max_user_record_size: 1 << 20,
+            buffer_max_bytes: 64 << 20,
+            request_timeout: Duration::from_secs(6),
+        }
+    }
+}
+
+impl Settings {
+    /// What a record is charged beside its key and data: what is known of it until it has an outcome.
+    pub const RECORD_OVERHEAD_BYTES: usize = 256;
+
+    pub(crate) fn rules(&self, seed: u64) -> Rules {
+        Rules {
+            aggregate: self.aggregation_enabled,
+            aggregate_records_max: self.aggregation_max_count.max(1),
+            aggregate_bytes_max: self.aggregation_max_size,
+            request_records_max: self.collection_max_count.clamp(1, 500),
+            request_bytes_max: self.collection_max_size,
+            linger: micros(self.record_max_buffered_time),
+            ttl: self.record_ttl.map(micros),
+            rate_percent: self.rate_limit,
+            fail_if_throttled: self.fail_if_throttled,
+            requests_max: self.max_connections.max(1),
+            seed,
+        }
+    }
+}
+
+fn micros(span: Duration) -> Micros {
+    Micros::try_from(span.as_micros()).unwrap_or(Micros::MAX)
+}
