@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-mod aws;
 mod bench;
 mod commands;
+mod connection;
 mod log_writer;
 mod output;
 mod settings;

@@ -12,15 +12,16 @@ const ALLOWED: &[(&str, &str)] = &[
     ("anabranch-storage", "model env"),
     ("anabranch-engine", "model policy env storage"),
     ("anabranch-server", "engine model policy protocol env"),
+    ("anabranch-client", "model protocol"),
     ("anabranch-producer", "client model protocol"),
     ("anabranch-testkit", ""),
-    ("anabranch", "model policy protocol env storage engine server producer"),
+    ("anabranch", "model policy protocol env storage engine server client producer"),
     ("ceilings", "env"),
     ("overload", "testkit"),
     ("probes", "model policy env storage engine testkit"),
     ("raw_load", "testkit"),
     ("strangers", "protocol testkit"),
-    ("torture", "testkit"),
+    ("torture", "client testkit"),
     ("xtask", ""),
 ];
 

@@ -9,11 +9,11 @@ use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 use clap::{Args, ValueEnum};
 
-use crate::aws::DEFAULT_ENDPOINT;
 use crate::bench::wire::{Auth, Target, Wire};
 use crate::bench::{self, Plan, Workload};
 use crate::output;
 use crate::units::{ByteSize, parse_span};
+use anabranch_client::DEFAULT_ENDPOINT;
 
 /// Measure any Kinesis endpoint: throughput, latency, and what both cost.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types::StreamDescriptionSummary;
 
-use crate::aws::Client;
+use anabranch_client::Client;
 
 pub(crate) mod backup;
 pub(crate) mod bench;
@@ -60,6 +60,6 @@ async fn stream_summary(
             Ok(Some(summary.context("the reply has no description")?))
         }
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(client.explain(error)),
+        Err(error) => Err(client.explain(&error).into()),
     }
 }

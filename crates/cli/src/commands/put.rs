@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anabranch_client::Client;
 use anyhow::{Context, bail, ensure};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
@@ -16,8 +17,8 @@ use clap::Args;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::aws::{Client, ConnectionArgs};
 use crate::commands::block_on;
+use crate::connection::ConnectionArgs;
 
 /// The largest record of any stream.
 const RECORD_BYTES_MAX: usize = 10 << 20;
@@ -231,7 +232,7 @@ impl PutArgs {
                 .set_stream_name(by_name)
                 .set_stream_arn(by_arn)
                 .set_records(Some(sent));
-            let reply = call.send().await.map_err(|error| client.explain(error))?;
+            let reply = call.send().await.map_err(|error| client.explain(&error))?;
             summary.requests += 1;
             let settled = settle(pending, reply.records(), &mut receipts)?;
             pending = settled.failed;

@@ -4,9 +4,9 @@ use anabranch_model::{HashKeyRange, reshard};
 use anyhow::Context;
 use clap::Args;
 
-use crate::aws::ConnectionArgs;
 use crate::commands::wait::WaitArgs;
 use crate::commands::{shards, stream_reference};
+use crate::connection::ConnectionArgs;
 
 /// Split a shard in two.
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ impl SplitArgs {
             .new_starting_hash_key(at.to_string())
             .send()
             .await
-            .map_err(|error| client.explain(error))?;
+            .map_err(|error| client.explain(&error))?;
         self.wait.until_active(&client, &self.name).await?;
         Ok(())
     }
@@ -90,7 +90,7 @@ impl MergeArgs {
             .adjacent_shard_to_merge(&self.upper)
             .send()
             .await
-            .map_err(|error| client.explain(error))?;
+            .map_err(|error| client.explain(&error))?;
         self.wait.until_active(&client, &self.name).await?;
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! `anabranch shards`: the shards of a stream, their share of the keys, and their lineage.
 
+use anabranch_client::Client;
 use anyhow::Context;
 use aws_sdk_kinesis::types::Shard;
 use clap::Args;
 use serde::Serialize;
 
-use crate::aws::{Client, ConnectionArgs};
 use crate::commands::{block_on, stream_reference};
+use crate::connection::ConnectionArgs;
 use crate::output::{self, Align, Table};
 
 /// List the shards of a stream.
@@ -79,7 +80,7 @@ pub(crate) async fn all_shards(client: &Client, stream: &str) -> anyhow::Result<
         };
         let call = client.list_shards().set_stream_name(name).set_stream_arn(arn);
         let reply =
-            call.set_next_token(token).send().await.map_err(|error| client.explain(error))?;
+            call.set_next_token(token).send().await.map_err(|error| client.explain(&error))?;
         shards.extend(reply.shards.unwrap_or_default());
         match reply.next_token {
             Some(next) => token = Some(next),

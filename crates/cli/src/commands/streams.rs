@@ -7,10 +7,10 @@ use aws_sdk_kinesis::types::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::aws::ConnectionArgs;
 use crate::commands::reshard::{MergeArgs, SplitArgs};
 use crate::commands::wait::WaitArgs;
 use crate::commands::{block_on, stream_reference, stream_summary};
+use crate::connection::ConnectionArgs;
 use crate::output::{self, Align, Table};
 use crate::units::rfc3339;
 
@@ -171,7 +171,7 @@ impl ListArgs {
         let mut token = None;
         loop {
             let call = client.list_streams().set_next_token(token);
-            let reply = call.send().await.map_err(|error| client.explain(error))?;
+            let reply = call.send().await.map_err(|error| client.explain(&error))?;
             // Old servers have names only.
             if reply.stream_summaries().is_empty() {
                 rows.extend(reply.stream_names().iter().map(|name| name_only(name)));
@@ -200,7 +200,7 @@ impl CreateArgs {
         } else {
             call.shard_count(i32::from(self.shards))
         };
-        call.send().await.map_err(|error| client.explain(error))?;
+        call.send().await.map_err(|error| client.explain(&error))?;
         let outcome = match self.wait.until_active(&client, &self.name).await? {
             true => "is ACTIVE",
             false => "is being created",
@@ -236,7 +236,7 @@ impl ScaleArgs {
             .scaling_type(ScalingType::UniformScaling)
             .send()
             .await
-            .map_err(|error| client.explain(error))?;
+            .map_err(|error| client.explain(&error))?;
         let from = reply.current_shard_count.unwrap_or_default();
         self.wait.until_active(&client, &self.name).await?;
         eprintln!("{}: {from} -> {} shards", self.name, self.shards);
@@ -255,7 +255,7 @@ impl DeleteArgs {
             .set_enforce_consumer_deletion(self.with_consumers.then_some(true))
             .send()
             .await
-            .map_err(|error| client.explain(error))?;
+            .map_err(|error| client.explain(&error))?;
         let outcome = match self.wait.until_gone(&client, &self.name).await? {
             true => "is deleted",
             false => "is being deleted",

@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
+use anabranch_client::Client;
 use anyhow::{bail, ensure};
 use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType};
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::aws::{Client, ConnectionArgs};
 use crate::commands::{block_on, shards, stream_reference};
+use crate::connection::ConnectionArgs;
 use crate::output;
 use crate::units::Instant;
 
@@ -173,11 +174,11 @@ impl TailArgs {
                     .shard_filter(filter)
                     .send()
                     .await
-                    .map_err(|error| client.explain(error))?;
+                    .map_err(|error| client.explain(&error))?;
                 let mut listed = pages.shards.take().unwrap_or_default();
                 while let Some(token) = pages.next_token.take() {
                     let call = client.list_shards().next_token(token);
-                    pages = call.send().await.map_err(|error| client.explain(error))?;
+                    pages = call.send().await.map_err(|error| client.explain(&error))?;
                     listed.extend(pages.shards.take().unwrap_or_default());
                 }
                 listed

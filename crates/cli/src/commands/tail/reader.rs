@@ -10,11 +10,11 @@ use aws_sdk_kinesis::types::{ChildShard, Record, ShardIteratorType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant as Tick;
 
-use crate::aws::Client;
 use crate::commands::put::backoff;
 use crate::commands::stream_reference;
 use crate::commands::tail::start::Start;
 use crate::units::Instant;
+use anabranch_client::Client;
 
 /// A shard allows five reads a second, to all its readers together.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
@@ -90,7 +90,7 @@ impl Reader {
                     match remedy(&error, failures) {
                         Remedy::Renew => iterator = self.iterator().await?,
                         Remedy::Gone => return Ok(self.ended(Vec::new())),
-                        Remedy::Fail => return Err(self.client.explain(error)),
+                        Remedy::Fail => return Err(self.client.explain(&error).into()),
                         Remedy::Retry => {
                             tokio::time::sleep(backoff(failures + 1, rand::random())).await;
                         }
@@ -163,7 +163,7 @@ impl Reader {
             match call.send().await {
                 Ok(reply) => return reply.shard_iterator.context("the reply has no iterator"),
                 Err(error) if failures < FAILURES_MAX && is_temporary(&error) => failures += 1,
-                Err(error) => return Err(self.client.explain(error)),
+                Err(error) => return Err(self.client.explain(&error).into()),
             }
             tokio::time::sleep(backoff(failures + 1, rand::random())).await;
         }

@@ -1,0 +1,77 @@
+//! The SDK's client, with what a person is told about it.
+
+use std::error::Error as StdError;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use thiserror::Error;
+
+use crate::failure::Failure;
+
+/// A client of one endpoint: the SDK's, which it derefs to. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    sdk: aws_sdk_kinesis::Client,
+    endpoint: Arc<str>,
+    hint: Arc<str>,
+    retries: bool,
+}
+
+/// One line for a person: the service's code and message, or why it could not be reached.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Explanation(String);
+
+impl Client {
+    pub(crate) fn new(
+        sdk: aws_sdk_kinesis::Client,
+        endpoint: &str,
+        hint: &str,
+        retries: bool,
+    ) -> Self {
+        Self { sdk, endpoint: endpoint.into(), hint: hint.into(), retries }
+    }
+
+    /// The URL of the endpoint, or `Amazon's endpoint`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What an error of a call of this client means. A call that was customized to retry must not
+    /// come here from a client that does not.
+    pub fn failure<E>(&self, error: &SdkError<E, HttpResponse>) -> Failure
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        Failure::of(error, self.retries)
+    }
+
+    /// An error as one line for a person.
+    pub fn explain<E>(&self, error: &SdkError<E, HttpResponse>) -> Explanation
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        let failure = self.failure(error);
+        let endpoint = &self.endpoint;
+        Explanation(match failure {
+            Failure::Throttled { .. } | Failure::Service { .. } => failure.to_string(),
+            _ if failure.is_out_of_reach() && self.hint.is_empty() => {
+                format!("cannot reach {endpoint}: {failure}")
+            }
+            _ if failure.is_out_of_reach() => {
+                format!("cannot reach {endpoint} ({}): {failure}", self.hint)
+            }
+            _ => format!("{endpoint}: {failure}"),
+        })
+    }
+}
+
+impl Deref for Client {
+    type Target = aws_sdk_kinesis::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sdk
+    }
+}

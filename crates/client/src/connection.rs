@@ -1,0 +1,190 @@
+//! How to reach the service: all that a program or its user may say, and a client from it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kinesis::config::SharedHttpClient;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
+use thiserror::Error;
+
+use crate::client::Client;
+use crate::credentials::{self, CredentialsError};
+use crate::endpoint::{self, Endpoint, EndpointChoice, EndpointError};
+use crate::proxy::{Proxies, Proxy, ProxyError};
+use crate::sources::Sources;
+use crate::tls::{self, TrustError};
+use crate::transport;
+
+/// How to reach the service. The default is what the environment and the AWS configuration files
+/// say, else a server on this machine.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The endpoint.
+    pub endpoint: EndpointChoice,
+    /// The Region; `None` for that of the environment or profile, else us-east-1.
+    pub region: Option<String>,
+    /// The profile of the AWS configuration files; `None` for `AWS_PROFILE`, else `default`.
+    pub profile: Option<String>,
+    /// Credentials of the program's own, static or not; `None` for those that are configured.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// The proxy.
+    pub proxy: Proxy,
+    /// A PEM file of certificates to trust as well as the system's; `None` for `AWS_CA_BUNDLE`, else the
+    /// profile's `ca_bundle`.
+    pub ca_bundle: Option<PathBuf>,
+    /// A folder of PEM files of certificates to trust as well.
+    pub ca_folder: Option<PathBuf>,
+    /// Whether the endpoint must prove by a certificate who it is. Off only on a user's explicit word: the
+    /// one who answers may then be anybody. It is logged.
+    pub verify_certificate: bool,
+    /// The longest wait for a connection, TLS included. Default 3,100 ms.
+    pub connect_timeout: Duration,
+    /// The longest wait for an answer, of each attempt; `None` for no limit, the default. A subscription
+    /// is answered when it begins.
+    pub request_timeout: Option<Duration>,
+    /// Who sends again after a failure.
+    pub retries: Retries,
+    /// Idle connections that are kept for later. Default 64.
+    pub connections_kept: usize,
+    /// What [`Client::explain`] asks if the service is out of reach; may be empty.
+    pub hint: String,
+}
+
+/// Who sends a call again after a failure that may pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Retries {
+    /// The SDK, as often as `AWS_MAX_ATTEMPTS` and the profile say.
+    #[default]
+    Configured,
+    /// Nobody, or the program itself. Only then is [`crate::Sent`] exact.
+    Off,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            endpoint: EndpointChoice::Configured,
+            region: None,
+            profile: None,
+            credentials: None,
+            proxy: Proxy::FromEnvironment,
+            ca_bundle: None,
+            ca_folder: None,
+            verify_certificate: true,
+            connect_timeout: Duration::from_millis(3_100),
+            request_timeout: None,
+            retries: Retries::Configured,
+            connections_kept: 64,
+            hint: String::new(),
+        }
+    }
+}
+
+/// Why there is no client.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub enum SetupError {
+    /// The endpoint makes no sense.
+    Endpoint(#[from] EndpointError),
+    /// The proxy makes no sense.
+    Proxy(#[from] ProxyError),
+    /// The certificates to trust are not to be had.
+    Trust(#[from] TrustError),
+    /// The credentials are not to be had.
+    Credentials(#[from] CredentialsError),
+}
+
+/// The HTTP clients of one connection.
+struct HttpClients {
+    /// For the service.
+    service: SharedHttpClient,
+    /// For those who give credentials, whose certificates are always checked.
+    credentials: SharedHttpClient,
+}
+
+impl Connection {
+    /// Makes a client. Opens no connection to the service. Finding Region and credentials may call
+    /// SSO, STS or, for Amazon's endpoints, the instance's metadata service; never for an endpoint on
+    /// this machine.
+    ///
+    /// Cancel safe: nothing is left behind.
+    pub async fn client(&self) -> Result<Client, SetupError> {
+        let sources = Sources::read(self.loader(), |name: &str| std::env::var(name).ok()).await;
+        let endpoint = endpoint::resolve(&self.endpoint, &sources)?;
+        let clients = self.http_clients(&sources)?;
+        let profile = self.profile.as_deref();
+        let region = credentials::region(self.region.as_deref(), profile, &endpoint).await;
+
+        let mut loader =
+            self.loader().region(region.clone()).http_client(clients.credentials.clone());
+        let found = match &self.credentials {
+            Some(own) => Some(own.clone()),
+            None => {
+                credentials::credentials(&endpoint, profile, region, clients.credentials).await?
+            }
+        };
+        if let Some(provider) = found {
+            loader = loader.credentials_provider(provider);
+        }
+        let shared = loader.load().await;
+
+        let mut config = aws_sdk_kinesis::config::Builder::from(&shared);
+        config.set_http_client(Some(clients.service));
+        config.set_timeout_config(Some(self.timeouts()));
+        if self.retries == Retries::Off {
+            config.set_retry_config(Some(RetryConfig::disabled()));
+        }
+        let name = match &endpoint {
+            Endpoint::Amazon => {
+                config.set_endpoint_url(None);
+                "Amazon's endpoint"
+            }
+            Endpoint::Url(url) => {
+                config.set_endpoint_url(Some(url.clone()));
+                url
+            }
+        };
+        let sdk = aws_sdk_kinesis::Client::from_conf(config.build());
+        let retries = self.retries != Retries::Off;
+        Ok(Client::new(sdk, name, &self.hint, retries))
+    }
+
+    fn loader(&self) -> aws_config::ConfigLoader {
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        match &self.profile {
+            Some(profile) => loader.profile_name(profile),
+            None => loader,
+        }
+    }
+
+    fn timeouts(&self) -> TimeoutConfig {
+        let mut timeouts = TimeoutConfig::builder().connect_timeout(self.connect_timeout);
+        timeouts.set_operation_attempt_timeout(self.request_timeout);
+        timeouts.build()
+    }
+
+    fn http_clients(&self, sources: &Sources) -> Result<HttpClients, SetupError> {
+        let proxies = Arc::new(Proxies::new(&self.proxy, sources)?);
+        let bundle = self.ca_bundle.clone().or_else(|| {
+            let path = sources.variable("AWS_CA_BUNDLE").or_else(|| sources.profile("ca_bundle"));
+            path.map(PathBuf::from)
+        });
+        let checked =
+            tls::client_config(Some(tls::roots(bundle.as_deref(), self.ca_folder.as_deref())?));
+        let http_client = |tls| {
+            transport::http_client(tls, &proxies, self.connect_timeout, self.connections_kept)
+        };
+        let credentials = http_client(&checked);
+        if self.verify_certificate {
+            return Ok(HttpClients { service: credentials.clone(), credentials });
+        }
+        tracing::warn!(
+            "the certificate of the endpoint is not checked: whoever answers is taken for the service"
+        );
+        Ok(HttpClients { service: http_client(&tls::client_config(None)), credentials })
+    }
+}
