@@ -3,8 +3,11 @@
 use std::error::Error as StdError;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
@@ -32,6 +35,23 @@ impl Client {
         retries: bool,
     ) -> Self {
         Self { sdk, endpoint: endpoint.into(), hint: hint.into(), retries }
+    }
+
+    /// A client that a program has made by itself. Of its calls, less is proven: what found no connection
+    /// may count as sent.
+    pub fn from_sdk(sdk: aws_sdk_kinesis::Client) -> Self {
+        let retries = sdk.config().retry_config().is_none_or(|config| config.max_attempts() > 1);
+        Self { sdk, endpoint: "the endpoint".into(), hint: "".into(), retries }
+    }
+
+    /// The same client, whose calls are tried once and given up after so long.
+    #[must_use]
+    pub fn trying_once(&self, timeout: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
+        let config = self.sdk.config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        let sdk = aws_sdk_kinesis::Client::from_conf(config.build());
+        Self { sdk, retries: false, ..self.clone() }
     }
 
     /// The URL of the endpoint, or `Amazon's endpoint`.

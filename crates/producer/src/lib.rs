@@ -8,10 +8,11 @@
 //! ([`Record::ordered`]), and what may have been stored twice is said ([`Stored::may_be_twice`]).
 //!
 //! ```no_run
-//! # async fn example(client: aws_sdk_kinesis::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(sdk: aws_sdk_kinesis::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use anabranch_client::Client;
 //! use anabranch_producer::{Producer, Record, Settings};
 //!
-//! let producer = Producer::new(client, Settings::default());
+//! let producer = Producer::new(&Client::from_sdk(sdk), Settings::default());
 //! let receipt = producer.put("orders", Record::new("customer-7", r#"{"id":1}"#)).await?;
 //! let stored = receipt.await?;
 //! println!("{} {}", stored.shard_id, stored.sequence_number);

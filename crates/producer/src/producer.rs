@@ -5,6 +5,7 @@ use crate::record::{CLOSED, PutError, Receipt, Record, Stored, result_of};
 use crate::sdk::Sdk;
 use crate::service::Service;
 use crate::settings::Settings;
+use anabranch_client::Client;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -118,8 +119,8 @@ impl Producer {
     /// # Panics
     /// Its other methods panic outside of a Tokio runtime.
     #[must_use]
-    pub fn new(client: aws_sdk_kinesis::Client, settings: Settings) -> Self {
-        let sdk = Sdk::new(&client, settings.request_timeout);
+    pub fn new(client: &Client, settings: Settings) -> Self {
+        let sdk = Sdk::new(client, settings.request_timeout);
         Self::with(Box::new(sdk), settings)
     }
 

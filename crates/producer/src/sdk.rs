@@ -2,40 +2,31 @@
 
 use crate::pipeline::{Answer, Failure, Fault, OpenShard, OutgoingRecord, Reason, RecordAnswer};
 use crate::service::{Answering, Service};
+use anabranch_client::{self as client, Client, Sent};
 use anabranch_model::hash_key::{self, HashKeyRange};
-use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{
     PutRecordsRequestEntry, PutRecordsResultEntry, Shard, ShardFilter, ShardFilterType,
 };
+use std::time::Duration;
 
 /// The code of a record that its shard throttled.
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
 /// Codes of requests that are wrong as they are, whenever they are sent.
-const INVALID: [&str; 4] = [
-    "InvalidArgumentException",
-    "SerializationException",
-    "ValidationException",
-    "RequestEntityTooLarge",
-];
-/// Codes of servers that stop: they may have stored what they do not tell of.
-const UNSURE: [&str; 3] = ["InternalFailure", "InternalServerError", "ServiceUnavailable"];
+const INVALID: [&str; 3] =
+    ["InvalidArgumentException", "SerializationException", "ValidationException"];
+/// The status of a request that is too large.
+const TOO_LARGE: u16 = 413;
 /// Shards of a page.
 const PAGE: i32 = 1_000;
 
-/// The SDK's client, with its retries off: a producer tries again record by record.
+/// A client whose calls are tried once: a producer tries again record by record.
 #[derive(Debug)]
-pub(crate) struct Sdk(aws_sdk_kinesis::Client);
+pub(crate) struct Sdk(Client);
 
 impl Sdk {
-    pub(crate) fn new(client: &aws_sdk_kinesis::Client, timeout: std::time::Duration) -> Self {
-        use aws_sdk_kinesis::config::retry::RetryConfig;
-        use aws_sdk_kinesis::config::timeout::TimeoutConfig;
-
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self(aws_sdk_kinesis::Client::from_conf(config.build()))
+    pub(crate) fn new(client: &Client, timeout: Duration) -> Self {
+        Self(client.trying_once(timeout))
     }
 }
 
@@ -61,7 +52,7 @@ impl Service for Sdk {
                 Ok(answer) => {
                     Answer::Records(answer.records.into_iter().map(record_answer).collect())
                 }
-                Err(error) => Answer::Failed(failure(&error)),
+                Err(error) => Answer::Failed(failure(&self.0.failure(&error))),
             }
         })
     }
@@ -74,7 +65,7 @@ impl Service for Sdk {
             let first = self.0.list_shards().set_stream_name(name).set_stream_arn(arn);
             let first = first.shard_filter(filter).max_results(PAGE);
             let mut page =
-                first.send().await.map_err(|error| failure(&error).reason.to_string())?;
+                first.send().await.map_err(|error| self.0.failure(&error).to_string())?;
             let mut shards = Vec::new();
             loop {
                 for shard in page.shards() {
@@ -82,7 +73,7 @@ impl Service for Sdk {
                 }
                 let Some(token) = page.next_token else { break };
                 let next = self.0.list_shards().next_token(token).max_results(PAGE);
-                page = next.send().await.map_err(|error| failure(&error).reason.to_string())?;
+                page = next.send().await.map_err(|error| self.0.failure(&error).to_string())?;
             }
             Ok(shards)
         })
@@ -124,53 +115,31 @@ fn open_shard(shard: &Shard) -> Option<OpenShard> {
     Some(OpenShard { id: shard.shard_id().into(), range })
 }
 
-/// Why there is no answer, and what is known all the same.
-fn failure<E, R>(error: &SdkError<E, R>) -> Failure
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    match error {
-        SdkError::ServiceError(service) => {
-            let meta = service.err().meta();
-            let code = meta.code().unwrap_or("error without a code");
-            let fault = if INVALID.contains(&code) {
-                Fault::Invalid
-            } else if UNSURE.iter().any(|unsure| code.starts_with(unsure)) {
-                Fault::Unknown
-            } else {
-                Fault::NothingStored
-            };
-            let message = meta.message().unwrap_or_default();
-            Failure { reason: Reason { code: code.into(), message: message.into() }, fault }
-        }
-        error => {
-            let code = match error {
-                SdkError::TimeoutError(_) => "RequestTimeout",
-                SdkError::DispatchFailure(_) => "Unreachable",
-                SdkError::ConstructionFailure(_) => "NotSent",
-                _ => "BrokenAnswer",
-            };
-            let fault = match error {
-                SdkError::ConstructionFailure(_) => Fault::NothingStored,
-                _ => Fault::Unknown,
-            };
-            let reason = Reason { code: code.into(), message: causes(error).into() };
-            Failure { reason, fault }
-        }
-    }
-}
+/// What a request's failure means for its records.
+fn failure(failure: &client::Failure) -> Failure {
+    use client::Failure as Why;
 
-/// The messages of an error and its causes, without the repetitions that wrappers make.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let message = cause.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
+    let (code, message) = match failure {
+        Why::Throttled { code, message } | Why::Service { code, message, .. } => {
+            (&**code, &**message)
         }
-        source = cause.source();
-    }
-    text
+        Why::NotReached { cause, .. } => ("Unreachable", &**cause),
+        Why::TimedOut { cause, .. } => ("RequestTimeout", &**cause),
+        Why::Broken { cause } => ("BrokenAnswer", &**cause),
+        Why::NoCredentials { cause, .. } => ("NoCredentials", &**cause),
+        Why::NotMade { cause } => ("NotMade", &**cause),
+    };
+    let fault = match failure {
+        Why::Service { code, status, .. }
+            if INVALID.contains(&code.as_str()) || *status == TOO_LARGE =>
+        {
+            Fault::Invalid
+        }
+        Why::NotMade { .. } => Fault::Invalid,
+        // A server that fails may have stored what it does not tell of.
+        Why::Service { status, .. } if *status >= 500 => Fault::Unknown,
+        _ if failure.sent() == Sent::MaybeSent => Fault::Unknown,
+        _ => Fault::NothingStored,
+    };
+    Failure { reason: Reason { code: code.into(), message: message.into() }, fault }
 }
