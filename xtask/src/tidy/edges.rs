@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("probes", "model policy env storage engine testkit"),
     ("raw_load", "testkit"),
     ("strangers", "protocol testkit"),
+    ("produce", "client producer testkit"),
     ("torture", "client testkit"),
     ("xtask", ""),
 ];
