@@ -5,5 +5,5 @@ mod damage;
 mod late;
 mod model;
 mod suite;
-mod support;
+pub(crate) mod support;
 mod swap;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The catalog of a test that keeps it itself.
 #[derive(Debug, Default)]
-pub(super) struct TestHost {
+pub(crate) struct TestHost {
     /// The number of the last command, and what the commands came to.
     pub(super) applied: Mutex<(u64, Vec<u8>)>,
     pub(super) horizon_ms: AtomicU64,
@@ -19,6 +19,8 @@ pub(super) struct TestHost {
     pub(super) is_busy: AtomicBool,
     /// It waits for one.
     pub(super) is_asking: AtomicBool,
+    /// What was told of deleted records.
+    pub(crate) deleted: Mutex<Vec<(Deletion, DeletedRange)>>,
 }
 
 impl Host for TestHost {
@@ -30,7 +32,9 @@ impl Host for TestHost {
         Some(self.horizon_ms.load(Ordering::Acquire))
     }
 
-    fn deleting(&self, _: Deletion, _: &[DeletedRange]) {}
+    fn deleting(&self, why: Deletion, ranges: &[DeletedRange]) {
+        self.deleted.lock().extend(ranges.iter().map(|range| (why, *range)));
+    }
 
     fn dropped_shards(&self) -> u64 {
         0

@@ -6,8 +6,8 @@ use crate::format::record::Records;
 use crate::medium::disk::medium::DiskMedium;
 use crate::tests::support::{TestHost, append_command, queue_command};
 use crate::{
-    AppendError, Appended, Durability, Gate, ReadRequest, Runs, RunsBuilder, Store, StoreOptions,
-    Succession,
+    AppendError, Appended, DeletedRange, Deletion, Durability, Gate, ReadRequest, Runs,
+    RunsBuilder, Store, StoreOptions, Succession,
 };
 use anabranch_env::{Disk, FakeDisk, Fault, ManualClock};
 use anabranch_model::ShardKey;
@@ -313,12 +313,14 @@ async fn memory_is_bounded_and_comes_back_when_records_expire() {
 
 #[tokio::test]
 async fn where_the_oldest_go_memory_is_bounded_and_the_newest_are_there_in_order() {
-    let (clock, host) = (Arc::new(ManualClock::at_ms(1_000)), Arc::<TestHost>::default());
+    let clock = Arc::new(ManualClock::at_ms(1_000));
     // Journal files are larger than all memory in the second case.
     for journal_file_bytes in [4 << 10, 1 << 20] {
+        let host = Arc::<TestHost>::default();
         let limits = StoreOptions { journal_file_bytes, drops_oldest: true, ..options() };
         let limit = limits.tail_cache_bytes;
         let store = memory_store_with(limits, &clock, &host);
+        let mut kept = 0;
         for number in 0..200_u64 {
             let runs = record(&[&number.to_le_bytes()[..], &[1; 1000]].concat());
             append(&store, runs).await.expect("stored");
@@ -342,7 +344,17 @@ async fn where_the_oldest_go_memory_is_bounded_and_the_newest_are_there_in_order
             assert!(count * 1_000 <= limit, "{count} records in {limit} bytes");
             // No more goes than must.
             assert!(count == stored || count * 1100 > limit / 2, "{count} of {stored}");
+            kept = count;
         }
+        store.shut_down();
+        // Whatever is gone was told, once, in order.
+        let mut told = 1;
+        for (why, range) in host.deleted.lock().iter() {
+            let DeletedRange { shard, indices: (first, end), .. } = *range;
+            assert_eq!((*why, shard, first), (Deletion::MemoryFull, ShardKey(1), told));
+            told = end;
+        }
+        assert_eq!(told, 201 - kept);
     }
 }
 
