@@ -66,3 +66,93 @@ impl DeletionTime {
         self.told_ms = held_ms;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::common::Common;
+    use crate::medium::memory::MemoryMedium;
+    use crate::medium::opened::Medium;
+    use crate::options::StoreOptions;
+    use anabranch_env::{AgreedClock, ManualClock};
+    use anabranch_testkit::log_lines::LogLines;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    const START_MS: u64 = 1_800_000_000_000;
+    const MINUTE_MS: u64 = 60 * 1000;
+    const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+    /// A process that begins where another one left off, and looks every minute.
+    struct World {
+        hands: Arc<ManualClock>,
+        clock: AgreedClock,
+        shelf: Arc<dyn Shelf>,
+        deletion_time: DeletionTime,
+        log: LogLines,
+    }
+
+    impl World {
+        fn after_ms(off_ms: u64) -> Self {
+            let hands = Arc::new(ManualClock::at_ms(START_MS + off_ms));
+            let clock = AgreedClock::new(hands.clone());
+            clock.begin(START_MS, START_MS);
+            let medium = MemoryMedium::new(&StoreOptions::new(PathBuf::from("/data")));
+            let shelf = medium.open(&Common::default()).expect("opened").shelf;
+            let (deletion_time, log) = (DeletionTime::default(), LogLines::begin());
+            Self { hands, clock, shelf, deletion_time, log }
+        }
+
+        /// By how much the lines since the last call say that the wall clock is ahead, in seconds.
+        /// `None`: deletion is no longer held.
+        fn told(&mut self, minutes: u64) -> Vec<Option<u64>> {
+            for _ in 0..minutes {
+                self.hands.advance_ms(MINUTE_MS);
+                self.deletion_time.look(&self.clock, &*self.shelf);
+            }
+            let lines =
+                std::mem::replace(&mut self.log, LogLines::begin()).with(&["deletion_time"]);
+            let ahead = |line: &String| match line.split_once(" ahead_secs=") {
+                Some((before, rest)) => {
+                    assert!(before.contains("WARN") && rest.contains("believed_after_secs=43200"));
+                    rest.split(' ').next().and_then(|secs| secs.parse().ok())
+                }
+                None => {
+                    assert!(line.contains("INFO") && line.contains("deletion is no longer held"));
+                    None
+                }
+            };
+            lines.iter().map(ahead).collect()
+        }
+
+        fn jump_ms(&self, ms: i64) {
+            self.hands.set_ms(self.hands.now_ms().saturating_add_signed(ms));
+        }
+    }
+
+    // One test, for the lines do not say which clock they are about.
+    #[test]
+    fn that_deletion_is_held_is_told_once_and_that_it_goes_on_once() {
+        let mut world = World::after_ms(0);
+        assert_eq!(world.told(100), []);
+        world.jump_ms(10 * 60_000);
+        assert_eq!(world.told(100), [], "not worth telling");
+        world.jump_ms(60_000);
+        assert_eq!(world.told(100), [Some(660)]);
+        // Only what is another matter is told again.
+        world.jump_ms(10 * 60_000);
+        assert_eq!(world.told(100), []);
+        world.jump_ms(60_000);
+        assert_eq!(world.told(100), [Some(1320)]);
+        world.jump_ms(-12 * 60_000);
+        assert_eq!(world.told(100), [None], "the clock went back");
+        world.jump_ms(2 * 86_400_000);
+        assert_eq!(world.told(100), [Some(2 * 86_400 + 600)]);
+        world.clock.believe_wall();
+        assert_eq!(world.told(100), [None], "the operator has said so");
+
+        let mut world = World::after_ms(7 * DAY_MS);
+        assert_eq!(world.told(11 * 60), [Some(7 * 86_400)], "the machine was off");
+        assert_eq!(world.told(100), [None], "it has lasted");
+    }
+}
