@@ -303,6 +303,17 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_is_trusted_when_the_flag_says_so() {
+        for (flags, expected) in
+            [(&[][..], false), (&["--trust-clock"], true), (&["--trust-clock=false"], false)]
+        {
+            let parsed = Wrapper::try_parse_from(std::iter::once(&"serve").chain(flags));
+            let settings = parsed.unwrap().args.into_settings().unwrap();
+            assert_eq!(settings.to_server().trust_clock, expected, "{flags:?}");
+        }
+    }
+
+    #[test]
     fn a_missing_config_file_is_named() {
         let parsed = Wrapper::try_parse_from(["serve", "--config", "/nonexistent/a.toml"]).unwrap();
         let text = format!("{:#}", parsed.args.into_settings().unwrap_err());
