@@ -19,6 +19,7 @@ use crate::service::{Call, Found, Service};
 use crate::services::Services;
 use anabranch_env::Clock;
 use anabranch_protocol::{Codec, CommonError, WireError};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
@@ -51,14 +52,23 @@ impl FrontDoor {
         let service = self.services.of(&parts);
         let has_origin = parts.headers.contains_key(header::ORIGIN);
         let is_preflight = has_origin && parts.method == Method::OPTIONS;
+        let awaits_leave = body.awaits_leave(&parts);
         if let Err(refusal) = self.hosts.check(&parts) {
-            body::pass_over(body).await;
+            if !awaits_leave {
+                body::pass_over(body).await;
+            }
             let mut reply = refuse_host(refusal, &parts.headers, service);
             reply::add_request_ids(reply.headers_mut(), is_preflight);
             return reply;
         }
         let check = || self.check_head(service, &parts);
-        let mut reply = match self.bodies.read(body, connected, check).await {
+        // Whoever waits to be told to send a body is told at once that it is in vain.
+        let stranger = if awaits_leave { check().err() } else { None };
+        let read = match stranger {
+            Some(error) => Err(BodyError::Stranger(error, Bytes::new())),
+            None => self.bodies.read(body, connected, check).await,
+        };
+        let mut reply = match read {
             Err(BodyError::Stranger(error, first)) => {
                 self.turn_away(service, &parts, peer, connected, &first, error)
             }

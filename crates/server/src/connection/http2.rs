@@ -7,7 +7,7 @@
 use super::answering::Answering;
 use super::connected::Connected;
 use super::pace::{IDLE_PATIENCE, Pace};
-use super::request_body::{Http2Body, RequestBody};
+use super::request_body::{Http2Body, RequestBody, expects_leave};
 use super::request_memory::RequestMemory;
 use super::windows::{CONNECTION_WINDOW, FIRST_WINDOW, STREAM_WINDOW};
 use crate::peer::Peer;
@@ -17,7 +17,7 @@ use anabranch_env::ByteShare;
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONTENT_LENGTH, DATE, EXPECT};
+use http::header::{CONTENT_LENGTH, DATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -189,10 +189,7 @@ fn body_of(
     stream: RecvStream,
 ) -> (RequestBody, Option<oneshot::Receiver<()>>) {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let expects = headers.get(EXPECT).is_some_and(|value| {
-        value.as_bytes().eq_ignore_ascii_case(b"100-continue") && !stream.is_end_stream()
-    });
-    let (sender, receiver) = match expects {
+    let (sender, receiver) = match expects_leave(headers) && !stream.is_end_stream() {
         true => {
             let (sender, receiver) = oneshot::channel();
             (Some(sender), Some(receiver))

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use h2::RecvStream;
+use http::request::Parts;
+use http::{HeaderMap, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -54,6 +56,28 @@ impl Http2Body {
                 Ok(Frame::data(data))
             })
         })
+    }
+}
+
+/// Whether a client wants to be told before it sends a body.
+pub(super) fn expects_leave(headers: &HeaderMap) -> bool {
+    let expects = headers.get(header::EXPECT);
+    expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+impl RequestBody {
+    /// Whether the client sends nothing of it before it is told to, which it is when somebody begins to
+    /// read. It may lose patience and send all the same.
+    pub(crate) fn awaits_leave(&self, head: &Parts) -> bool {
+        match self {
+            Self::Http1(body) => {
+                // Older clients do not know of it.
+                head.version >= Version::HTTP_11
+                    && expects_leave(&head.headers)
+                    && !body.is_end_stream()
+            }
+            Self::Http2(body) => body.wanted.is_some(),
+        }
     }
 }
 
