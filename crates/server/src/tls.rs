@@ -170,12 +170,12 @@ struct Certificates {
     /// What was last read, with or without success. Locked by whoever is reading.
     seen: Mutex<Versions>,
     current: RwLock<Arc<CertifiedKey>>,
-    /// When it was last warned of the end of the certificate, monotonic seconds.
-    warned_secs: Mutex<Option<u64>>,
+    /// When the end of the certificate was told last, monotonic seconds, and whether it was over.
+    told: Mutex<Option<(u64, bool)>>,
 }
 
-/// How often the end of a certificate is warned of.
-const WARNING_SECS: u64 = 24 * 3600;
+/// How often the end of a certificate is told. That it is over is told at once.
+const TELL_EVERY_SECS: u64 = 24 * 3600;
 
 impl Certificates {
     fn open(files: Files, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
@@ -183,9 +183,9 @@ impl Certificates {
         let seen = Mutex::new(files.versions());
         let current = RwLock::new(Arc::new(files.read()?));
         let looked_secs = AtomicU64::new(clock.monotonic_us() / 1_000_000);
-        let warned_secs = Mutex::default();
-        let opened = Self { files, clock, looked_secs, seen, current, warned_secs };
-        opened.warn_of_the_end();
+        let told = Mutex::default();
+        let opened = Self { files, clock, looked_secs, seen, current, told };
+        opened.tell_of_the_end();
         Ok(opened)
     }
 
@@ -203,7 +203,7 @@ impl Certificates {
 
     fn look(&self) {
         self.read_if_changed();
-        self.warn_of_the_end();
+        self.tell_of_the_end();
     }
 
     fn read_if_changed(&self) {
@@ -216,7 +216,7 @@ impl Certificates {
         match self.files.read() {
             Ok(pair) => {
                 *self.current.write() = Arc::new(pair);
-                *self.warned_secs.lock() = None;
+                *self.told.lock() = None;
                 tracing::info!(%path, "TLS certificate read again");
             }
             Err(error) => tracing::warn!(
@@ -226,28 +226,32 @@ impl Certificates {
         }
     }
 
-    fn warn_of_the_end(&self) {
+    fn tell_of_the_end(&self) {
         let now_secs = self.clock.monotonic_us() / 1_000_000;
-        let mut warned = self.warned_secs.lock();
-        if warned.is_some_and(|last| now_secs < last + WARNING_SECS) {
+        let mut told = self.told.lock();
+        let lately = told.filter(|(told_secs, _)| now_secs < told_secs + TELL_EVERY_SECS);
+        if let Some((_, true)) = lately {
             return;
         }
         let unix_secs = (self.clock.now_ms() / 1000).cast_signed();
         let current = self.current.read().clone();
         let end = current.end_entity_cert().ok().and_then(|leaf| Validity::of(leaf));
-        let Some(end) = end.map(|validity| validity.end_at(unix_secs)) else { return };
         let path = self.files.certificate.display();
-        match end {
-            End::Far => return,
-            End::Near { days } => {
+        match end.map(|validity| validity.end_at(unix_secs)) {
+            None | Some(End::Far) => {}
+            Some(End::Near { .. }) if lately.is_some() => {}
+            Some(End::Near { days }) => {
                 tracing::warn!(days, %path, "the TLS certificate ends soon; renew its file");
+                *told = Some((now_secs, false));
             }
-            End::Over => tracing::error!(
-                %path,
-                "the TLS certificate has ended, clients refuse it; renew its file"
-            ),
+            Some(End::Over) => {
+                tracing::error!(
+                    %path,
+                    "the TLS certificate has ended, clients refuse it; renew its file"
+                );
+                *told = Some((now_secs, true));
+            }
         }
-        *warned = Some(now_secs);
     }
 }
 
@@ -323,7 +327,10 @@ fn make_own(directory: &Path, certificate: &Path, key: &Path) -> Result<(), TlsE
 mod tests {
     use super::*;
     use anabranch_env::ManualClock;
+    use anabranch_testkit::log_lines::LogLines;
     use std::os::unix::fs::PermissionsExt;
+
+    const HOUR_MS: u64 = 3_600_000;
 
     fn start(directory: &Path) -> Result<Option<Tls>, TlsError> {
         let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
@@ -342,10 +349,25 @@ mod tests {
             let clock = Arc::new(ManualClock::at_ms(1_700_000_000_000));
             let pair = Self { directory, clock };
             pair.make("cert", "key");
+            let tls = pair.open();
+            (pair, tls)
+        }
+
+        fn open(&self) -> Tls {
             let settings =
-                TlsSettings::Files { certificate: pair.path("cert"), key: pair.path("key") };
-            let tls = Tls::open(&settings, pair.directory.path(), pair.clock.clone());
-            (pair, tls.expect("good").expect("TLS"))
+                TlsSettings::Files { certificate: self.path("cert"), key: self.path("key") };
+            let tls = Tls::open(&settings, self.directory.path(), self.clock.clone());
+            tls.expect("good").expect("TLS")
+        }
+
+        /// A pair that is good from 2022-11-01 until the beginning of a day.
+        fn make_until(&self, certificate: &str, key: &str, year: i32, month: u8, day: u8) {
+            let mut made = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+            made.not_before = rcgen::date_time_ymd(2022, 11, 1);
+            made.not_after = rcgen::date_time_ymd(year, month, day);
+            let pair = rcgen::KeyPair::generate().expect("a key");
+            self.put(certificate, &made.self_signed(&pair).expect("signed").pem());
+            self.put(key, &pair.serialize_pem());
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -363,11 +385,66 @@ mod tests {
             replace_durably(&self.path(name), ".new", PRIVATE_FILE, text.as_bytes()).expect("put");
         }
 
+        /// What is told of the certificate's end by so many looks, one an hour: the whole days that are
+        /// left, or `None` after it.
+        fn told(&self, tls: &Tls, hours: u64) -> Vec<Option<u64>> {
+            let log = LogLines::begin();
+            for _ in 0..hours {
+                self.clock.advance_ms(HOUR_MS);
+                tls.look();
+            }
+            let path = self.path("cert").display().to_string();
+            let lines = log.with(&[&path, "renew its file"]);
+            let days = |line: &String| match line.split_once(" days=") {
+                Some((before, rest)) => {
+                    assert!(before.contains("WARN") && before.contains("ends soon"), "{line}");
+                    rest.split(' ').next().and_then(|days| days.parse().ok())
+                }
+                None => {
+                    assert!(line.contains("ERROR") && line.contains("has ended"), "{line}");
+                    None
+                }
+            };
+            lines.iter().map(days).collect()
+        }
+
         fn shown(&self, tls: &Tls) -> CertificateDer<'static> {
             self.clock.advance_ms(1000);
             let current = tls.certificates.current();
             current.end_entity_cert().expect("a certificate").clone().into_owned()
         }
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_once_a_day_and_at_once_when_it_has_come() {
+        let (pair, tls) = Pair::new();
+        // The clock shows 22:13 on 14 November 2023.
+        pair.make_until("cert", "key", 2023, 12, 15);
+        assert_eq!(pair.told(&tls, 1), [], "30 days and 46 minutes are left");
+        assert_eq!(pair.told(&tls, 1), [Some(29)]);
+        assert_eq!(pair.told(&tls, 23), [], "within a day");
+        assert_eq!(pair.told(&tls, 1), [Some(28)]);
+        assert_eq!(pair.told(&tls, 26 * 24 + 12).len(), 26);
+        // Another one, and it ends within a day of the last line.
+        pair.make_until("cert", "key", 2023, 12, 14);
+        assert_eq!(pair.told(&tls, 1), [Some(1)], "13:13 on 12 December");
+        assert_eq!(pair.told(&tls, 24), [Some(0)]);
+        assert_eq!(pair.told(&tls, 10), []);
+        assert_eq!(pair.told(&tls, 1), [None], "at once");
+        assert_eq!(pair.told(&tls, 23), []);
+        assert_eq!(pair.told(&tls, 1), [None]);
+        pair.make("cert", "key");
+        assert_eq!(pair.told(&tls, 100), []);
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_at_the_start() {
+        let (pair, _) = Pair::new();
+        pair.make_until("cert", "key", 2023, 11, 17);
+        let log = LogLines::begin();
+        pair.open();
+        let path = pair.path("cert").display().to_string();
+        assert_eq!(log.with(&["WARN", "days=2", &path, "ends soon"]).len(), 1);
     }
 
     #[test]
