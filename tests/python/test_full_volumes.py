@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -134,3 +136,62 @@ def check_full_volume(server, volume, has_snapshot):
     assert server.health()["status"] == "ok"
     server.restart()
     assert puts.found() == sorted(puts.stored), "each once, and nothing that was refused"
+
+
+def break_connections(server, count):
+    """Has the server write so many lines."""
+    for _ in range(count):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
+            sock.sendall(b"nonsense\r\n\r\n")
+            while sock.recv(4096):
+                pass
+
+
+def lines_of_broken_connections(server):
+    """How many the log has, and how many lines it says are lost."""
+    log = server.log()
+    lost = re.findall(r"^(\d+) lines of the log could not be written$", log, re.MULTILINE)
+    return log.count("a connection ended with an error"), sum(map(int, lost))
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_log_on_the_volume_that_is_full_loses_lines_and_counts_them(make_volume, kind):
+    """Data and log on one volume, as on most machines."""
+    volume = make_volume(kind)
+    server = Server(volume / "data", "--transition-ms", "0", "--limits", "off",
+                    "--journal-file-bytes", 16 * MIB, "--log-level", "info,anabranch_server=debug")
+    assert server.log_path.parent == volume
+    server.start()
+    try:
+        puts = Puts(server)
+        assert puts.put(10_000)
+        fill(volume / "others")
+        while puts.put(900_000, count=5):
+            assert puts.sent < 200, "the volume is not full"
+        broken = 0
+
+        def lines_are_lost():
+            # What the server gave up making meanwhile has left room.
+            nonlocal broken
+            fill(volume / f"others {broken}")
+            before, _ = lines_of_broken_connections(server)
+            break_connections(server, 200)
+            broken += 200
+            after, _ = lines_of_broken_connections(server)
+            return after < before + 100
+        poll(lines_are_lost, what="a log that cannot be written")
+        assert server.process.poll() is None, "it goes on"
+        assert server.health()["status"] == "full"
+        assert puts.found() == sorted(puts.stored), "reads go on"
+        for others in volume.glob("others*"):
+            others.unlink()
+        os.sync()
+        poll(lambda: puts.put(900_000), what="writes without a restart")
+        assert all(puts.put(900_000, count=5) for _ in range(4))
+        assert server.health()["status"] == "ok"
+        break_connections(server, 1)
+        poll(lambda: sum(lines_of_broken_connections(server)) > broken, what="all lines are counted")
+        assert lines_of_broken_connections(server)[1] > 100
+        assert server.terminate() == 0
+    finally:
+        server.stop()
