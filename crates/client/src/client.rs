@@ -83,6 +83,10 @@ impl Client {
             _ if failure.is_out_of_reach() => {
                 format!("cannot reach {endpoint} ({}): {failure}", self.hint)
             }
+            Failure::NoCredentials { .. } => format!(
+                "no credentials for {endpoint} (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a \
+                 profile): {failure}"
+            ),
             _ => format!("{endpoint}: {failure}"),
         })
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_kinesis::config::SharedHttpClient;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
@@ -98,6 +99,14 @@ pub enum SetupError {
     Credentials(#[from] CredentialsError),
 }
 
+/// What a connection comes to.
+struct Found {
+    endpoint: Endpoint,
+    /// Region, credentials, and what else the SDK reads.
+    shared: SdkConfig,
+    service: SharedHttpClient,
+}
+
 /// The HTTP clients of one connection.
 struct HttpClients {
     /// For the service.
@@ -109,31 +118,13 @@ struct HttpClients {
 impl Connection {
     /// Makes a client. Opens no connection to the service. Finding Region and credentials may call
     /// SSO, STS or, for Amazon's endpoints, the instance's metadata service; never for an endpoint on
-    /// this machine.
+    /// this machine whose profile names neither.
     ///
     /// Cancel safe: nothing is left behind.
     pub async fn client(&self) -> Result<Client, SetupError> {
-        let sources = Sources::read(self.loader(), |name: &str| std::env::var(name).ok()).await;
-        let endpoint = endpoint::resolve(&self.endpoint, &sources)?;
-        let clients = self.http_clients(&sources)?;
-        let profile = self.profile.as_deref();
-        let region = credentials::region(self.region.as_deref(), profile, &endpoint).await;
-
-        let mut loader =
-            self.loader().region(region.clone()).http_client(clients.credentials.clone());
-        let found = match &self.credentials {
-            Some(own) => Some(own.clone()),
-            None => {
-                credentials::credentials(&endpoint, profile, region, clients.credentials).await?
-            }
-        };
-        if let Some(provider) = found {
-            loader = loader.credentials_provider(provider);
-        }
-        let shared = loader.load().await;
-
+        let Found { endpoint, shared, service } = self.find().await?;
         let mut config = aws_sdk_kinesis::config::Builder::from(&shared);
-        config.set_http_client(Some(clients.service));
+        config.set_http_client(Some(service));
         config.set_timeout_config(Some(self.timeouts()));
         if self.retries == Retries::Off {
             config.set_retry_config(Some(RetryConfig::disabled()));
@@ -151,6 +142,35 @@ impl Connection {
         let sdk = aws_sdk_kinesis::Client::from_conf(config.build());
         let retries = self.retries != Retries::Off;
         Ok(Client::new(sdk, name, &self.hint, retries))
+    }
+
+    /// The credentials of the moment, for a program that signs by itself. They may expire.
+    ///
+    /// Cancel safe: nothing is left behind.
+    pub async fn credentials_now(&self) -> Result<Credentials, SetupError> {
+        let found = self.find().await?;
+        let provider =
+            found.shared.credentials_provider().expect("the loader was not told to have none");
+        let credentials = provider.provide_credentials().await;
+        credentials.map_err(|error| CredentialsError::None(error).into())
+    }
+
+    async fn find(&self) -> Result<Found, SetupError> {
+        let sources = Sources::read(self.loader(), |name: &str| std::env::var(name).ok()).await;
+        let endpoint = endpoint::resolve(&self.endpoint, &sources)?;
+        let HttpClients { service, credentials: http_client } = self.http_clients(&sources)?;
+        let profile = self.profile.as_deref();
+        let region = credentials::region(self.region.as_deref(), profile, &endpoint).await;
+
+        let mut loader = self.loader().region(region.clone()).http_client(http_client.clone());
+        let found = match &self.credentials {
+            Some(own) => Some(own.clone()),
+            None => credentials::credentials(&endpoint, profile, region, http_client).await?,
+        };
+        if let Some(provider) = found {
+            loader = loader.credentials_provider(provider);
+        }
+        Ok(Found { endpoint, shared: loader.load().await, service })
     }
 
     fn loader(&self) -> aws_config::ConfigLoader {
@@ -175,9 +195,7 @@ impl Connection {
         });
         let checked =
             tls::client_config(Some(tls::roots(bundle.as_deref(), self.ca_folder.as_deref())?));
-        let http_client = |tls| {
-            transport::http_client(tls, &proxies, self.connect_timeout, self.connections_kept)
-        };
+        let http_client = |tls| transport::http_client(tls, &proxies, self.connections_kept);
         let credentials = http_client(&checked);
         if self.verify_certificate {
             return Ok(HttpClients { service: credentials.clone(), credentials });
@@ -186,5 +204,52 @@ impl Connection {
             "the certificate of the endpoint is not checked: whoever answers is taken for the service"
         );
         Ok(HttpClients { service: http_client(&tls::client_config(None)), credentials })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// Whether an HTTP client goes on after it has seen a certificate that nobody vouches for.
+    async fn takes_any_certificate(http_client: SharedHttpClient) -> bool {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let sdk = aws_sdk_kinesis::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client)
+            .endpoint_url(url)
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let call = aws_sdk_kinesis::Client::from_conf(sdk).list_streams().send();
+        let handshake = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            TlsAcceptor::from(Arc::new(config)).accept(stream).await.is_ok()
+        };
+        // The call fails in any case: nobody answers.
+        tokio::join!(call, handshake).1
+    }
+
+    #[tokio::test]
+    async fn who_gives_credentials_is_checked_even_if_the_endpoint_is_not() {
+        let connection = Connection { verify_certificate: false, ..Connection::default() };
+        let sources = Sources::read(connection.loader(), |_: &str| None).await;
+        let clients = connection.http_clients(&sources).unwrap();
+        assert!(takes_any_certificate(clients.service).await);
+        assert!(!takes_any_certificate(clients.credentials).await);
     }
 }

@@ -25,6 +25,11 @@ pub enum CredentialsError {
     /// A profile was asked for by its name and has none.
     #[error("no credentials in the named profile; correct --profile or AWS_PROFILE")]
     NamedProfile(#[source] Unavailable),
+    /// Nobody has any.
+    #[error(
+        "no credentials are configured; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
+    )]
+    None(#[source] Unavailable),
 }
 
 /// The Region: the one asked for, else that of the environment, of the profile, for Amazon's
@@ -55,13 +60,13 @@ pub(crate) async fn credentials(
     if endpoint.is_amazons() {
         return Ok(None);
     }
-    if endpoint.is_loopback() {
-        return local(profile).await.map(Some);
-    }
     let config = ProviderConfig::without_region().with_region(region).with_http_client(http_client);
     let mut file = ProfileFileCredentialsProvider::builder().configure(&config);
     if let Some(name) = profile {
         file = file.profile_name(name);
+    }
+    if endpoint.is_loopback() {
+        return local(file.build(), profile).await.map(Some);
     }
     let token = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
     let container = EcsCredentialsProvider::builder().configure(&config).build();
@@ -75,16 +80,14 @@ pub(crate) async fn credentials(
 
 /// Credentials for a server on this machine: those of the environment or the profile, and if there
 /// are none, made-up ones, which a server without a credentials file accepts.
-async fn local(profile: Option<&str>) -> Result<SharedCredentialsProvider, CredentialsError> {
+async fn local(
+    file: ProfileFileCredentialsProvider,
+    profile: Option<&str>,
+) -> Result<SharedCredentialsProvider, CredentialsError> {
     let environment = EnvironmentVariableCredentialsProvider::new();
     if profile.is_none() && environment.provide_credentials().await.is_ok() {
         return Ok(SharedCredentialsProvider::new(environment));
     }
-    let mut builder = ProfileFileCredentialsProvider::builder();
-    if let Some(name) = profile {
-        builder = builder.profile_name(name);
-    }
-    let file = builder.build();
     let named = profile.is_some() || std::env::var_os("AWS_PROFILE").is_some();
     match file.provide_credentials().await {
         Ok(_) => Ok(SharedCredentialsProvider::new(file)),

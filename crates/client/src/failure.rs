@@ -243,12 +243,39 @@ fn causes(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_kinesis::error::ErrorMetadata;
     use aws_sdk_kinesis::operation::list_streams::ListStreamsError;
     use aws_smithy_runtime_api::client::result::ConnectorError;
 
     use super::*;
 
     type ListError = SdkError<ListStreamsError, HttpResponse>;
+
+    #[test]
+    fn codes_say_what_helps() {
+        let told = |status: u16, code: &str| {
+            let answer = HttpResponse::new(status.try_into().expect("a status"), "".into());
+            let metadata = ErrorMetadata::builder().code(code).build();
+            let error = ListError::service_error(ListStreamsError::generic(metadata), answer);
+            let failure = Failure::of(&error, false);
+            let is_throttled = matches!(failure, Failure::Throttled { .. });
+            (is_throttled, failure.is_retryable())
+        };
+        for code in THROTTLING {
+            assert_eq!(told(400, code), (true, true), "{code}");
+        }
+        for code in TRANSIENT {
+            assert_eq!(told(400, code), (false, true), "{code}");
+        }
+        for code in ["InternalFailure", "Unheard"] {
+            assert_eq!(told(500, code), (false, true), "{code}");
+        }
+        for code in
+            ["ResourceNotFoundException", "AccessDeniedException", "ExpiredIteratorException"]
+        {
+            assert_eq!(told(400, code), (false, false), "{code}");
+        }
+    }
 
     #[test]
     fn a_call_that_was_not_made_sent_nothing() {

@@ -24,6 +24,9 @@ use crate::proxy::{Proxies, Via};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// The SDK's own limit.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+
 /// Why there is no connection, beside what the network says.
 #[derive(Debug, Error)]
 pub(crate) enum RouteError {
@@ -46,11 +49,7 @@ pub(crate) struct Route {
 
 impl Route {
     /// `tls` is for the service, and for a proxy too.
-    pub(crate) fn new(
-        tls: &ClientConfig,
-        proxies: Arc<Proxies>,
-        connect_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(tls: &ClientConfig, proxies: Arc<Proxies>) -> Self {
         let offering = |protocols: &[&[u8]]| {
             let mut tls = tls.clone();
             tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
@@ -64,8 +63,13 @@ impl Route {
             tls: offering(&[b"h2", b"http/1.1"]),
             tls_of_proxy: offering(&[b"http/1.1"]),
             proxies,
-            connect_timeout,
+            connect_timeout: CONNECT_TIMEOUT,
         }
+    }
+
+    /// The same with another limit for making a connection.
+    pub(crate) fn within(&self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self.clone() }
     }
 
     async fn connect(self, destination: Uri) -> Result<Stream, BoxError> {

@@ -5,7 +5,7 @@
 //! attempt. Later attempts cannot know what became of those before them.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_kinesis::config::{RuntimeComponents, SharedHttpClient};
@@ -25,7 +25,7 @@ use rustls::ClientConfig;
 use thiserror::Error;
 
 use crate::proxy::Proxies;
-use crate::route::{Route, RouteError};
+use crate::route::{CONNECT_TIMEOUT, Route, RouteError};
 
 /// Of the SDK, in each request: which attempt of an operation this is.
 const ATTEMPT_HEADER: &str = "amz-sdk-request";
@@ -50,25 +50,41 @@ struct ReadTimeout {
     limit: Duration,
 }
 
-#[derive(Debug, Clone)]
+type Hyper = legacy::Client<Route, SdkBody>;
+
+#[derive(Debug)]
 struct Transport {
-    client: legacy::Client<Route, SdkBody>,
+    route: Route,
     proxies: Arc<Proxies>,
+    connections_kept: usize,
+    /// By the limit for making a connection, of which a program has two or three.
+    clients: Mutex<Vec<(Duration, Hyper)>>,
 }
 
-/// Makes the HTTP client.
+/// Makes the HTTP client, which keeps so many idle connections to each endpoint.
 pub(crate) fn http_client(
     tls: &ClientConfig,
     proxies: &Arc<Proxies>,
-    connect_timeout: Duration,
     connections_kept: usize,
 ) -> SharedHttpClient {
-    let route = Route::new(tls, Arc::clone(proxies), connect_timeout);
-    let client = legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_max_idle_per_host(connections_kept)
-        .build(route);
-    SharedHttpClient::new(Transport { client, proxies: Arc::clone(proxies) })
+    let route = Route::new(tls, Arc::clone(proxies));
+    let proxies = Arc::clone(proxies);
+    SharedHttpClient::new(Transport { route, proxies, connections_kept, clients: Mutex::default() })
+}
+
+impl Transport {
+    fn client(&self, connect_timeout: Duration) -> Hyper {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(limit, _)| *limit == connect_timeout) {
+            return client.clone();
+        }
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(self.connections_kept)
+            .build(self.route.within(connect_timeout));
+        clients.push((connect_timeout, client.clone()));
+        client
+    }
 }
 
 impl HttpClient for Transport {
@@ -77,8 +93,11 @@ impl HttpClient for Transport {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let transport = self.clone();
-        SharedHttpConnector::new(Connector { transport, read_timeout: settings.read_timeout() })
+        SharedHttpConnector::new(Connector {
+            client: self.client(settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT)),
+            proxies: Arc::clone(&self.proxies),
+            read_timeout: settings.read_timeout(),
+        })
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
@@ -88,7 +107,8 @@ impl HttpClient for Transport {
 
 #[derive(Debug)]
 struct Connector {
-    transport: Transport,
+    client: Hyper,
+    proxies: Arc<Proxies>,
     read_timeout: Option<Duration>,
 }
 
@@ -101,8 +121,8 @@ impl HttpConnector for Connector {
                 return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
             }
         };
-        self.transport.authorize(&mut request);
-        let response = self.transport.client.request(request);
+        self.authorize(&mut request);
+        let response = self.client.request(request);
         let read_timeout = self.read_timeout;
         HttpConnectorFuture::new(async move {
             let outcome = match read_timeout {
@@ -119,7 +139,7 @@ impl HttpConnector for Connector {
     }
 }
 
-impl Transport {
+impl Connector {
     /// A proxy that forwards requests reads its authorization in each; one that tunnels had it.
     fn authorize(&self, request: &mut Request<SdkBody>) {
         if request.uri().scheme_str() != Some("http") {

@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("raw_load", "testkit"),
     ("strangers", "protocol testkit"),
     ("produce", "client producer testkit"),
-    ("torture", "client testkit"),
+    ("torture", "testkit"),
     ("xtask", ""),
 ];
 

@@ -3,17 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anabranch_client::{Connection, DEFAULT_ENDPOINT, EndpointChoice};
 use anabranch_protocol::sigv4::{Credentials, Signer};
 use anyhow::Context;
-use aws_config::BehaviorVersion;
-use aws_credential_types::provider::ProvideCredentials;
 use clap::{Args, ValueEnum};
 
 use crate::bench::wire::{Auth, Target, Wire};
 use crate::bench::{self, Plan, Workload};
 use crate::output;
 use crate::units::{ByteSize, parse_span};
-use anabranch_client::DEFAULT_ENDPOINT;
 
 /// Measure any Kinesis endpoint: throughput, latency, and what both cost.
 #[derive(Debug, Args)]
@@ -263,15 +261,13 @@ impl BenchArgs {
 
     /// Credentials are resolved once: temporary ones must outlive the run.
     async fn configured_credentials(&self) -> anyhow::Result<Credentials> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new(self.region.clone()));
-        if let Some(profile) = &self.profile {
-            loader = loader.profile_name(profile);
-        }
-        let config = loader.load().await;
-        let provider = config.credentials_provider().context("no credentials are configured")?;
-        let credentials =
-            provider.provide_credentials().await.context("no credentials are configured")?;
+        let connection = Connection {
+            endpoint: EndpointChoice::Url(self.endpoint.clone()),
+            region: Some(self.region.clone()),
+            profile: self.profile.clone(),
+            ..Connection::default()
+        };
+        let credentials = connection.credentials_now().await?;
         Ok(Credentials {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),

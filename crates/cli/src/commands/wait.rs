@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use anabranch_client::Client;
 use anyhow::{Context, bail};
 use aws_sdk_kinesis::types::StreamStatus;
 use clap::Args;
 
 use crate::commands::stream_summary;
 use crate::units::parse_span;
-use anabranch_client::Client;
 
 /// Between two looks at a status. DescribeStreamSummary allows 20 calls a second per account.
 const POLL: Duration = Duration::from_millis(200);

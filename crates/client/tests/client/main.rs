@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 #![expect(clippy::disallowed_methods, reason = "tests make their own world")]
 
+mod credentials;
+mod kept;
 mod listener;
 mod proxies;
 mod sent;

@@ -1,10 +1,25 @@
 //! Certificates: whom a client takes for the service.
 
-use std::fs;
+use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use anabranch_client::{Connection, SetupError, TrustError};
 
 use crate::listener::{Identity, Listener, ask_by, connection};
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 #[tokio::test]
 async fn a_file_of_certificates_is_trusted() {
@@ -51,7 +66,17 @@ async fn any_certificate_is_taken_on_an_explicit_word_only() {
     let mut connection = connection(listener.tls_url());
     ask_by(connection.clone()).await.unwrap_err();
     connection.verify_certificate = false;
+    let log = Log::default();
+    let theirs = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || theirs.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
     ask_by(connection).await.unwrap();
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("WARN") && log.contains("certificate of the endpoint is not checked"),
+        "{log}"
+    );
     assert!(Connection::default().verify_certificate);
 }
 

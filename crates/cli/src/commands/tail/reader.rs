@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anabranch_client::{Client, Failure};
 use anyhow::Context;
-use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_kinesis::operation::get_records::{GetRecordsError, GetRecordsOutput};
+use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::types::{ChildShard, Record, ShardIteratorType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant as Tick;
@@ -14,7 +14,6 @@ use crate::commands::put::backoff;
 use crate::commands::stream_reference;
 use crate::commands::tail::start::Start;
 use crate::units::Instant;
-use anabranch_client::Client;
 
 /// A shard allows five reads a second, to all its readers together.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
@@ -87,7 +86,7 @@ impl Reader {
                 Err(error) => {
                     drop(permit);
                     failures += 1;
-                    match remedy(&error, failures) {
+                    match remedy(&self.client.failure(&error), failures) {
                         Remedy::Renew => iterator = self.iterator().await?,
                         Remedy::Gone => return Ok(self.ended(Vec::new())),
                         Remedy::Fail => return Err(self.client.explain(&error).into()),
@@ -162,7 +161,11 @@ impl Reader {
             };
             match call.send().await {
                 Ok(reply) => return reply.shard_iterator.context("the reply has no iterator"),
-                Err(error) if failures < FAILURES_MAX && is_temporary(&error) => failures += 1,
+                Err(error)
+                    if failures < FAILURES_MAX && self.client.failure(&error).is_retryable() =>
+                {
+                    failures += 1;
+                }
                 Err(error) => return Err(self.client.explain(&error).into()),
             }
             tokio::time::sleep(backoff(failures + 1, rand::random())).await;
@@ -170,66 +173,44 @@ impl Reader {
     }
 }
 
-fn remedy(error: &SdkError<GetRecordsError>, failures: u32) -> Remedy {
+fn remedy(failure: &Failure, failures: u32) -> Remedy {
     if failures > FAILURES_MAX {
         return Remedy::Fail;
     }
-    match error.code() {
+    match failure.code() {
         Some("ExpiredIteratorException") => Remedy::Renew,
         Some("ResourceNotFoundException") => Remedy::Gone,
-        _ if is_temporary(error) => Remedy::Retry,
+        // The service may be restarting, too.
+        _ if failure.is_retryable() => Remedy::Retry,
         _ => Remedy::Fail,
     }
 }
 
-/// Throttling, failures of the service, and an unreachable service, which may be restarting.
-fn is_temporary<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    match error {
-        SdkError::ServiceError(service) => {
-            let throttled = matches!(
-                service.err().code(),
-                Some(
-                    "ProvisionedThroughputExceededException"
-                        | "LimitExceededException"
-                        | "ThrottlingException"
-                        | "KMSThrottlingException"
-                )
-            );
-            throttled || service.raw().status().is_server_error()
-        }
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
-            true
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use aws_sdk_kinesis::config::http::HttpResponse;
-    use aws_sdk_kinesis::error::ErrorMetadata;
-
     use super::*;
-
-    fn service_error(status: u16, code: &str) -> SdkError<GetRecordsError> {
-        let metadata = ErrorMetadata::builder().code(code).build();
-        let response = HttpResponse::new(status.try_into().unwrap(), "".into());
-        SdkError::service_error(GetRecordsError::generic(metadata), response)
-    }
 
     #[test]
     fn knows_what_helps() {
-        for (status, code, expected) in [
-            (400, "ExpiredIteratorException", Remedy::Renew),
-            (400, "ProvisionedThroughputExceededException", Remedy::Retry),
-            (500, "InternalFailure", Remedy::Retry),
-            (400, "ResourceNotFoundException", Remedy::Gone),
-            (400, "AccessDeniedException", Remedy::Fail),
+        let service = |code: &str, is_retryable| {
+            let (code, message) = (code.to_owned(), String::new());
+            Failure::Service { code, message, status: 400, is_retryable }
+        };
+        let throttled = Failure::Throttled {
+            code: "ProvisionedThroughputExceededException".to_owned(),
+            message: String::new(),
+        };
+        let gone = Failure::Broken { cause: "reset".to_owned() };
+        for (failure, expected) in [
+            (service("ExpiredIteratorException", false), Remedy::Renew),
+            (throttled.clone(), Remedy::Retry),
+            (gone, Remedy::Retry),
+            (service("InternalFailure", true), Remedy::Retry),
+            (service("ResourceNotFoundException", false), Remedy::Gone),
+            (service("AccessDeniedException", false), Remedy::Fail),
         ] {
-            assert_eq!(remedy(&service_error(status, code), 1), expected, "{code}");
+            assert_eq!(remedy(&failure, 1), expected, "{failure:?}");
         }
-        let throttled = service_error(400, "ProvisionedThroughputExceededException");
         assert_eq!(remedy(&throttled, FAILURES_MAX + 1), Remedy::Fail);
     }
 }
