@@ -47,8 +47,8 @@ Examples:
   anabranch tail orders --from trim-horizon --follow
   anabranch bench --stream load --shards 4 --duration 10s
 
-Client commands talk to http://127.0.0.1:4567 unless --endpoint, AWS_ENDPOINT_URL or --aws says
-otherwise. `anabranch COMMAND --help` has examples of each command.";
+Client commands talk to http://127.0.0.1:4567 unless --endpoint, AWS_ENDPOINT_URL, the profile's
+endpoint_url or --aws says otherwise. `anabranch COMMAND --help` has examples of each command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

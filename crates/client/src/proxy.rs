@@ -34,7 +34,8 @@ pub enum Proxy {
 /// A proxy that the program names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyServer {
-    /// `http://host:port`, or `https://host:port` for one that is spoken to over TLS.
+    /// `http://host:port`, or `https://host:port` for one that is spoken to over TLS. A user and password in
+    /// it are used if there is no other `user`.
     pub url: String,
     /// The user name, if it asks for one.
     pub user: Option<String>,
@@ -57,7 +58,7 @@ impl fmt::Debug for ProxyServer {
         // Never the password.
         formatter
             .debug_struct("ProxyServer")
-            .field("url", &self.url)
+            .field("url", &without_user(&self.url))
             .field("user", &self.user)
             .field("except", &self.except)
             .finish_non_exhaustive()
@@ -70,9 +71,16 @@ pub enum ProxyError {
     /// The text is no `http://` or `https://` URL with a host.
     #[error("the proxy is not a URL like http://host:3128 proxy={url:?}")]
     NotUrl {
-        /// What was given.
+        /// What was given, without a user and password.
         url: String,
     },
+}
+
+/// A URL that may be shown.
+fn without_user(url: &str) -> String {
+    let Some((before, rest)) = url.rsplit_once('@') else { return url.to_owned() };
+    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+    format!("{scheme}://{rest}")
 }
 
 /// A proxy to go through.
@@ -112,7 +120,7 @@ impl Proxies {
                 && uri.host().is_some_and(|host| !host.is_empty())
         });
         if !is_url {
-            return Err(ProxyError::NotUrl { url: server.url.clone() });
+            return Err(ProxyError::NotUrl { url: without_user(&server.url) });
         }
         let matcher = Matcher::builder().all(&server.url).no(&server.except).build();
         let authorization = server
@@ -267,6 +275,11 @@ mod tests {
         }
         server.user = None;
         server.url = "http://Aladdin:open%20sesame@proxy:3128".to_owned();
+        server.password = None;
+        assert!(format!("{server:?}").contains("\"http://proxy:3128\""), "{server:?}");
+        let broken = ProxyServer { url: "Aladdin:sesame@a b".to_owned(), ..server.clone() };
+        let error = Proxies::explicit(&broken).expect_err("no URL").to_string();
+        assert!(error.ends_with("proxy=\"://a b\""), "{error}");
         let via = Proxies::explicit(&server).expect("a URL").via(&Uri::from_static("https://k"));
         assert_eq!(
             via.expect("a proxy").authorization.expect("a user"),
