@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::listener::{Listener, NO_STREAMS, answer, ask, connection};
 
@@ -20,7 +21,8 @@ async fn connections_of_requests(kept: usize) -> usize {
     connection.connections_kept = kept;
     let client = connection.client().await.unwrap();
     for _ in 0..REQUESTS {
-        ask(&client).await.unwrap();
+        // A client made of another takes its connections.
+        ask(&client.trying_once(Duration::from_secs(30))).await.unwrap();
     }
     assert_eq!(listener.seen().len(), REQUESTS);
     count.load(Ordering::SeqCst)

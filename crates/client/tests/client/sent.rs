@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use anabranch_client::{Failure, Retries, Sent};
+use anabranch_client::{Client, Failure, Retries, Sent};
+use aws_credential_types::Credentials;
 use aws_sdk_kinesis::config::Builder;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -76,6 +77,58 @@ async fn a_handshake_that_takes_too_long_sent_nothing() {
         "{failure:?}"
     );
     assert_eq!(failure.sent(), Sent::NotSent);
+}
+
+/// Of two limits the one for connecting is the shorter, and is still heard.
+#[tokio::test]
+async fn a_client_that_tries_once_keeps_its_other_limits() {
+    let listener = Listener::new(|stream, _| async move {
+        let _held = stream;
+        std::future::pending().await
+    })
+    .await;
+    let mut connection = connection(listener.tls_url());
+    connection.connect_timeout = Duration::from_millis(50);
+    connection.retries = Retries::Configured;
+    let client = connection.client().await.unwrap().trying_once(Duration::from_secs(30));
+    let failure = ask(&client).await.unwrap_err();
+    assert!(
+        matches!(&failure, Failure::TimedOut { cause, .. } if cause.contains("50 ms")),
+        "{failure:?}"
+    );
+    assert_eq!(failure.sent(), Sent::NotSent);
+}
+
+#[tokio::test]
+async fn a_client_that_tries_once_gives_up_in_time() {
+    let listener = Listener::new(|mut stream, seen| async move {
+        let head = read_request(&mut stream).await.unwrap();
+        seen.lock().unwrap().push(head);
+        let _held = stream;
+        std::future::pending().await
+    })
+    .await;
+    let mut connection = connection(listener.url());
+    connection.retries = Retries::Configured;
+    let client = connection.client().await.unwrap().trying_once(Duration::from_millis(50));
+    let failure = ask(&client).await.unwrap_err();
+    assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
+    assert_eq!(failure.sent(), Sent::MaybeSent);
+    assert_eq!(listener.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn of_a_client_made_elsewhere_nothing_is_proven() {
+    let (_socket, url) = refusing();
+    let sdk = aws_sdk_kinesis::Config::builder()
+        .behavior_version(aws_sdk_kinesis::config::BehaviorVersion::v2026_01_12())
+        .endpoint_url(url)
+        .region(aws_sdk_kinesis::config::Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .build();
+    let client = Client::from_sdk(aws_sdk_kinesis::Client::from_conf(sdk));
+    assert_eq!(ask(&client).await.unwrap_err().sent(), Sent::MaybeSent);
 }
 
 #[tokio::test]
