@@ -42,7 +42,7 @@ enum Task {
     Bench(bench::Options),
     /// Offers the server several times what it can take, and tells what it does
     Overload(torture::HarnessOptions),
-    /// Attacks the server as strangers would, and tells what a known caller notices of it
+    /// Attacks the server as strangers would, and fails if a known caller keeps less than 0.9 of its rate
     Strangers(torture::HarnessOptions),
     /// Kills the server under load again and again, and checks what it has acknowledged
     Torture(torture::HarnessOptions),

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::tools::{Project, cargo, is_installed, run as run_command};
-use crate::{deny, drift, tidy, torture};
+use crate::{deny, drift, strangers, tidy, torture};
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -47,6 +47,8 @@ enum Step {
     Js,
     /// The Java KCL with Python and Node.js record processors
     Kcl,
+    /// All attacks of strangers at once, for some seconds
+    Strangers,
     /// The server killed again and again under load, for two minutes
     Torture,
     /// Of `rust` what needs no server
@@ -61,7 +63,8 @@ impl Step {
     fn needs_server(self) -> bool {
         match self {
             Self::Fmt | Self::Tidy | Self::Deny | Self::Clippy | Self::Build | Self::Unit => false,
-            Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl | Self::Torture => true,
+            Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl => true,
+            Self::Strangers | Self::Torture => true,
         }
     }
 
@@ -166,6 +169,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
             project.javascript("tests/kcl")?;
             run_command(&mut pytest(project, &python, "tests/kcl", options))
         }
+        Step::Strangers => strangers::attack_shortly(project),
         Step::Torture => torture::torture(project, &["--minutes".to_owned(), "2".to_owned()]),
     }
 }
@@ -193,9 +197,9 @@ fn line(step: Step, outcome: &Outcome, took: Duration) -> String {
     let name = step.name();
     let seconds = took.as_secs_f64();
     match outcome {
-        Outcome::Passed => format!("ok      {name:<8} {seconds:8.1} s"),
-        Outcome::Failed(error) => format!("FAILED  {name:<8} {seconds:8.1} s  {error}"),
-        Outcome::NotRun => format!("not run {name:<8}             the server was not built"),
+        Outcome::Passed => format!("ok      {name:<9} {seconds:8.1} s"),
+        Outcome::Failed(error) => format!("FAILED  {name:<9} {seconds:8.1} s  {error}"),
+        Outcome::NotRun => format!("not run {name:<9}             the server was not built"),
     }
 }
 

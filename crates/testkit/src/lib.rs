@@ -6,7 +6,7 @@
 pub mod log_lines;
 pub mod process;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,11 +21,16 @@ const START: Duration = Duration::from_secs(30);
 
 /// A running server. It is killed when this is dropped, and its data goes with it.
 pub struct TestServer {
+    running: Running,
+    flags: Vec<OsString>,
+    data: TempDir,
+}
+
+struct Running {
     endpoint: String,
     process: Child,
     // Kept open: a server whose output nobody can take would fail on its next line.
     _stdout: BufReader<ChildStdout>,
-    _data: TempDir,
 }
 
 impl TestServer {
@@ -46,10 +51,35 @@ impl TestServer {
     ) -> Result<Self> {
         let data = tempfile::tempdir_in(directory);
         let data = data.context("cannot make a directory for the server")?;
+        let flags: Vec<_> = flags.into_iter().map(|flag| flag.as_ref().to_owned()).collect();
+        let running = Running::start(data.path(), &flags).await?;
+        Ok(Self { running, flags, data })
+    }
+
+    /// Kills the server, and starts it again over its data, with another address.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.running.process.kill().await.context("the server cannot be ended")?;
+        self.running = Running::start(self.data.path(), &self.flags).await?;
+        Ok(())
+    }
+
+    /// The URL that clients are given.
+    pub fn endpoint(&self) -> &str {
+        &self.running.endpoint
+    }
+
+    /// The process, if it has not ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.process.id()
+    }
+}
+
+impl Running {
+    async fn start(directory: &Path, flags: &[OsString]) -> Result<Self> {
         let binary = binary()?;
         let mut process = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data.path().join("data"))
+            .arg(directory.join("data"))
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,18 +95,7 @@ impl TestServer {
         let Some(endpoint) = line.trim_end().strip_prefix("listening on ") else {
             bail!("the server's first line is {line:?}");
         };
-        let endpoint = endpoint.to_owned();
-        Ok(Self { endpoint, process, _stdout: stdout, _data: data })
-    }
-
-    /// The URL that clients are given.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// The process, if it has not ended.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.id()
+        Ok(Self { endpoint: endpoint.to_owned(), process, _stdout: stdout })
     }
 }
 
