@@ -50,6 +50,13 @@ class Http1:
     def outcome(self):
         return self.status.split()[1].decode()
 
+    def text(self):
+        length = 0
+        for line in iter(self.stream.readline, b"\r\n"):
+            name, value = line.decode().split(":", 1)
+            length = int(value) if name.lower() == "content-length" else length
+        return self.stream.read(length)
+
 
 class Http2:
     """A request over HTTP/2 without its body."""
@@ -68,6 +75,9 @@ class Http2:
         self.connection.send(http2.frame(http2.DATA, http2.END_STREAM, 1, BODY))
         self.head = self.connection.next(http2.HEADERS)
 
+    def text(self):
+        return self.connection.next(http2.DATA)
+
     def outcome(self):
         return next(status for start, status in STATUS.items() if self.head.startswith(start))
 
@@ -75,15 +85,16 @@ class Http2:
 @pytest.mark.parametrize("version", [Http1, Http2])
 def test_what_needs_no_body_is_refused_before_there_is_one(guarded, version):
     server, known = guarded
-    for refused, expected in (
-            (fields("AKIDNOBODY"), "400"),
-            (fields(known, **{"x-amz-date": "20200101T000000Z"}), "400"),
-            (fields(known, **{"content-length": str(17 << 20)}), "413"),
-            (fields(known, host="other.example"), "403")):
+    for refused, expected, error in (
+            (fields("AKIDNOBODY"), "400", b"UnrecognizedClientException"),
+            (fields(known, **{"x-amz-date": "20200101T000000Z"}), "400", b"InvalidSignatureException"),
+            (fields(known, **{"content-length": str(17 << 20)}), "413", None),
+            (fields(known, host="other.example"), "403", b"AccessDeniedException")):
         request = version(server, refused)
         with request.socket:
             assert not request.has_leave(), refused
             assert request.outcome() == expected
+            assert error is None or error in request.text()
 
 
 @pytest.mark.parametrize("version", [Http1, Http2])

@@ -55,6 +55,8 @@ struct Stream {
 #[derive(Debug)]
 struct State {
     pipeline: Pipeline<Token>,
+    /// Outcomes that are being told.
+    being_told: usize,
     /// Until when the task sleeps; `None`: it does not.
     sleeps_until: Option<Micros>,
     /// No record comes any more: the task ends when there is none.
@@ -109,7 +111,7 @@ pub enum TryPutError {
 pub struct CloseError {
     /// How many.
     pub unsent: usize,
-    /// Those of them whose request was under way.
+    /// Those of them that an attempt without an answer may have stored.
     pub maybe_stored: usize,
 }
 
@@ -296,18 +298,19 @@ impl Shared {
             name: name.clone(),
             state: Mutex::new(State {
                 pipeline: Pipeline::new(self.settings.rules(rand::random())),
+                being_told: 0,
                 sleeps_until: None,
                 is_ending: self.is_closed.load(Ordering::Acquire),
             }),
             wake: Notify::new(),
             idle: Notify::new(),
         });
-        streams.insert(name, stream.clone());
         #[expect(
             clippy::disallowed_methods,
             reason = "it ends with the last record of the producer"
         )]
         tokio::spawn(run(self.clone(), stream.clone()));
+        streams.insert(name, stream.clone());
         stream
     }
 
@@ -334,6 +337,13 @@ impl Shared {
     }
 }
 
+impl State {
+    /// Whether all records have an outcome that their owners have been told.
+    fn is_idle(&self) -> bool {
+        self.pipeline.pending() == 0 && self.being_told == 0 && !self.pipeline.has_settled()
+    }
+}
+
 impl Stream {
     fn flush(&self, now: Micros) {
         let mut state = self.state.lock();
@@ -349,7 +359,7 @@ impl Stream {
             tokio::pin!(idle);
             // Before it is looked at, so that nothing is missed.
             idle.as_mut().enable();
-            if self.state.lock().pipeline.pending() == 0 {
+            if self.state.lock().is_idle() {
                 return;
             }
             idle.await;
@@ -363,26 +373,52 @@ enum Next {
     End,
 }
 
+/// Gives up what is there when a stream's task ends before its records: with the runtime, or in a panic.
+struct GivingUp {
+    shared: Arc<Shared>,
+    stream: Arc<Stream>,
+}
+
+impl Drop for GivingUp {
+    fn drop(&mut self) {
+        let mut state = self.stream.state.lock();
+        state.is_ending = true;
+        let text = "the producer's runtime has ended";
+        let reason = Reason { code: CLOSED.into(), message: text.into() };
+        state.pipeline.abandon(reason, self.shared.now());
+        let settled = state.pipeline.settled();
+        state.being_told = 0;
+        drop(state);
+        self.shared.tell(settled);
+        self.stream.idle.notify_waiters();
+    }
+}
+
 /// The task of a stream: does what its pipeline says.
 async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
+    let _giving_up = GivingUp { shared: shared.clone(), stream: stream.clone() };
     let mut under_way = JoinSet::new();
     loop {
-        let (next, settled, is_idle) = {
+        let (next, settled) = {
             let mut state = stream.state.lock();
-            let now = shared.now();
-            let step = state.pipeline.step(now);
-            let is_idle = state.pipeline.pending() == 0;
+            let step = state.pipeline.step(shared.now());
             if let Step::Wait(at) = &step {
                 state.sleeps_until = Some(at.unwrap_or(Micros::MAX));
             }
-            let next = if state.is_ending && is_idle { Next::End } else { Next::Do(step) };
-            (next, state.pipeline.settled(), is_idle)
+            let settled = state.pipeline.settled();
+            state.being_told = settled.len();
+            let is_over = state.is_ending && state.pipeline.pending() == 0;
+            (if is_over { Next::End } else { Next::Do(step) }, settled)
         };
         if !settled.is_empty() {
             shared.tell(settled);
         }
-        if is_idle {
-            stream.idle.notify_waiters();
+        {
+            let mut state = stream.state.lock();
+            state.being_told = 0;
+            if state.is_idle() {
+                stream.idle.notify_waiters();
+            }
         }
         match next {
             Next::End => return,

@@ -21,11 +21,7 @@ impl Record {
     /// A record with a partition key of 1 to 256 characters.
     #[must_use]
     pub fn new(partition_key: impl Into<String>, data: impl Into<Bytes>) -> Self {
-        let piece = Piece {
-            partition_key: partition_key.into().into_boxed_str(),
-            explicit_hash_key: None,
-            data: data.into(),
-        };
+        let piece = Piece::new(partition_key.into().into_boxed_str(), None, data.into());
         Self { piece, is_ordered: false }
     }
 
@@ -36,10 +32,11 @@ impl Record {
         self
     }
 
-    /// It is stored after all ordered records of its partition key that were put before it, whatever is
-    /// throttled, sent again or resharded meanwhile. One stored record of a key is under way at a time, so
+    /// It is stored after all ordered records of its partition key (or explicit hash key) that were put to
+    /// the stream before it, whatever is throttled, sent again or resharded meanwhile. One stored record of a key is under way at a time, so
     /// that a key takes what fits into an aggregate in each round trip. A record that fails for good (see
-    /// `record_ttl`) leaves a gap; those behind it go on.
+    /// `record_ttl`) leaves a gap; those behind it go on. What was sent twice since its first request had no
+    /// answer ([`Stored::may_be_twice`]) can come a second time later.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.is_ordered = true;
@@ -65,7 +62,7 @@ pub struct Stored {
     pub sub_sequence_number: Option<u32>,
     /// An earlier attempt may have stored it as well: consumers may see it twice.
     pub may_be_twice: bool,
-    /// The attempts to store it, the last of which succeeded. Of very many the first and the last few.
+    /// The attempts to store it, the last of which succeeded. Of very many the first nine and the last.
     pub attempts: Vec<Attempt>,
 }
 
@@ -93,7 +90,7 @@ pub struct PutError {
     pub may_be_stored: bool,
     /// How many attempts there were.
     pub attempt_count: u32,
-    /// The attempts: of very many the first and the last few.
+    /// The attempts: of very many the first nine and the last.
     pub attempts: Vec<Attempt>,
 }
 

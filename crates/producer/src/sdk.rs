@@ -15,6 +15,8 @@ const THROTTLED: &str = "ProvisionedThroughputExceededException";
 /// Codes of requests that are wrong as they are, whenever they are sent.
 const INVALID: [&str; 3] =
     ["InvalidArgumentException", "SerializationException", "ValidationException"];
+/// The code of a stream that is not there.
+const NO_STREAM: &str = "ResourceNotFoundException";
 /// The status of a request that is too large.
 const TOO_LARGE: u16 = 413;
 /// Shards of a page.
@@ -68,7 +70,8 @@ impl Service for Sdk {
                 first.send().await.map_err(|error| self.0.failure(&error).to_string())?;
             let mut shards = Vec::new();
             loop {
-                for shard in page.shards() {
+                // Not every server knows the filter.
+                for shard in page.shards().iter().filter(|shard| is_open(shard)) {
                     shards.push(open_shard(shard).ok_or("a shard without a range of hash keys")?);
                 }
                 let Some(token) = page.next_token else { break };
@@ -84,7 +87,7 @@ fn entry(record: OutgoingRecord) -> PutRecordsRequestEntry {
     let entry = PutRecordsRequestEntry::builder()
         .partition_key(record.partition_key)
         .set_explicit_hash_key(record.explicit_hash_key.map(|key| key.to_string()))
-        .data(Blob::new(record.data));
+        .data(Blob::from_maybe_shared(record.data));
     entry.build().expect("it has data")
 }
 
@@ -104,6 +107,11 @@ fn record_answer(record: PutRecordsResultEntry) -> RecordAnswer {
             }
         }
     }
+}
+
+fn is_open(shard: &Shard) -> bool {
+    let numbers = shard.sequence_number_range();
+    numbers.is_none_or(|numbers| numbers.ending_sequence_number().is_none())
 }
 
 fn open_shard(shard: &Shard) -> Option<OpenShard> {
@@ -136,8 +144,9 @@ fn failure(failure: &client::Failure) -> Failure {
             Fault::Invalid
         }
         Why::NotMade { .. } => Fault::Invalid,
+        Why::Service { code, .. } if code == NO_STREAM => Fault::NoStream,
         // A server that fails may have stored what it does not tell of.
-        Why::Service { status, .. } if *status >= 500 => Fault::Unknown,
+        Why::Service { is_retryable: true, .. } => Fault::Unknown,
         _ if failure.sent() == Sent::MaybeSent => Fault::Unknown,
         _ => Fault::NothingStored,
     };

@@ -3,6 +3,11 @@
 use crate::pipeline::{Micros, Rules};
 use std::time::Duration;
 
+/// What the service takes in one request.
+const REQUEST_BYTES_MAX: usize = 10 << 20;
+/// Twice what a record waits for others at most.
+const LINGER_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// How a producer works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -16,9 +21,11 @@ pub struct Settings {
     /// `CollectionMaxCount`: stored records of a request at most, 500 by default, which is the service's
     /// bound.
     pub collection_max_count: usize,
-    /// `CollectionMaxSize`: bytes of a request at most, partition keys included; 5 MiB by default.
+    /// `CollectionMaxSize`: bytes of a request at most, partition keys included; 5 MiB by default, and never
+    /// more than 10 MiB, which is the service's bound.
     pub collection_max_size: usize,
-    /// `RecordMaxBufferedTime`: how long a record may wait for others; 100 ms by default.
+    /// `RecordMaxBufferedTime`: how long a record may wait for others; 100 ms by default. Half of `record_ttl` at
+    /// most.
     pub record_max_buffered_time: Duration,
     /// `RecordTtl`: a record that is not stored after so long fails with `Expired`; 30 s by default. `None`:
     /// it is tried for ever.
@@ -64,15 +71,17 @@ impl Settings {
     pub const RECORD_OVERHEAD_BYTES: usize = 256;
 
     pub(crate) fn rules(&self, seed: u64) -> Rules {
+        let ttl = self.record_ttl.unwrap_or(LINGER_MAX).min(LINGER_MAX);
         Rules {
             aggregate: self.aggregation_enabled,
             aggregate_records_max: self.aggregation_max_count.max(1),
             aggregate_bytes_max: self.aggregation_max_size,
             request_records_max: self.collection_max_count.clamp(1, 500),
-            request_bytes_max: self.collection_max_size,
-            linger: micros(self.record_max_buffered_time),
+            request_bytes_max: self.collection_max_size.min(REQUEST_BYTES_MAX),
+            // What waits is not yet looked at for its age.
+            linger: micros(self.record_max_buffered_time.min(ttl / 2)),
             ttl: self.record_ttl.map(micros),
-            rate_percent: self.rate_limit,
+            rate_percent: self.rate_limit.map(|percent| percent.max(1)),
             fail_if_throttled: self.fail_if_throttled,
             requests_max: self.max_connections.max(1),
             seed,

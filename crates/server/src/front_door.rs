@@ -25,6 +25,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// Stands for a body that was not sent, which is not an empty one.
+const UNSENT: &[u8] = b"{}";
+
 /// What a request is answered with.
 #[derive(Debug)]
 pub(crate) struct FrontDoor {
@@ -65,7 +68,7 @@ impl FrontDoor {
         // Whoever waits to be told to send a body is told at once that it is in vain.
         let stranger = if awaits_leave { check().err() } else { None };
         let read = match stranger {
-            Some(error) => Err(BodyError::Stranger(error, Bytes::new())),
+            Some(error) => Err(BodyError::Stranger(error, Bytes::from_static(UNSENT))),
             None => self.bodies.read(body, connected, check).await,
         };
         let mut reply = match read {

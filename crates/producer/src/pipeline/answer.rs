@@ -5,7 +5,7 @@ use super::lane::LaneKey;
 use super::outcome::{Attempt, Outcome, Reason, StoredAt, Why};
 use super::request::{Answer, Failure, Fault, RecordAnswer, RequestId};
 use super::rules::Micros;
-use super::state::{Pipeline, Undecided};
+use super::state::{Pipeline, Recalled, Undecided};
 use std::sync::Arc;
 
 /// The code of an aggregate that came to a shard that does not hold all of it, as the Kinesis Producer
@@ -25,8 +25,6 @@ impl<T> Pipeline<T> {
         let (records, sent_at) = (request.records, request.sent_at);
         match answer {
             Answer::Records(answers) if answers.len() == records.len() => {
-                self.failures_in_a_row = 0;
-                self.paused_until = 0;
                 self.on_records(records, answers, sent_at, now);
             }
             Answer::Records(answers) => {
@@ -47,6 +45,17 @@ impl<T> Pipeline<T> {
         sent_at: Micros,
         now: Micros,
     ) {
+        let is_stored = |answer: &RecordAnswer| matches!(answer, RecordAnswer::Stored { .. });
+        let has_stored = answers.iter().any(is_stored);
+        let is_known = |answer: &RecordAnswer| {
+            is_stored(answer) || matches!(answer, RecordAnswer::Failed { is_throttled: true, .. })
+        };
+        if answers.iter().any(is_known) {
+            self.failures_in_a_row = 0;
+            self.paused_until = 0;
+        } else {
+            self.pause(now);
+        }
         let mut again = Vec::new();
         for (sealed, answer) in records.into_iter().zip(answers) {
             match answer {
@@ -57,12 +66,14 @@ impl<T> Pipeline<T> {
                     self.on_stored(sealed, shard, sequence_number, sent_at, now);
                 }
                 RecordAnswer::Failed { reason, is_throttled } => {
+                    let mut sealed = noted(sealed, &Arc::new(reason), sent_at, now);
+                    self.slow_down(&mut sealed, has_stored, now);
                     if is_throttled {
                         self.counts.throttled += sealed.users.len() as u64;
-                        let jitter = self.jitter();
-                        self.lane(LaneKey(sealed.shard), now).pace.throttled(now, jitter);
+                    } else {
+                        // A server that fails may have stored what it does not tell of.
+                        sealed.users.iter_mut().for_each(|user| user.may_be_stored = true);
                     }
-                    let sealed = noted(sealed, &Arc::new(reason), sent_at, now);
                     if is_throttled && self.rules.fail_if_throttled {
                         self.give_up(sealed, Why::Throttled, now);
                     } else {
@@ -74,6 +85,30 @@ impl<T> Pipeline<T> {
         self.send_again(again, now);
     }
 
+    /// A record was not stored: its shard is left alone for a moment.
+    fn slow_down(&mut self, sealed: &mut Sealed<T>, has_stored: bool, now: Micros) {
+        let key = LaneKey(sealed.shard);
+        if key.0.is_none() && has_stored {
+            // One shard of those that nobody knows: the others go on, and before it where they may.
+            if sealed.users.iter().all(|user| user.order.is_none()) {
+                sealed.number = self.next_number();
+            }
+            return;
+        }
+        let jitter = self.jitter();
+        self.lane(key, now).pace.throttled(now, jitter);
+        self.set_ready(key, now);
+    }
+
+    /// Nothing is sent for a moment. Requests that fail together count once.
+    fn pause(&mut self, now: Micros) {
+        if now >= self.paused_until {
+            let full = (FIRST_PAUSE << self.failures_in_a_row.min(10)).min(PAUSE_MAX);
+            self.paused_until = now + (full as f64 * (0.5 + self.jitter() / 2.0)) as Micros;
+            self.failures_in_a_row += 1;
+        }
+    }
+
     fn on_stored(
         &mut self,
         sealed: Sealed<T>,
@@ -83,7 +118,9 @@ impl<T> Pipeline<T> {
         now: Micros,
     ) {
         let number = self.map.number(&shard);
-        if number.is_none() || sealed.shard.is_some() && number != sealed.shard {
+        if number.is_none() {
+            self.map.disbelieve(now);
+        } else if sealed.shard.is_some() && number != sealed.shard {
             self.map.doubt(sent_at, now);
         }
         let at = StoredAt { shard, sequence_number, sub_sequence_number: None };
@@ -94,10 +131,9 @@ impl<T> Pipeline<T> {
             Some(range) if range.holds(sealed.range) => {
                 self.settle_stored(sealed, &at, sent_at, now)
             }
-            // The shard's range decides; it comes with the next map, if there is one.
-            None if self.map.is_doubted() => self.undecided.push(Undecided { sealed, at, sent_at }),
-            // The map is newer than the answer: the shard has been closed meanwhile.
-            Some(_) | None => self.take_back(sealed, &at, sent_at, now),
+            Some(_) => self.take_back(sealed, &at, sent_at, now),
+            // The shard's range decides; it comes with the next map.
+            None => self.undecided.push(Undecided { sealed, at, sent_at }),
         }
     }
 
@@ -146,10 +182,10 @@ impl<T> Pipeline<T> {
             let users = records.iter_mut().flat_map(|sealed| &mut sealed.users);
             users.for_each(|user| user.may_be_stored = true);
         }
-        let full = (FIRST_PAUSE << self.failures_in_a_row.min(10)).min(PAUSE_MAX);
-        let pause = full as f64 * (0.5 + self.jitter() / 2.0);
-        self.paused_until = self.paused_until.max(now + pause as Micros);
-        self.failures_in_a_row += 1;
+        if fault == Fault::NoStream {
+            self.map.disbelieve(now);
+        }
+        self.pause(now);
         self.send_again(records, now);
     }
 
@@ -180,8 +216,7 @@ impl<T> Pipeline<T> {
             self.counts.sent_again += sealed.users.len() as u64;
             let is_right = self.map.predict(sealed.range.start) == sealed.shard
                 && self.map.predict(sealed.range.end_inclusive) == sealed.shard;
-            if is_right && sealed.expiry > now && (sealed.shard.is_some() || !sealed.is_aggregate())
-            {
+            if is_right && sealed.expiry > now {
                 sealed.deadline = deadline;
                 same.push(sealed);
             } else {
@@ -189,16 +224,16 @@ impl<T> Pipeline<T> {
             }
         }
         self.requeue(same, now);
-        let entries = self.recall(other);
-        self.enter_again(entries, |_| deadline, now);
+        let recalled = self.recall(other);
+        self.enter_again(recalled, |_| deadline, now);
     }
 
     fn take_apart_and_enter(&mut self, sealed: Vec<Sealed<T>>, now: Micros) {
         let users: usize = sealed.iter().map(|sealed| sealed.users.len()).sum();
         self.counts.sent_again += users as u64;
         let deadline = now + self.rules.linger / 2;
-        let entries = self.recall(sealed);
-        self.enter_again(entries, |_| deadline, now);
+        let recalled = self.recall(sealed);
+        self.enter_again(recalled, |_| deadline, now);
     }
 
     /// No attempt follows.
@@ -206,7 +241,7 @@ impl<T> Pipeline<T> {
         let waiting = self.free_keys(&sealed);
         sealed.users.into_iter().for_each(|user| self.settle_failed(user, why));
         let linger = self.rules.linger;
-        self.enter_again(waiting, |_| now + linger / 2, now);
+        self.enter_again(Recalled { entries: Vec::new(), waiting }, |_| now + linger / 2, now);
     }
 
     fn settle_stored(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
@@ -229,7 +264,11 @@ impl<T> Pipeline<T> {
             self.settled.push((user.token, outcome));
         }
         let linger = self.rules.linger;
-        self.enter_again(waiting, |user| (user.arrived + linger).max(now), now);
+        self.enter_again(
+            Recalled { entries: Vec::new(), waiting },
+            |user| (user.arrived + linger).max(now),
+            now,
+        );
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct User<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) partition_key: Box<str>,
+    /// The MD5 of the partition key.
+    key_hash: HashKey,
     pub(crate) explicit_hash_key: Option<HashKey>,
     pub(crate) data: Bytes,
 }
@@ -85,23 +87,36 @@ pub(crate) struct Sealed<T> {
 }
 
 impl Piece {
-    /// Where it is placed; `key_hash` is the MD5 of its partition key.
-    pub(crate) fn placed_by(&self, key_hash: HashKey) -> HashKey {
-        self.explicit_hash_key.unwrap_or(key_hash)
+    pub(crate) fn new(
+        partition_key: Box<str>,
+        explicit_hash_key: Option<HashKey>,
+        data: Bytes,
+    ) -> Self {
+        let key_hash = hash_key::of_partition_key(&partition_key);
+        Self { partition_key, key_hash, explicit_hash_key, data }
+    }
+
+    /// Where it is placed.
+    pub(crate) fn placed_by(&self) -> HashKey {
+        self.explicit_hash_key.unwrap_or(self.key_hash)
+    }
+
+    /// Bytes of an aggregate with this record, too.
+    pub(super) fn bytes_in(&self, builder: &AggregateBuilder) -> usize {
+        builder.bytes_with(&self.partition_key, self.key_hash, self.explicit_hash_key, &self.data)
+    }
+
+    fn add_to(&self, builder: &mut AggregateBuilder) {
+        builder.push(&self.partition_key, self.key_hash, self.explicit_hash_key, &self.data);
     }
 }
 
 impl<T> Open<T> {
-    pub(crate) fn new(
-        entry: Entry<T>,
-        key_hash: HashKey,
-        deadline: Micros,
-        expiry: Micros,
-    ) -> Self {
+    pub(crate) fn new(entry: Entry<T>, deadline: Micros, expiry: Micros) -> Self {
         let Entry { user, piece } = entry;
-        let placed_by = piece.placed_by(key_hash);
+        let placed_by = piece.placed_by();
         let mut builder = AggregateBuilder::default();
-        builder.push(&piece.partition_key, key_hash, piece.explicit_hash_key, &piece.data);
+        piece.add_to(&mut builder);
         Self {
             users: vec![user],
             builder,
@@ -118,27 +133,15 @@ impl<T> Open<T> {
     }
 
     /// Bytes with one more record.
-    pub(crate) fn bytes_with(&self, piece: &Piece, key_hash: HashKey) -> usize {
-        let hash_key = piece.explicit_hash_key;
-        self.builder.bytes_with(&piece.partition_key, key_hash, hash_key, &piece.data)
+    pub(crate) fn bytes_with(&self, piece: &Piece) -> usize {
+        piece.bytes_in(&self.builder)
     }
 
-    /// When the first of its records arrived.
-    pub(crate) fn arrived(&self) -> Micros {
-        self.users.first().map_or(0, |user| user.arrived)
-    }
-
-    pub(crate) fn push(
-        &mut self,
-        entry: Entry<T>,
-        key_hash: HashKey,
-        deadline: Micros,
-        expiry: Micros,
-    ) {
+    pub(crate) fn push(&mut self, entry: Entry<T>, deadline: Micros, expiry: Micros) {
         let Entry { user, piece } = entry;
-        self.builder.push(&piece.partition_key, key_hash, piece.explicit_hash_key, &piece.data);
+        piece.add_to(&mut self.builder);
         self.users.push(user);
-        let placed_by = piece.placed_by(key_hash);
+        let placed_by = piece.placed_by();
         self.range.start = self.range.start.min(placed_by);
         self.range.end_inclusive = self.range.end_inclusive.max(placed_by);
         // What is sent again is older than what was there.
@@ -168,13 +171,12 @@ impl<T> Sealed<T> {
     /// A user record that is stored as it is.
     pub(crate) fn plain(
         entry: Entry<T>,
-        key_hash: HashKey,
         shard: Option<ShardNumber>,
         deadline: Micros,
         expiry: Micros,
         number: u64,
     ) -> Self {
-        let placed_by = entry.piece.placed_by(key_hash);
+        let placed_by = entry.piece.placed_by();
         Self {
             range: HashKeyRange { start: placed_by, end_inclusive: placed_by },
             shard,
@@ -232,10 +234,11 @@ impl<T> Sealed<T> {
         };
         let aggregate = Aggregate::parse(&data).expect("it was built here");
         assert_eq!(aggregate.len(), self.users.len(), "a user for each record");
-        let pieces = aggregate.records().map(|record| Piece {
-            partition_key: record.partition_key.into(),
-            explicit_hash_key: record.explicit_hash_key.and_then(hash_key::parse),
-            data: data.slice_ref(record.data),
+        // Copied, so that none keeps the whole aggregate.
+        let pieces = aggregate.records().map(|record| {
+            let hash_key = record.explicit_hash_key.and_then(hash_key::parse);
+            let data = Bytes::copy_from_slice(record.data);
+            Piece::new(record.partition_key.into(), hash_key, data)
         });
         let users = self.users.into_iter();
         users.zip(pieces).map(|(user, piece)| Entry { user, piece }).collect()

@@ -19,11 +19,11 @@ impl<T> Pipeline<T> {
             && at <= now
         {
             let lane = self.lanes.get_mut(&key)?;
-            let first = lane.queue.front()?;
+            let (_, first) = lane.queue.first_key_value()?;
             if !self.collection.fits(first, &self.rules) {
                 return Some(self.send(now));
             }
-            let sealed = lane.queue.pop_front()?;
+            let (_, sealed) = lane.queue.pop_first()?;
             lane.pace.take(sealed.bytes(), now);
             self.expiring.remove(&(sealed.expiry, sealed.number));
             self.collection.push(sealed, &self.rules);

@@ -13,8 +13,8 @@
 //!
 //! Invariants:
 //! - An aggregate has user records of one shard only, by the map that was newest when it was sent.
-//! - A record that was acknowledged as it is, or in an aggregate by a shard that holds all of it, is
-//!   never sent again.
+//! - A record that was acknowledged as it is, or in an aggregate by a shard of which the newest map says that
+//!   it holds all of it, is never sent again.
 //! - Of a key that asked for order, one stored record at most is under way, and what is sent again goes
 //!   before what came later.
 //! - Every user record has one outcome.
@@ -39,9 +39,10 @@ pub(crate) use rules::{Micros, Rules};
 pub(crate) use shard_map::OpenShard;
 pub(crate) use state::{Given, Pipeline};
 
-use batch::{Entry, User};
+use batch::Sealed;
 use lane::LaneKey;
 use shard_map::Change;
+use state::Recalled;
 use std::sync::Arc;
 
 /// What is to be done next.
@@ -64,7 +65,7 @@ impl<T> Pipeline<T> {
             self.seal(key, now);
         }
         for lane in self.lanes.values_mut() {
-            lane.queue.iter_mut().for_each(|sealed| sealed.deadline = now);
+            lane.queue.values_mut().for_each(|sealed| sealed.deadline = now);
         }
         self.collection.hurry(now);
     }
@@ -103,33 +104,23 @@ impl<T> Pipeline<T> {
     pub(crate) fn on_shards_failed(&mut self, now: Micros) {
         let change = self.map.failed(now);
         self.changed(change, now);
+        // Nothing is known of their shards, and nobody knows when it will be.
+        self.decide(now);
     }
 
     /// Nothing more is sent, and answers are not waited for: all has failed for this reason.
     pub(crate) fn abandon(&mut self, reason: Reason, now: Micros) {
         let reason = Arc::new(reason);
-        for request in std::mem::take(&mut self.requests).into_values() {
-            let mut waiting = Vec::new();
-            for sealed in request.records {
-                waiting.extend(self.free_keys(&sealed));
-                for user in sealed.users {
-                    let user = User { may_be_stored: true, ..user };
-                    self.fail(user, Why::Abandoned, &reason, now);
-                }
-            }
-            for entry in waiting {
+        let requests = std::mem::take(&mut self.requests).into_values();
+        let undecided = std::mem::take(&mut self.undecided).into_iter();
+        let mut sealed: Vec<Sealed<T>> = requests.flat_map(|request| request.records).collect();
+        sealed.extend(undecided.map(|undecided| undecided.sealed));
+        let users = sealed.iter_mut().flat_map(|sealed| &mut sealed.users);
+        users.for_each(|user| user.may_be_stored = true);
+        for recalled in [self.recall(sealed), self.take_unsent(now)] {
+            let waiting = recalled.waiting.into_iter().flat_map(|(_, entries)| entries);
+            for entry in recalled.entries.into_iter().chain(waiting) {
                 self.fail(entry.user, Why::Abandoned, &reason, now);
-            }
-        }
-        for entry in self.take_unsent(now) {
-            self.fail(entry.user, Why::Abandoned, &reason, now);
-        }
-        for undecided in std::mem::take(&mut self.undecided) {
-            for entry in self.free_keys(&undecided.sealed) {
-                self.fail(entry.user, Why::Abandoned, &reason, now);
-            }
-            for user in undecided.sealed.users {
-                self.fail(User { may_be_stored: true, ..user }, Why::Abandoned, &reason, now);
             }
         }
     }
@@ -152,17 +143,16 @@ impl<T> Pipeline<T> {
             was_there = true;
             self.expiring.remove(&(at, number));
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
-            let place = lane.queue.iter().position(|sealed| sealed.number == number);
-            let sealed = place.and_then(|place| lane.queue.remove(place));
+            let sealed = lane.queue.remove(&number);
             self.set_ready(key, now);
-            let entries = self.recall(sealed.into_iter().collect());
-            self.enter_again(entries, |_| now, now);
+            let recalled = self.recall(sealed.into_iter().collect());
+            self.enter_again(recalled, |_| now, now);
         }
         was_there
     }
 
     /// All that is sealed or open and in no request, in the order of its keys.
-    fn take_unsent(&mut self, now: Micros) -> Vec<Entry<T>> {
+    fn take_unsent(&mut self, now: Micros) -> Recalled<T> {
         self.uncollect(now);
         let mut keys: Vec<LaneKey> = self.lanes.keys().copied().collect();
         keys.sort_unstable();
@@ -170,7 +160,7 @@ impl<T> Pipeline<T> {
         for key in keys {
             self.seal(key, now);
             let lane = self.lane(key, now);
-            sealed.extend(lane.queue.drain(..));
+            sealed.extend(std::mem::take(&mut lane.queue).into_values());
             self.set_ready(key, now);
         }
         self.expiring.clear();
@@ -180,9 +170,9 @@ impl<T> Pipeline<T> {
     /// What is not under way finds its way anew when the map is another.
     fn changed(&mut self, change: Change, now: Micros) {
         if change == Change::Other {
-            let entries = self.take_unsent(now);
+            let recalled = self.take_unsent(now);
             let linger = self.rules.linger;
-            self.enter_again(entries, |user| user.arrived + linger, now);
+            self.enter_again(recalled, |user| user.arrived + linger, now);
         }
     }
 }

@@ -4,19 +4,13 @@
 //! one stored record with a key under way, whatever its shard is, and what is sent again goes first.
 //! User records of a key may be together in an aggregate, which keeps their order.
 
+use anabranch_model::hash_key::HashKey;
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZeroU64;
 
-/// A partition key, by a part of its hash. Two keys of one part wait for each other, which does no harm.
+/// A place on the ring: where a partition key is, or an explicit hash key. What has one place always has one
+/// lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct OrderKey(NonZeroU64);
-
-impl OrderKey {
-    /// Of the MD5 of a partition key.
-    pub(crate) fn new(key_hash: u128) -> Self {
-        Self(NonZeroU64::new(key_hash as u64).unwrap_or(NonZeroU64::MAX))
-    }
-}
+pub(crate) struct OrderKey(pub(crate) HashKey);
 
 /// Keys of which something is on its way, and what waits for that.
 #[derive(Debug)]
@@ -56,15 +50,27 @@ impl<E> Order<E> {
             1;
     }
 
-    /// A user record of the key has arrived, or is on its way no longer. If it was the last one, all that
-    /// waited for it is put behind `after`, in its order.
-    pub(crate) fn arrive(&mut self, key: OrderKey, after: &mut Vec<E>) {
-        let Some(busy) = self.keys.get_mut(&key) else { return };
+    /// A user record of the key has arrived, or is on its way no longer. If it was the last one, the key is
+    /// free, and what waited for it is given back.
+    pub(crate) fn arrive(&mut self, key: OrderKey) -> VecDeque<E> {
+        let Some(busy) = self.keys.get_mut(&key) else { return VecDeque::new() };
         busy.on_their_way -= 1;
-        if busy.on_their_way == 0
-            && let Some(busy) = self.keys.remove(&key)
-        {
-            after.extend(busy.waiting);
+        if busy.on_their_way > 0 {
+            return VecDeque::new();
+        }
+        self.keys.remove(&key).map_or_else(VecDeque::new, |busy| busy.waiting)
+    }
+
+    /// What waited for the key waits again, behind what waits already.
+    ///
+    /// # Panics
+    /// If the key is free.
+    pub(crate) fn hold_all(&mut self, key: OrderKey, mut entries: VecDeque<E>) {
+        let busy = self.keys.get_mut(&key).expect("nobody waits for a free key");
+        if busy.waiting.is_empty() {
+            busy.waiting = entries;
+        } else {
+            busy.waiting.append(&mut entries);
         }
     }
 }
@@ -76,23 +82,20 @@ mod tests {
     #[test]
     fn who_waits_goes_on_when_the_last_has_arrived() {
         let mut order = Order::new();
-        let (a, b) = (OrderKey::new(1), OrderKey::new(2));
+        let (a, b) = (OrderKey(1), OrderKey(2));
         order.leave(a);
         order.leave(a);
         order.hold(a, "third");
         order.hold(a, "fourth");
         assert!(order.is_busy(a) && !order.is_busy(b));
-        let mut free = vec!["again"];
-        order.arrive(a, &mut free);
-        assert_eq!(free, ["again"]);
-        order.arrive(a, &mut free);
-        assert_eq!(free, ["again", "third", "fourth"]);
+        assert!(order.arrive(a).is_empty());
+        let mut free = order.arrive(a);
+        assert_eq!(free, ["third", "fourth"]);
         assert!(!order.is_busy(a));
-    }
-
-    #[test]
-    fn every_hash_is_a_key() {
-        assert_eq!(OrderKey::new(0), OrderKey::new(1 << 64));
-        assert_ne!(OrderKey::new(0), OrderKey::new(1));
+        order.leave(a);
+        free.pop_front();
+        order.hold_all(a, free);
+        order.hold(a, "fifth");
+        assert_eq!(order.arrive(a), ["fourth", "fifth"]);
     }
 }

@@ -67,7 +67,7 @@ impl Pace {
         let records = wait(1.0 - self.records, RECORDS_PER_SECOND * rate);
         let wanted = (bytes as f64).min(BYTES_PER_SECOND * rate);
         let bytes = wait(wanted - self.bytes, BYTES_PER_SECOND * rate);
-        (now + records.max(bytes)).max(self.paused_until)
+        now.saturating_add(records.max(bytes)).max(self.paused_until)
     }
 
     /// A record of so many bytes goes.

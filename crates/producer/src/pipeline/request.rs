@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     /// The service refused it before it stored anything: it throttles, lacks something, knows no such
     /// stream, or it was not reached. Later it may go.
     NothingStored,
+    /// There is no such stream: nothing is stored, and what is known of its shards is wrong.
+    NoStream,
     /// The records themselves are refused: as they are they never go.
     Invalid,
     /// Nobody knows whether it was stored.

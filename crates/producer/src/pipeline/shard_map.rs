@@ -109,9 +109,14 @@ impl ShardMap {
         }
     }
 
-    /// Whether another map is to come.
-    pub(crate) fn is_doubted(&self) -> bool {
-        self.asking != Asking::No
+    /// There is a shard that it has not, or no such stream: it is asked for at once.
+    pub(crate) fn disbelieve(&mut self, now: Micros) {
+        match self.asking {
+            Asking::No => self.asking = Asking::Due(now),
+            // After a failure the pause stays.
+            Asking::Due(_) if !self.open.is_empty() => self.asking = Asking::Due(now),
+            Asking::Due(_) | Asking::UnderWay(_) => {}
+        }
     }
 
     /// When it is to be asked for.

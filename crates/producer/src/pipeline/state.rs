@@ -8,15 +8,19 @@ use super::outcome::{Attempt, Failed, Outcome, Reason, StoredAt, Why};
 use super::request::RequestId;
 use super::rules::{Micros, Rules};
 use super::shard_map::ShardMap;
-use anabranch_model::hash_key;
 use anabranch_protocol::aggregation::AggregateBuilder;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Between sealing an aggregate and the deadline of its records there is this part of the linger, so that
 /// the aggregates of several shards find each other.
 const COLLECTING_PART: Micros = 5;
 const COLLECTING_MAX: Micros = 50_000;
+/// Records expire in steps, so that the records of an aggregate do so together.
+const EXPIRY_STEP: Micros = 50_000;
+/// Lanes whose pace holds them wait for these moments, so that they meet in one request.
+const READY_STEP: Micros = 25_000;
+
 /// The code of a record that became too old, as the Kinesis Producer Library has it.
 const EXPIRED: &str = "Expired";
 
@@ -90,6 +94,17 @@ pub(crate) struct Given<T> {
     pub(crate) is_ordered: bool,
 }
 
+/// Records that find their way again.
+#[derive(Debug)]
+pub(super) struct Recalled<T> {
+    /// What was on its way.
+    pub(super) entries: Vec<Entry<T>>,
+    pub(super) waiting: Vec<Waiting<T>>,
+}
+
+/// What waited for a key that is free now.
+pub(super) type Waiting<T> = (OrderKey, VecDeque<Entry<T>>);
+
 impl<T> Pipeline<T> {
     pub(crate) fn new(rules: Rules) -> Self {
         let jitter = rules.seed;
@@ -118,9 +133,7 @@ impl<T> Pipeline<T> {
 
     /// Takes a record.
     pub(crate) fn put(&mut self, given: Given<T>, now: Micros) {
-        let order = given
-            .is_ordered
-            .then(|| OrderKey::new(hash_key::of_partition_key(&given.piece.partition_key)));
+        let order = given.is_ordered.then(|| OrderKey(given.piece.placed_by()));
         let user = User {
             token: given.token,
             arrived: now,
@@ -140,13 +153,12 @@ impl<T> Pipeline<T> {
         if self.is_busy(&entry.user) {
             return self.hold(entry);
         }
-        let key_hash = hash_key::of_partition_key(&entry.piece.partition_key);
-        let shard = self.map.predict(entry.piece.placed_by(key_hash));
+        let shard = self.map.predict(entry.piece.placed_by());
         let key = LaneKey(shard);
         let is_flushed = self.flushed_at.is_some_and(|at| entry.user.arrived <= at);
         let deadline = if is_flushed { now } else { deadline };
         let expiry = self.expiry_of(&entry.user);
-        if shard.is_none() || !self.can_be_aggregated(&entry, key_hash) {
+        if shard.is_none() || !self.can_be_aggregated(&entry) {
             // One that stands by itself must not pass what came before it.
             if entry.user.order.is_some() {
                 self.seal(key, now);
@@ -155,10 +167,10 @@ impl<T> Pipeline<T> {
                 }
             }
             let number = self.next_number();
-            let sealed = Sealed::plain(entry, key_hash, shard, deadline, expiry, number);
+            let sealed = Sealed::plain(entry, shard, deadline, expiry, number);
             return self.enqueue(sealed, now);
         }
-        if self.lane(key, now).open.is_some() && !self.has_room(key, &entry, key_hash) {
+        if self.lane(key, now).open.is_some() && !self.has_room(key, &entry.piece) {
             self.seal(key, now);
             if self.is_busy(&entry.user) {
                 return self.hold(entry);
@@ -168,12 +180,12 @@ impl<T> Pipeline<T> {
         let lane = self.lane(key, now);
         match &mut lane.open {
             Some(open) => {
-                open.push(entry, key_hash, deadline, expiry);
+                open.push(entry, deadline, expiry);
                 let seal_at = lane.seal_at.map_or(seal_at, |at| at.min(seal_at));
                 self.set_sealing(key, Some(seal_at));
             }
             None => {
-                lane.open = Some(Open::new(entry, key_hash, deadline, expiry));
+                lane.open = Some(Open::new(entry, deadline, expiry));
                 self.set_sealing(key, Some(seal_at));
             }
         }
@@ -189,20 +201,16 @@ impl<T> Pipeline<T> {
         }
     }
 
-    pub(super) fn can_be_aggregated(&self, entry: &Entry<T>, key_hash: u128) -> bool {
-        let Piece { partition_key, explicit_hash_key, data } = &entry.piece;
-        let alone = || {
-            let none = AggregateBuilder::default();
-            none.bytes_with(partition_key, key_hash, *explicit_hash_key, data)
-        };
+    pub(super) fn can_be_aggregated(&self, entry: &Entry<T>) -> bool {
+        let alone = || entry.piece.bytes_in(&AggregateBuilder::default());
         self.rules.aggregate && !entry.user.is_lone && alone() <= self.rules.aggregate_bytes_max
     }
 
-    pub(super) fn has_room(&self, key: LaneKey, entry: &Entry<T>, key_hash: u128) -> bool {
+    pub(super) fn has_room(&self, key: LaneKey, piece: &Piece) -> bool {
         let open = self.lanes.get(&key).and_then(|lane| lane.open.as_ref());
         open.is_none_or(|open| {
             open.len() < self.rules.aggregate_records_max
-                && open.bytes_with(&entry.piece, key_hash) <= self.rules.aggregate_bytes_max
+                && open.bytes_with(piece) <= self.rules.aggregate_bytes_max
         })
     }
 
@@ -211,7 +219,8 @@ impl<T> Pipeline<T> {
     }
 
     pub(super) fn expiry_of(&self, user: &User<T>) -> Micros {
-        self.rules.ttl.map_or(Micros::MAX, |ttl| user.arrived.saturating_add(ttl))
+        let expiry = |ttl| user.arrived.saturating_add(ttl).checked_next_multiple_of(EXPIRY_STEP);
+        self.rules.ttl.and_then(expiry).unwrap_or(Micros::MAX)
     }
 
     pub(super) fn lane(&mut self, key: LaneKey, now: Micros) -> &mut Lane<T> {
@@ -242,58 +251,82 @@ impl<T> Pipeline<T> {
     pub(super) fn seal(&mut self, key: LaneKey, now: Micros) {
         self.set_sealing(key, None);
         let Some(open) = self.lanes.get_mut(&key).and_then(|lane| lane.open.take()) else { return };
-        let is_flushed = self.flushed_at.is_some_and(|at| open.arrived() <= at);
         let number = self.next_number();
-        let mut sealed = open.seal(key.0, number);
-        if is_flushed {
-            sealed.deadline = now;
-        }
-        self.enqueue(sealed, now);
+        self.enqueue(open.seal(key.0, number), now);
     }
 
     pub(super) fn enqueue(&mut self, sealed: Sealed<T>, now: Micros) {
         for key in sealed.users.iter().filter_map(|user| user.order) {
             self.order.leave(key);
         }
+        self.queue(sealed, now);
+    }
+
+    /// Gives a record its place in its lane.
+    pub(super) fn queue(&mut self, sealed: Sealed<T>, now: Micros) {
         let key = LaneKey(sealed.shard);
         self.expiring.insert((sealed.expiry, sealed.number), key);
+        let number = sealed.number;
         let lane = self.lane(key, now);
-        lane.queue.push_back(sealed);
-        if lane.queue.len() == 1 {
+        lane.queue.insert(number, sealed);
+        if lane.queue.first_key_value().is_some_and(|(first, _)| *first == number) {
             self.set_ready(key, now);
         }
     }
 
-    /// What is no longer on its way, as user records; behind them what waited for their keys.
-    pub(super) fn recall(&mut self, sealed: Vec<Sealed<T>>) -> Vec<Entry<T>> {
-        let mut entries = Vec::new();
-        let mut waiting = Vec::new();
+    /// What is no longer on its way, as user records, and what waited for it.
+    pub(super) fn recall(&mut self, sealed: Vec<Sealed<T>>) -> Recalled<T> {
+        let mut recalled = Recalled { entries: Vec::new(), waiting: Vec::new() };
         for sealed in sealed {
-            for key in sealed.users.iter().filter_map(|user| user.order) {
-                self.order.arrive(key, &mut waiting);
-            }
-            entries.extend(sealed.take_apart());
+            recalled.waiting.extend(self.free_keys(&sealed));
+            recalled.entries.extend(sealed.take_apart());
         }
-        entries.extend(waiting);
-        entries
+        recalled
+    }
+
+    /// What waited for the keys of a record that is no longer on its way.
+    pub(super) fn free_keys(&mut self, sealed: &Sealed<T>) -> Vec<Waiting<T>> {
+        let keys = sealed.users.iter().filter_map(|user| user.order);
+        let waiting = keys.map(|key| (key, self.order.arrive(key)));
+        waiting.filter(|(_, entries)| !entries.is_empty()).collect()
     }
 
     /// Takes records in that were here before; those that are too old have failed.
     pub(super) fn enter_again(
         &mut self,
-        entries: Vec<Entry<T>>,
+        recalled: Recalled<T>,
         deadline: impl Fn(&User<T>) -> Micros,
         now: Micros,
     ) {
-        for entry in entries {
-            if self.expiry_of(&entry.user) <= now {
-                let message = "it was not stored within RecordTtl";
-                let reason = Reason { code: EXPIRED.into(), message: message.into() }.into();
-                self.fail(entry.user, Why::Expired, &reason, now);
-            } else {
-                let deadline = deadline(&entry.user);
-                self.enter(entry, deadline, now);
+        for entry in recalled.entries {
+            self.enter_or_expire(entry, &deadline, now);
+        }
+        for (key, mut entries) in recalled.waiting {
+            // Only until one of them is on its way: of very many the others stay where they are.
+            while !self.order.is_busy(key)
+                && let Some(entry) = entries.pop_front()
+            {
+                self.enter_or_expire(entry, &deadline, now);
             }
+            if !entries.is_empty() {
+                self.order.hold_all(key, entries);
+            }
+        }
+    }
+
+    pub(super) fn enter_or_expire(
+        &mut self,
+        entry: Entry<T>,
+        deadline: &impl Fn(&User<T>) -> Micros,
+        now: Micros,
+    ) {
+        if self.expiry_of(&entry.user) <= now {
+            let message = "it was not stored within RecordTtl";
+            let reason = Reason { code: EXPIRED.into(), message: message.into() }.into();
+            self.fail(entry.user, Why::Expired, &reason, now);
+        } else {
+            let deadline = deadline(&entry.user);
+            self.enter(entry, deadline, now);
         }
     }
 
@@ -324,27 +357,20 @@ impl<T> Pipeline<T> {
         self.pending
     }
 
+    /// Whether there is an outcome that was not asked for yet.
+    pub(crate) fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
+    }
+
     /// What has become of user records since this was last asked.
     pub(crate) fn settled(&mut self) -> Vec<(T, Outcome)> {
         std::mem::take(&mut self.settled)
     }
 
-    /// What waited for the keys of a record that is no longer on its way.
-    pub(super) fn free_keys(&mut self, sealed: &Sealed<T>) -> Vec<super::Entry<T>> {
-        let mut waiting = Vec::new();
-        for key in sealed.users.iter().filter_map(|user| user.order) {
-            self.order.arrive(key, &mut waiting);
-        }
-        waiting
-    }
-
-    /// Puts records before all that waits in their lanes, in their order.
+    /// Puts records back into their lanes, where they were.
     pub(super) fn requeue(&mut self, records: Vec<Sealed<T>>, now: Micros) {
-        for sealed in records.into_iter().rev() {
-            let key = LaneKey(sealed.shard);
-            self.expiring.insert((sealed.expiry, sealed.number), key);
-            self.lane(key, now).queue.push_front(sealed);
-            self.set_ready(key, now);
+        for sealed in records {
+            self.queue(sealed, now);
         }
     }
 
@@ -354,8 +380,10 @@ impl<T> Pipeline<T> {
         if let Some(at) = lane.ready_at.take() {
             self.ready.remove(&(at, key));
         }
-        if let Some(first) = lane.queue.front() {
+        if let Some((_, first)) = lane.queue.first_key_value() {
             let at = lane.pace.ready_at(first.bytes(), now);
+            let step = if at > now { READY_STEP } else { 1 };
+            let at = at.checked_next_multiple_of(step).unwrap_or(Micros::MAX);
             lane.ready_at = Some(at);
             self.ready.insert((at, key));
         }

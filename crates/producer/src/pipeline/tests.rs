@@ -33,11 +33,7 @@ fn rules() -> Rules {
 }
 
 fn given(token: usize, key: &str, data: &[u8], is_ordered: bool) -> Given<usize> {
-    let piece = Piece {
-        partition_key: key.into(),
-        explicit_hash_key: None,
-        data: Bytes::copy_from_slice(data),
-    };
+    let piece = Piece::new(key.into(), None, Bytes::copy_from_slice(data));
     Given { token, piece, is_ordered }
 }
 
@@ -62,6 +58,7 @@ struct Stored {
 struct Trouble {
     split: f64,
     throttle: f64,
+    fail: f64,
     refuse: f64,
     lose_request: f64,
     lose_answer: f64,
@@ -129,15 +126,12 @@ impl World {
 
     fn put(&mut self, data: Vec<u8>) {
         let key = format!("key-{}", self.rng.random_range(0..20));
-        let explicit_hash_key = self.chance(0.1).then(|| self.rng.random());
-        // A key is ordered or not, and an ordered one stays where it is.
-        let is_ordered = explicit_hash_key.is_none() && key.ends_with(['1', '2', '3', '5']);
+        // Few distinct ones, from end to end.
+        let explicit_hash_key =
+            self.chance(0.2).then(|| u128::MAX / 7 * self.rng.random_range(0..7));
+        let is_ordered = key.ends_with(['1', '2', '3', '5']);
         let token = self.put.len();
-        let piece = Piece {
-            partition_key: key.as_str().into(),
-            explicit_hash_key,
-            data: Bytes::from(data.clone()),
-        };
+        let piece = Piece::new(key.as_str().into(), explicit_hash_key, Bytes::from(data.clone()));
         self.put.push((UserStored { key, explicit_hash_key, data }, is_ordered));
         self.pipeline.put(Given { token, piece, is_ordered }, self.now);
     }
@@ -177,6 +171,18 @@ impl World {
             let reason = Reason { code: "throttled".into(), message: "slow down".into() };
             return RecordAnswer::Failed { reason, is_throttled: true };
         }
+        if self.chance(self.trouble.fail) {
+            // It may have been stored before.
+            if self.chance(0.5) {
+                self.store_well(record);
+            }
+            let reason = Reason { code: "InternalFailure".into(), message: "a disk".into() };
+            return RecordAnswer::Failed { reason, is_throttled: false };
+        }
+        self.store_well(record)
+    }
+
+    fn store_well(&mut self, record: &OutgoingRecord) -> RecordAnswer {
         let placed_by = record
             .explicit_hash_key
             .unwrap_or_else(|| hash_key::of_partition_key(&record.partition_key));
@@ -354,14 +360,17 @@ impl World {
     fn check_order(&self) {
         let tokens: HashMap<&[u8], usize> =
             self.put.iter().enumerate().map(|(token, (user, _))| (&user.data[..], token)).collect();
-        let mut newest: HashMap<&str, usize> = HashMap::new();
+        // By where they are placed: so are they in order.
+        let mut newest: HashMap<u128, usize> = HashMap::new();
         let mut seen = vec![false; self.put.len()];
         for user in self.log.iter().flat_map(|stored| &stored.users) {
             let token = tokens[&user.data[..]];
             if std::mem::replace(&mut seen[token], true) || !self.put[token].1 {
                 continue;
             }
-            let newest = newest.entry(&user.key).or_default();
+            let own = hash_key::of_partition_key(&user.key);
+            let place = user.explicit_hash_key.unwrap_or(own);
+            let newest = newest.entry(place).or_default();
             assert!(*newest <= token, "{} of {token} came after {newest}", user.key);
             *newest = token;
         }
@@ -400,13 +409,14 @@ fn run(seed: u64, trouble: Trouble, rules: Rules, poison: bool) -> World {
 
 prop_compose! {
     fn trouble()(
-        split in 0.0..0.5, throttle in 0.0..0.4, refuse in 0.0..0.3, lose_request in 0.0..0.2,
+        split in 0.0..0.5, throttle in 0.0..0.4, fail in 0.0..0.1, refuse in 0.0..0.3, lose_request in 0.0..0.2,
         lose_answer in 0.0..0.2, lose_map in 0.0..0.5, calm in any::<bool>(),
     ) -> Trouble {
         let part = if calm { 0.0 } else { 1.0 };
         Trouble {
             split,
             throttle: throttle * part,
+            fail: fail * part,
             refuse: refuse * part,
             lose_request: lose_request * part,
             lose_answer: lose_answer * part,
@@ -573,4 +583,89 @@ fn one_bad_record_does_not_take_the_others_with_it() {
     let Some((2, Outcome::Failed { why: Why::Invalid, .. })) = failed else {
         panic!("{settled:?}")
     };
+}
+
+#[test]
+fn an_aggregate_of_an_unknown_shard_has_an_outcome_though_the_shards_cannot_be_listed() {
+    let mut pipeline = with_two_records();
+    let mut now = 0;
+    let outgoing = next_request(&mut pipeline, &mut now);
+    pipeline.on_answer(outgoing.id, stored_by("b", &outgoing), now);
+    assert!(matches!(pipeline.step(now), Step::ListShards));
+    pipeline.on_shards_failed(now);
+    let outgoing = next_request(&mut pipeline, &mut now);
+    assert_eq!(outgoing.records.len(), 2, "one by one");
+    pipeline.on_answer(outgoing.id, stored_by("b", &outgoing), now);
+    assert_eq!((pipeline.counts.possible_duplicates, pipeline.pending()), (2, 0));
+}
+
+#[test]
+fn requests_that_fail_together_count_once() {
+    let mut pipeline = Pipeline::new(Rules { request_records_max: 1, ..rules() });
+    let mut now = 0;
+    (0..20).for_each(|token| pipeline.put(given(token, "k", b"data", false), 0));
+    pipeline.step(now);
+    let sent: Vec<_> = (0..20).map(|_| next_request(&mut pipeline, &mut now)).collect();
+    let reason = Reason { code: "Unreachable".into(), message: "no".into() };
+    for outgoing in &sent {
+        let failed = Failure { reason: reason.clone(), fault: Fault::NothingStored };
+        pipeline.on_answer(outgoing.id, Answer::Failed(failed), now);
+    }
+    let failed_at = now;
+    next_request(&mut pipeline, &mut now);
+    assert!(now - failed_at <= 100 * MILLI, "{} µs", now - failed_at);
+    assert!(matches!(pipeline.step(now), Step::Wait(_)), "one tries at first");
+}
+
+#[test]
+fn lanes_that_are_held_by_their_pace_meet_in_one_request() {
+    let rules = Rules { aggregate: false, rate_percent: Some(100), ..rules() };
+    let mut pipeline = Pipeline::new(rules);
+    let mut now = 0;
+    pipeline.put(given(0, "k", b"data", false), 0);
+    pipeline.step(now);
+    let ranges = hash_key::uniform_ranges(8).into_iter().enumerate();
+    let shards = ranges.map(|(number, range)| shard(&format!("s{number}"), range)).collect();
+    pipeline.on_shards(shards, 0);
+    // Far more than the shards take.
+    (1..40_000).for_each(|token| {
+        pipeline.put(given(token, &format!("key-{token}"), b"data", false), 0);
+    });
+    let mut sizes = Vec::new();
+    while now < 3 * SECOND {
+        let outgoing = next_request(&mut pipeline, &mut now);
+        sizes.push(outgoing.records.len());
+        let answer = |record: &OutgoingRecord| {
+            let at = hash_key::of_partition_key(&record.partition_key);
+            let number = hash_key::uniform_ranges(8).iter().position(|range| range.contains(at));
+            let shard = format!("s{}", number.expect("covered")).into();
+            RecordAnswer::Stored { shard, sequence_number: "1".into() }
+        };
+        let answers = outgoing.records.iter().map(answer).collect();
+        pipeline.on_answer(outgoing.id, Answer::Records(answers), now);
+    }
+    let mean = sizes.iter().sum::<usize>() / sizes.len();
+    assert!(mean > 150, "{mean} records a request");
+}
+
+/// What waits for a key is not looked through again and again.
+#[test]
+fn a_long_queue_of_one_key_costs_what_it_has() {
+    let rules = Rules { aggregate: false, ttl: None, ..rules() };
+    let mut pipeline = Pipeline::new(rules);
+    let mut now = 0;
+    let count = 20_000;
+    for token in 0..count {
+        pipeline.put(given(token, "k", b"data", true), 0);
+    }
+    pipeline.step(now);
+    pipeline.on_shards(vec![shard("a", HashKeyRange::FULL)], 0);
+    pipeline.flush(now);
+    for token in 0..count {
+        let outgoing = next_request(&mut pipeline, &mut now);
+        assert_eq!(outgoing.records.len(), 1, "one at a time");
+        pipeline.on_answer(outgoing.id, stored_by("a", &outgoing), now);
+        let settled = pipeline.settled();
+        assert_eq!((settled.len(), settled[0].0), (1, token));
+    }
 }

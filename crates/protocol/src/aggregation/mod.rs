@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Both tables are in the order of first use. What only looks like an aggregate (a wrong checksum, a
-//! protobuf that does not parse, an index beyond its table) is a plain record, as it is for the Kinesis
-//! Client Library: its bytes are somebody's data, and nothing of them is lost.
+//! protobuf that does not parse, an index beyond its table) is a plain record here: its bytes are somebody's
+//! data, and nothing of them is lost. The Kinesis Client Library does the same but for an index beyond its table,
+//! from which on it drops the records.
 
 mod build;
 mod format;
