@@ -44,7 +44,7 @@ def answerer():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answerer)
     server.seen = []
     server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()
@@ -54,7 +54,7 @@ def answerer():
 
 def listed(*flags, **environment):
     """What `anabranch streams list` answers."""
-    return run_cli("streams", "list", *flags, env={**KEYS, **environment})
+    return run_cli("streams", "list", *flags, env={**KEYS, "AWS_MAX_ATTEMPTS": "1", **environment})
 
 
 def config(tmp_path, text):
@@ -140,7 +140,7 @@ def test_certificates_of_ones_own_and_a_proxy_go_together(answerer, start_server
 
 
 def through_a_tunnel(answerer, variable, **environment):
-    environment = {variable: answerer.url, "AWS_MAX_ATTEMPTS": "1", **environment}
+    environment = {variable: answerer.url, **environment}
     result = listed("--endpoint", "https://kinesis.test", **environment)
     assert result.returncode == 1
     assert answerer.seen == ["CONNECT kinesis.test:443"]

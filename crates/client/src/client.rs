@@ -47,11 +47,8 @@ impl Client {
     /// The same client, whose calls are tried once and given up after so long. It shares the connections.
     #[must_use]
     pub fn trying_once(&self, timeout: Duration) -> Self {
-        let timeouts = match self.sdk.config().timeout_config() {
-            Some(others) => others.to_builder(),
-            None => TimeoutConfig::builder(),
-        };
-        let timeouts = timeouts.operation_attempt_timeout(timeout).build();
+        // The limits that are not named stay as they are.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
         let config = self.sdk.config().to_builder();
         let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let sdk = aws_sdk_kinesis::Client::from_conf(config.build());

@@ -132,12 +132,16 @@ impl Identity {
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor_of(b"http/1.1")
+    }
+
+    pub(crate) fn acceptor_of(&self, protocol: &[u8]) -> TlsAcceptor {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], key)
             .unwrap();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -9,3 +9,4 @@ mod listener;
 mod proxies;
 mod sent;
 mod trust;
+mod unsent;

@@ -114,7 +114,8 @@ async fn a_client_that_tries_once_gives_up_in_time() {
     let failure = ask(&client).await.unwrap_err();
     assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
     assert_eq!(failure.sent(), Sent::MaybeSent);
-    assert_eq!(listener.seen().len(), 1);
+    // On a busy machine the limit comes before the request.
+    assert!(listener.seen().len() <= 1, "sent again");
 }
 
 #[tokio::test]
@@ -180,6 +181,30 @@ async fn a_connection_of_an_earlier_request_that_breaks_may_have_taken_it() {
     let failure = ask(&client).await.unwrap_err();
     assert_eq!(failure.sent(), Sent::MaybeSent, "{failure:?}");
     assert_eq!(listener.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn over_http2_too() {
+    for reads in [false, true] {
+        let identity = Identity::new();
+        let acceptor = identity.acceptor_of(b"h2");
+        let listener = Listener::new(move |stream, _| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut stream = acceptor.accept(stream).await.unwrap();
+                assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+                if reads {
+                    // The preface of the connection, which comes before the request.
+                    stream.read_exact(&mut [0; 24]).await.unwrap();
+                }
+            }
+        })
+        .await;
+        let mut connection = connection(listener.tls_url());
+        connection.verify_certificate = false;
+        let failure = ask_by(connection).await.unwrap_err();
+        assert_eq!(failure.sent(), Sent::MaybeSent, "{failure:?}");
+    }
 }
 
 #[tokio::test]
