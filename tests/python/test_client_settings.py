@@ -139,6 +139,23 @@ def test_certificates_of_ones_own_and_a_proxy_go_together(answerer, start_server
     assert result.returncode == 0, result.stderr
 
 
+def test_a_profile_names_certificates(start_server, tmp_path):
+    server = start_server("--tls-self-signed")
+    endpoint = f"endpoint_url = https://localhost:{server.port}\n"
+    result = listed(AWS_CONFIG_FILE=config(tmp_path, f"[default]\n{endpoint}"))
+    assert result.returncode == 1
+    assert b"certificate" in result.stderr
+    bundle = f"ca_bundle = {server.data_dir / 'tls-cert.pem'}\n"
+    result = listed(AWS_CONFIG_FILE=config(tmp_path, f"[default]\n{endpoint}{bundle}"))
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_proxy_that_is_not_spoken_to_is_said():
+    result = listed("--endpoint", "http://kinesis.test", ALL_PROXY="socks5://127.0.0.1:9")
+    assert result.returncode == 1
+    assert b"the proxy is neither http:// nor https:// proxy=socks5://127.0.0.1:9" in result.stderr
+
+
 def through_a_tunnel(answerer, variable, **environment):
     environment = {variable: answerer.url, **environment}
     result = listed("--endpoint", "https://kinesis.test", **environment)
