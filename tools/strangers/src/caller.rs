@@ -1,15 +1,18 @@
 //! The known caller: puts records over connections of its own, for as long as this value is there.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::connection::{Answer, Connection};
+use crate::connection::{Answer, Connection, PATIENCE};
 use crate::keys::KNOWN;
 
 pub(crate) const STREAM: &str = "load";
@@ -85,20 +88,28 @@ impl Work {
 }
 
 impl Caller {
-    pub(crate) fn start(address: &str, work: Work) -> Self {
+    /// One whose connections have all had an answer: who comes while strangers take each other's places is
+    /// a stranger, too, until then.
+    pub(crate) async fn start(address: &str, work: Work) -> Self {
         let counts = Arc::new(Counts::default());
+        let (answered, mut all_answered) = mpsc::channel(1);
         let mut connections = JoinSet::new();
         for connection in 0..work.connections() {
             let (address, counts) = (address.to_owned(), counts.clone());
+            let mut answered = Some(answered.clone());
             connections.spawn(async move {
                 loop {
-                    if let Err(error) = put(&address, work, connection, &counts).await {
+                    let putting = put(&address, work, connection, &counts, &mut answered);
+                    if let Err(error) = putting.await {
                         counts.note(format!("{error:#}"));
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 }
             });
         }
+        drop(answered);
+        // Ends when each has dropped its own. Who is not answered by then has noted errors.
+        let _ = timeout(PATIENCE, all_answered.recv()).await;
         Self { counts, _connections: connections }
     }
 
@@ -123,12 +134,19 @@ impl Counts {
     }
 }
 
-async fn put(address: &str, work: Work, connection: usize, counts: &Counts) -> Result<()> {
+async fn put(
+    address: &str,
+    work: Work,
+    connection: usize,
+    counts: &Counts,
+    answered: &mut Option<mpsc::Sender<Infallible>>,
+) -> Result<()> {
     let mut socket = Connection::open(address).await?;
     loop {
         let (request, signed) = (work.request(connection), Instant::now());
         while signed.elapsed() < SIGNED_ANEW_AFTER {
             let answer = socket.ask(&request).await?;
+            *answered = None;
             match work.error(&answer) {
                 None => {
                     counts.records.fetch_add(work.records(), Ordering::Relaxed);

@@ -2,12 +2,14 @@
 //!
 //! A known caller puts records all the time, while an attack goes on, against the server and against a
 //! listener that swallows whatever comes, in turns. So what the attack costs the machine is in both, and
-//! the ratio of the two rates is what it costs the caller beyond that. At the end all attacks go on at
+//! the ratio of the two rates is what it costs the caller beyond that. Before, with nobody else there, the
+//! processor time is compared that the attack costs: rates vary with the disk and with what the machine does
+//! otherwise, processor time does not. At the end all attacks go on at
 //! once, with known callers who ask for too much, and the server's memory is compared with its limit.
 //! Then the server must start again.
 //!
-//! It fails, and says why, if the caller keeps less than `--floor` of its rate or gets an error, if health
-//! says anything but `ok`, if the process takes more than its limit, or if an account has more shards than
+//! It fails, and says why, if the caller keeps less than `--floor` of its rate or of the processors, or gets an
+//! error, if health says anything but `ok`, if the process takes more than its limit, or if an account has more shards than
 //! its own.
 
 mod attack;
@@ -32,7 +34,7 @@ use tokio::net::TcpListener;
 
 use attack::{Attack, Door};
 use caller::{Caller, Work};
-use scene::{Noticed, Scene, Setup};
+use scene::{Scene, Setup};
 use verdict::{Bounds, Kept, Rates, Seen};
 
 /// Attacks a server as strangers would, and fails if a known caller notices much of it.
@@ -50,7 +52,7 @@ struct Arguments {
     /// How long each time
     #[arg(long, value_name = "MS", default_value_t = 500)]
     window_ms: u64,
-    /// What the known caller must keep of its rate
+    /// What the known caller must keep of its rate, and an attack must leave of the processors
     #[arg(long, value_name = "RATIO", default_value_t = 0.9)]
     floor: f64,
     /// The server's memory, MiB
@@ -110,7 +112,7 @@ async fn swallow() -> Result<()> {
 /// Everything that is wrong.
 async fn judge(arguments: &Arguments) -> Result<Vec<String>> {
     println!(
-        "| attack | known caller keeps of its records/s (quartiles) | server's CPU, ms/s | newcomer, ms | \
+        "| attack | known caller keeps of its records/s (quartiles) | CPU beyond, ms/s | newcomer, ms | \
          resident, MiB |"
     );
     println!("|---|--:|--:|--:|--:|");
@@ -135,7 +137,8 @@ async fn judge_behind(
     arguments: &Arguments,
 ) -> Result<Vec<String>> {
     let memory = arguments.memory_limit_mib << 20;
-    let bounds = Bounds { floor: arguments.floor, memory };
+    let processors = std::thread::available_parallelism()?.get() as f64;
+    let bounds = Bounds { floor: arguments.floor, processors, memory };
     let setup = Setup {
         door,
         data_dir: &arguments.data_dir,
@@ -145,10 +148,15 @@ async fn judge_behind(
     let mut scene = Scene::start(&setup).await?;
     let mut faults = Vec::new();
     if arguments.rounds > 0 {
-        let caller = Caller::start(&scene.address, Work::Single);
+        let blind = || attacks.iter().copied().filter(|attack| attack.is_blind());
+        let mut costs = Vec::new();
+        for attack in blind() {
+            costs.push(scene.cost(attack).await?);
+        }
+        let caller = Caller::start(&scene.address, Work::Single).await;
         let time = Duration::from_millis(arguments.window_ms);
-        for attack in attacks.iter().filter(|attack| attack.is_blind()) {
-            let seen = one(&scene, &caller, *attack, arguments.rounds, time).await?;
+        for (attack, cost) in blind().zip(costs) {
+            let seen = one(&scene, &caller, attack, cost, arguments.rounds, time).await?;
             faults.extend(seen.faults(bounds));
         }
     }
@@ -170,11 +178,11 @@ async fn one(
     scene: &Scene,
     caller: &Caller,
     attack: Attack,
+    cost: f64,
     rounds: usize,
     time: Duration,
 ) -> Result<Seen> {
-    let mut seen = Seen { name: format!("{attack:?}"), ..Seen::default() };
-    let mut load = Load::default();
+    let mut seen = Seen { name: format!("{attack:?}"), cost, ..Seen::default() };
     for round in 0..rounds {
         // In turns, so that what the machine does otherwise is in both.
         let (beside, under) = if round % 2 == 0 {
@@ -184,7 +192,6 @@ async fn one(
             let under = scene.under(caller, attack, true, time).await?;
             (scene.under(caller, attack, false, time).await?, under)
         };
-        load.add(&beside, &under);
         seen.rounds.push(Rates { beside: beside.rate, under: under.rate });
         seen.ill = seen.ill.or(beside.ill).or(under.ill);
     }
@@ -195,7 +202,7 @@ async fn one(
     if let Some(Kept { ratio, quartiles: [first, third] }) = seen.kept() {
         println!(
             "| {attack:?} | {ratio:.2} ({first:.2} to {third:.2}) | {:.0} | {} | {} |",
-            load.beyond_records() / (time.as_secs_f64() * rounds as f64) * 1e3,
+            cost * 1e3,
             wait.as_millis(),
             memory.resident >> 20
         );
@@ -203,28 +210,8 @@ async fn one(
     Ok(seen)
 }
 
-/// What the server took of the processors, seconds, for how much of the caller's rate, in all rounds.
-#[derive(Default)]
-struct Load {
-    beside: (f64, f64),
-    under: (f64, f64),
-}
-
-impl Load {
-    fn add(&mut self, beside: &Noticed, under: &Noticed) {
-        for (sum, noticed) in [(&mut self.beside, beside), (&mut self.under, under)] {
-            *sum = (sum.0 + noticed.cpu_seconds, sum.1 + noticed.rate);
-        }
-    }
-
-    /// What was taken under the attack beyond what the caller's records take without it.
-    fn beyond_records(&self) -> f64 {
-        self.under.0 - self.beside.0 * self.under.1 / self.beside.1
-    }
-}
-
 async fn all(scene: &Scene, door: Door, attacks: &[Attack], time: Duration) -> Result<Seen> {
-    let caller = Caller::start(&scene.address, Work::Batches);
+    let caller = Caller::start(&scene.address, Work::Batches).await;
     let (rate, ill) = scene.under_all(&caller, attacks, time).await?;
     let peak = scene.memory()?.peak;
     println!(
@@ -234,6 +221,7 @@ async fn all(scene: &Scene, door: Door, attacks: &[Attack], time: Duration) -> R
     );
     Ok(Seen {
         name: format!("{door:?}, all at once"),
+        cost: 0.0,
         rounds: Vec::new(),
         errors: caller.take_errors(),
         ill,

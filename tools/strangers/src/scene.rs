@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anabranch_testkit::{TestServer, process};
 use anyhow::{Context, Result, ensure};
@@ -18,17 +18,22 @@ use crate::regions::SHARDS_MAX;
 
 /// Until all connections of an attack are there, and the known caller is steady.
 const SETTLING: Duration = Duration::from_millis(500);
+/// How long processor time is looked at.
+const COSTING: Duration = Duration::from_secs(5);
 /// How many newcomers come.
 const NEWCOMERS: usize = 5;
 /// Until what an attack has left is gone.
 const CLEARING: Duration = Duration::from_millis(200);
+
+/// Connections that the server takes: fewer than some attacks have.
+const PLACES: &str = "980";
 
 /// The servers that attacks go to.
 pub(crate) struct Scene {
     server: TestServer,
     pub(crate) address: String,
     admin_address: String,
-    _swallower: Child,
+    swallower: Child,
     swallower_address: String,
 }
 
@@ -36,8 +41,6 @@ pub(crate) struct Scene {
 pub(crate) struct Noticed {
     /// Records a second of the known caller.
     pub(crate) rate: f64,
-    /// What the server took of the processors meanwhile.
-    pub(crate) cpu_seconds: f64,
     /// What health said that is not well.
     pub(crate) ill: Option<String>,
 }
@@ -58,7 +61,7 @@ impl Scene {
         let (limit, shards) = (setup.memory_limit.to_string(), SHARDS_MAX.to_string());
         // Its log tells of strangers all the time.
         let mut flags = vec!["--log-level", "error", "--memory-limit", &limit];
-        flags.extend(["--limits", "off", "--transition-ms", "0", "--max-connections", "1000"]);
+        flags.extend(["--limits", "off", "--transition-ms", "0", "--max-connections", PLACES]);
         flags.extend(["--account-shard-limit", &shards]);
         let admin_address = free_address().await?;
         flags.extend(["--admin-listen", &admin_address]);
@@ -77,11 +80,11 @@ impl Scene {
         let swallower_address = line.trim().to_owned();
         caller::make_stream(&address).await?;
         // What a greedy caller asks for.
-        let filling = Caller::start(&address, Work::Batches);
+        let filling = Caller::start(&address, Work::Batches).await;
         filling.rate(Duration::from_secs(1)).await;
         let errors = filling.take_errors();
         ensure!(errors.is_empty(), "before any attack: {errors:?}");
-        Ok(Self { server, address, admin_address, _swallower: swallower, swallower_address })
+        Ok(Self { server, address, admin_address, swallower, swallower_address })
     }
 
     pub(crate) fn memory(&self) -> Result<process::Memory> {
@@ -89,9 +92,26 @@ impl Scene {
         process::memory(pid).context("the server has ended")
     }
 
-    fn cpu_seconds(&self) -> Result<f64> {
-        let pid = self.server.pid().context("the server has ended")?;
-        process::cpu_seconds(pid).context("the server has ended")
+    /// What an attack costs the machine beyond what it costs against what only swallows, seconds of processor
+    /// time a second, of the server and of the attackers, while nobody else asks for anything.
+    pub(crate) async fn cost(&self, attack: Attack) -> Result<f64> {
+        let mut costs = [0.0; 2];
+        let server = self.server.pid().context("the server has ended")?;
+        let swallower = self.swallower.id().context("the swallower has ended")?;
+        for (cost, (target, address)) in
+            costs.iter_mut().zip([(swallower, &self.swallower_address), (server, &self.address)])
+        {
+            let attacker = attack_from_outside(attack, address)?;
+            tokio::time::sleep(SETTLING).await;
+            let both = [target, attacker.id().context("the attack has ended")?];
+            let started = Instant::now();
+            let before = cpu_seconds(both)?;
+            tokio::time::sleep(COSTING).await;
+            *cost = (cpu_seconds(both)? - before) / started.elapsed().as_secs_f64();
+            drop(attacker);
+            tokio::time::sleep(CLEARING).await;
+        }
+        Ok(costs[1] - costs[0])
     }
 
     /// How long newcomers wait for a first answer while an attack goes on against the server: the median.
@@ -120,13 +140,11 @@ impl Scene {
         let address = if is_real { &self.address } else { &self.swallower_address };
         let attacker = attack_from_outside(attack, address)?;
         tokio::time::sleep(SETTLING).await;
-        let before = self.cpu_seconds()?;
         let rate = caller.rate(time).await;
-        let cpu_seconds = self.cpu_seconds()? - before;
         let ill = self.ill().await?;
         drop(attacker);
         tokio::time::sleep(CLEARING).await;
-        Ok(Noticed { rate, cpu_seconds, ill })
+        Ok(Noticed { rate, ill })
     }
 
     /// The rate of a caller while all of these go on against the server, and what health says that is not
@@ -165,6 +183,11 @@ impl Scene {
         ensure!(answer.status == 200, "started again it answers {}", answer.text());
         Ok(())
     }
+}
+
+fn cpu_seconds(processes: [u32; 2]) -> Result<f64> {
+    let seconds = processes.map(process::cpu_seconds);
+    seconds.into_iter().map(|it| it.context("a process has ended")).sum()
 }
 
 /// One where nobody listened a moment ago.

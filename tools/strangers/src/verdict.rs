@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 /// What an attack may do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Of its rate that the known caller keeps: a ratio of two rates of one run, so that it does not
-    /// depend on the machine.
+    /// Of its rate that the known caller keeps, and of the processors that are left: ratios of one run, so
+    /// that they do not depend on the machine.
     pub(crate) floor: f64,
+    /// How many there are.
+    pub(crate) processors: f64,
     /// Of the whole process, bytes.
     pub(crate) memory: u64,
 }
@@ -26,6 +28,8 @@ pub(crate) struct Rates {
 pub(crate) struct Seen {
     /// Of the attack, for people.
     pub(crate) name: String,
+    /// What it costs beyond what it costs against what only swallows: seconds of processor time a second.
+    pub(crate) cost: f64,
     /// None if rates were not measured.
     pub(crate) rounds: Vec<Rates>,
     /// What the known caller was told instead of good answers, and how often.
@@ -65,6 +69,10 @@ impl Seen {
             faults
                 .push(format!("a known caller keeps {ratio:.3} of its rate, not {}", bounds.floor));
         }
+        let left = 1.0 - self.cost / bounds.processors;
+        if left < bounds.floor {
+            faults.push(format!("{left:.3} of the processors are left, not {}", bounds.floor));
+        }
         for (error, times) in &self.errors {
             faults.push(format!("a known caller got an error {times} times: {error}"));
         }
@@ -83,7 +91,7 @@ impl Seen {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { floor: 0.9, memory: 1 << 20 };
+    const BOUNDS: Bounds = Bounds { floor: 0.9, processors: 2.0, memory: 1 << 20 };
 
     fn rounds(rates: &[(f64, f64)]) -> Vec<Rates> {
         rates.iter().map(|&(beside, under)| Rates { beside, under }).collect()
@@ -91,7 +99,7 @@ mod tests {
 
     fn well() -> Seen {
         let rounds = rounds(&[(100.0, 10.0), (200.0, 180.0), (300.0, 900.0), (1.0, 1.0)]);
-        Seen { rounds, peak: 1 << 20, ..Seen::default() }
+        Seen { rounds, cost: 0.19, peak: 1 << 20, ..Seen::default() }
     }
 
     fn faults(seen: &Seen) -> usize {
@@ -121,6 +129,7 @@ mod tests {
         for (number, change) in [
             |seen: &mut Seen| seen.rounds = rounds(&[(1000.0, 899.0)]),
             |seen: &mut Seen| seen.ill = Some("full".to_owned()),
+            |seen: &mut Seen| seen.cost = 0.21,
             |seen: &mut Seen| seen.peak = (1 << 20) + 1,
             |seen: &mut Seen| seen.errors = BTreeMap::from([("503".to_owned(), 1)]),
         ]
