@@ -2,15 +2,17 @@
 //!
 //! One task per shard reads and hands its batches to the one that prints. A child shard starts
 //! when all its parents have been printed to their end, so records of one key stay in order.
-//! Memory is bounded by [`READS_AT_ONCE`] replies, however many shards there are.
+//! Memory is bounded by [`READS_AT_ONCE`] replies, however many shards there are. Aggregates are
+//! printed as the user records that they have.
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anabranch_client::Client;
 use anyhow::{bail, ensure};
-use aws_sdk_kinesis::types::{ShardFilter, ShardFilterType};
+use aws_sdk_kinesis::types::{Record, ShardFilter, ShardFilterType};
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -23,16 +25,18 @@ mod format;
 mod lineage;
 mod reader;
 mod start;
+mod user_records;
 
 use format::{Format, Printer};
 use lineage::Lineage;
 use reader::{Event, Reader};
 use start::{Start, parse_start};
+use user_records::UserRecord;
 
 /// Replies in memory at once; each is at most 10 MiB.
 const READS_AT_ONCE: usize = 8;
 
-/// Read records of a stream.
+/// Read records of a stream; aggregates are taken apart.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,7 +45,8 @@ Examples:
   anabranch tail orders --from trim-horizon --no-follow  all there is, then exit
   anabranch tail orders --from 2026-01-02T03:04:05Z --format json | jq .data
   anabranch tail orders --shard shardId-000000000001 --from seq:4959033827149025660855969253836
-  anabranch tail orders --from trim-horizon --limit 1 > first-record")]
+  anabranch tail orders --from trim-horizon --limit 1 > first-record
+  anabranch tail orders --no-deaggregate --format json   aggregates of producers as they are stored")]
 pub(crate) struct TailArgs {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
@@ -65,7 +70,10 @@ pub(crate) struct TailArgs {
     /// Print the data alone, as raw always does: no time, shard, key and number
     #[arg(long)]
     no_metadata: bool,
-    /// Exit after so many records
+    /// Print aggregates as they are stored, not the user records in them
+    #[arg(long)]
+    no_deaggregate: bool,
+    /// Exit after so many records; each user record of an aggregate counts
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     #[command(flatten)]
@@ -105,23 +113,15 @@ impl TailArgs {
             reading.insert(shard);
         }
 
-        let mut printer = Printer::new(&self.stream, self.format(), !self.no_metadata);
+        let printer = Printer::new(&self.stream, self.format(), !self.no_metadata);
         let mut left = self.limit.unwrap_or(u64::MAX);
         while !reading.is_empty() {
             let Some(event) = inbox.recv().await else { break };
             match event {
                 Event::Records { shard, records, permit } => {
-                    let mut out = io::stdout().lock();
-                    for record in &records {
-                        printer.print(&mut out, &shard, record)?;
-                        left -= 1;
-                        if left == 0 {
-                            break;
-                        }
-                    }
-                    out.flush()?;
+                    let is_enough = self.print(&printer, &shard, &records, &mut left)?;
                     drop(permit);
-                    if left == 0 {
+                    if is_enough {
                         return Ok(());
                     }
                 }
@@ -141,6 +141,30 @@ impl TailArgs {
             }
         }
         Ok(())
+    }
+
+    /// Prints records of a shard and says whether that is enough.
+    fn print(
+        &self,
+        printer: &Printer,
+        shard: &str,
+        records: &[Record],
+        left: &mut u64,
+    ) -> io::Result<bool> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut print = |record: UserRecord<'_>| match printer.print(&mut out, shard, &record) {
+            Ok(()) => {
+                *left -= 1;
+                if *left == 0 { ControlFlow::Break(Ok(())) } else { ControlFlow::Continue(()) }
+            }
+            Err(error) => ControlFlow::Break(Err(error)),
+        };
+        let printed = records.iter().try_for_each(|record| match self.no_deaggregate {
+            true => print(UserRecord::stored(record)),
+            false => user_records::for_each(record, &mut print),
+        });
+        out.flush()?;
+        printed.break_value().transpose().map(|enough| enough.is_some())
     }
 
     /// The shards to start with, and the known lineage of the others.

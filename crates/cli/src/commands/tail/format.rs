@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use aws_sdk_kinesis::types::Record;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::commands::tail::user_records::UserRecord;
 use crate::output::printable;
 use crate::units::rfc3339;
 
@@ -39,7 +39,11 @@ struct Metadata<'a> {
     shard: &'a str,
     sequence_number: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sub_sequence_number: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     partition_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explicit_hash_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approximate_arrival_timestamp: Option<String>,
 }
@@ -58,12 +62,12 @@ impl Printer {
     }
 
     pub(crate) fn print(
-        &mut self,
+        &self,
         out: &mut impl Write,
         shard: &str,
-        record: &Record,
+        record: &UserRecord<'_>,
     ) -> io::Result<()> {
-        let data = record.data().as_ref();
+        let data = record.data;
         match self.format {
             Format::Raw => {
                 out.write_all(data)?;
@@ -71,9 +75,9 @@ impl Printer {
             }
             Format::Text => {
                 if self.metadata {
-                    let arrived = record.approximate_arrival_timestamp().map(rfc3339);
+                    let arrived = record.stored.approximate_arrival_timestamp().map(rfc3339);
                     let arrived = arrived.as_deref().unwrap_or("-");
-                    let key = record.partition_key().map(|key| printable(key.as_bytes()));
+                    let key = record.partition_key.map(|key| printable(key.as_bytes()));
                     let key = key.as_deref().unwrap_or("-");
                     write!(out, "{arrived} {shard} {key} ")?;
                 }
@@ -86,15 +90,17 @@ impl Printer {
         }
     }
 
-    fn json_line<'a>(&'a self, shard: &'a str, record: &'a Record) -> JsonLine<'a> {
-        let bytes = record.data().as_ref();
+    fn json_line<'a>(&'a self, shard: &'a str, record: &UserRecord<'a>) -> JsonLine<'a> {
+        let (bytes, stored) = (record.data, record.stored);
         let text = std::str::from_utf8(bytes).ok();
         let metadata = self.metadata.then(|| Metadata {
             stream: &self.stream,
             shard,
-            sequence_number: record.sequence_number(),
-            partition_key: record.partition_key(),
-            approximate_arrival_timestamp: record.approximate_arrival_timestamp().map(rfc3339),
+            sequence_number: stored.sequence_number(),
+            sub_sequence_number: record.sub_sequence_number,
+            partition_key: record.partition_key,
+            explicit_hash_key: record.explicit_hash_key,
+            approximate_arrival_timestamp: stored.approximate_arrival_timestamp().map(rfc3339),
         });
         let encoded = text.is_none().then(|| base64_simd::STANDARD.encode_to_string(bytes));
         JsonLine { metadata, data: text, data_base64: encoded }
@@ -105,10 +111,20 @@ impl Printer {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use aws_sdk_kinesis::primitives::{Blob, DateTime};
+    use aws_sdk_kinesis::types::Record;
 
     use super::*;
 
     fn printed(format: Format, metadata: bool, data: &[u8]) -> String {
+        printed_as(format, metadata, data, |_| {})
+    }
+
+    fn printed_as(
+        format: Format,
+        metadata: bool,
+        data: &[u8],
+        change: impl FnOnce(&mut UserRecord<'_>),
+    ) -> String {
         let record = Record::builder()
             .sequence_number("7")
             .partition_key("key")
@@ -116,6 +132,8 @@ mod tests {
             .data(Blob::new(data))
             .build()
             .unwrap();
+        let mut record = UserRecord::stored(&record);
+        change(&mut record);
         let mut out = Vec::new();
         Printer::new("orders", format, metadata).print(&mut out, "shard-1", &record).unwrap();
         String::from_utf8(out).unwrap()
@@ -132,6 +150,21 @@ mod tests {
         );
         assert_eq!(printed(Format::Json, false, b"x"), "{\"data\":\"x\"}\n");
         assert_eq!(printed(Format::Json, false, &[0xff, 0]), "{\"dataBase64\":\"/wA=\"}\n");
+    }
+
+    #[test]
+    fn tells_of_a_user_record_what_it_says_itself() {
+        let line = printed_as(Format::Json, true, b"x", |record| {
+            record.sub_sequence_number = Some(3);
+            record.partition_key = Some("its own");
+            record.explicit_hash_key = Some("5");
+        });
+        assert_eq!(
+            line,
+            "{\"stream\":\"orders\",\"shard\":\"shard-1\",\"sequenceNumber\":\"7\",\
+             \"subSequenceNumber\":3,\"partitionKey\":\"its own\",\"explicitHashKey\":\"5\",\
+             \"approximateArrivalTimestamp\":\"2016-04-04T19:58:46.48Z\",\"data\":\"x\"}\n"
+        );
     }
 
     #[test]
