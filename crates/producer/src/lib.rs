@@ -33,6 +33,6 @@ mod sdk;
 mod service;
 mod settings;
 
-pub use producer::{CloseError, Producer, Refused, TryPutError};
+pub use producer::{CloseError, Producer, Refused, Trouble, TryPutError};
 pub use record::{Attempt, PutError, PutErrorKind, Receipt, Record, Stored};
 pub use settings::Settings;

@@ -1,6 +1,6 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
-use crate::pipeline::{Given, Micros, Outcome, Pipeline, Reason, Step};
+use crate::pipeline::{Answer, Given, Micros, Outcome, Pipeline, Reason, Step};
 use crate::record::{CLOSED, PutError, Receipt, Record, Stored, result_of};
 use crate::sdk::Sdk;
 use crate::service::Service;
@@ -61,6 +61,8 @@ struct State {
     sleeps_until: Option<Micros>,
     /// No record comes any more: the task ends when there is none.
     is_ending: bool,
+    /// Why the newest answer is none.
+    trouble: Option<Trouble>,
 }
 
 /// By which a record's owner is known.
@@ -105,6 +107,24 @@ pub enum TryPutError {
     Refused(#[from] Refused),
 }
 
+/// A request that failed as a whole.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{code}: {message}")]
+#[non_exhaustive]
+pub struct Trouble {
+    /// The service's code, or one of ours: `Unreachable`, `RequestTimeout`, `BrokenAnswer`,
+    /// `NoCredentials`, `NotMade`.
+    pub code: Box<str>,
+    /// The service's words, or the errors on the way.
+    pub message: Box<str>,
+}
+
+impl From<Reason> for Trouble {
+    fn from(Reason { code, message }: Reason) -> Self {
+        Self { code, message }
+    }
+}
+
 /// Records had no outcome when the patience of [`Producer::close`] was over. Their receipts say so.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{unsent} records were given up, {maybe_stored} of which may be stored")]
@@ -136,6 +156,30 @@ impl Producer {
             started: Instant::now(),
             is_closed: AtomicBool::new(false),
         }))))
+    }
+
+    /// Asks for the shards of a stream now rather than with its first record, so that the first records are
+    /// aggregated too. Nothing need wait for it, and nothing is lost if it fails.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// When the shards could not be listed. Until they can, records go one by one.
+    pub async fn prepare(&self, stream: &str) -> Result<(), Trouble> {
+        let shared = self.shared();
+        let shards = shared.service.open_shards(stream).await?;
+        let stream = shared.stream(stream);
+        stream.state.lock().pipeline.on_shards(shards, shared.now());
+        stream.wake.notify_one();
+        Ok(())
+    }
+
+    /// Why the newest request for a stream failed as a whole; `None` if it did not. Its records are tried
+    /// again all the same, as long as they may be.
+    #[must_use]
+    pub fn trouble(&self, stream: &str) -> Option<Trouble> {
+        let stream = self.shared().streams.lock().get(stream).cloned()?;
+        stream.state.lock().trouble.clone()
     }
 
     /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
@@ -301,6 +345,7 @@ impl Shared {
                 being_told: 0,
                 sleeps_until: None,
                 is_ending: self.is_closed.load(Ordering::Acquire),
+                trouble: None,
             }),
             wake: Notify::new(),
             idle: Notify::new(),
@@ -427,7 +472,13 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
                 under_way.spawn(async move {
                     let answer = shared.service.put_records(&stream.name, outgoing.records).await;
                     let now = shared.now();
-                    stream.state.lock().pipeline.on_answer(outgoing.id, answer, now);
+                    let mut state = stream.state.lock();
+                    state.trouble = match &answer {
+                        Answer::Records(_) => None,
+                        Answer::Failed(failure) => Some(failure.reason.clone().into()),
+                    };
+                    state.pipeline.on_answer(outgoing.id, answer, now);
+                    drop(state);
                     stream.wake.notify_one();
                 });
             }
@@ -441,7 +492,7 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
                         Err(reason) => {
                             tracing::warn!(
                                 stream = &*stream.name,
-                                reason,
+                                %reason,
                                 "the shards could not be listed: records go one by one"
                             );
                             stream.state.lock().pipeline.on_shards_failed(now);

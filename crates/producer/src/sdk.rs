@@ -19,6 +19,8 @@ const INVALID: [&str; 3] =
 const NO_STREAM: &str = "ResourceNotFoundException";
 /// The status of a request that is too large.
 const TOO_LARGE: u16 = 413;
+/// The code, ours, of what came and is no answer.
+const BROKEN_ANSWER: &str = "BrokenAnswer";
 /// Shards of a page.
 const PAGE: i32 = 1_000;
 
@@ -59,24 +61,24 @@ impl Service for Sdk {
         })
     }
 
-    fn open_shards<'a>(&'a self, stream: &'a str) -> Answering<'a, Result<Vec<OpenShard>, String>> {
+    fn open_shards<'a>(&'a self, stream: &'a str) -> Answering<'a, Result<Vec<OpenShard>, Reason>> {
         Box::pin(async move {
             let (name, arn) = reference(stream);
             let filter = ShardFilter::builder().r#type(ShardFilterType::AtLatest).build();
-            let filter = filter.map_err(|error| error.to_string())?;
+            let filter = filter.expect("it has a type");
             let first = self.0.list_shards().set_stream_name(name).set_stream_arn(arn);
             let first = first.shard_filter(filter).max_results(PAGE);
-            let mut page =
-                first.send().await.map_err(|error| self.0.failure(&error).to_string())?;
+            let reason = |error: client::Failure| failure(&error).reason;
+            let mut page = first.send().await.map_err(|error| reason(self.0.failure(&error)))?;
             let mut shards = Vec::new();
             loop {
                 // Not every server knows the filter.
                 for shard in page.shards().iter().filter(|shard| is_open(shard)) {
-                    shards.push(open_shard(shard).ok_or("a shard without a range of hash keys")?);
+                    shards.push(open_shard(shard).ok_or_else(without_range)?);
                 }
                 let Some(token) = page.next_token else { break };
                 let next = self.0.list_shards().next_token(token).max_results(PAGE);
-                page = next.send().await.map_err(|error| self.0.failure(&error).to_string())?;
+                page = next.send().await.map_err(|error| reason(self.0.failure(&error)))?;
             }
             Ok(shards)
         })
@@ -123,6 +125,11 @@ fn open_shard(shard: &Shard) -> Option<OpenShard> {
     Some(OpenShard { id: shard.shard_id().into(), range })
 }
 
+fn without_range() -> Reason {
+    let message = "a shard without a range of hash keys";
+    Reason { code: BROKEN_ANSWER.into(), message: message.into() }
+}
+
 /// What a request's failure means for its records.
 fn failure(failure: &client::Failure) -> Failure {
     use client::Failure as Why;
@@ -133,7 +140,7 @@ fn failure(failure: &client::Failure) -> Failure {
         }
         Why::NotReached { cause, .. } => ("Unreachable", &**cause),
         Why::TimedOut { cause, .. } => ("RequestTimeout", &**cause),
-        Why::Broken { cause } => ("BrokenAnswer", &**cause),
+        Why::Broken { cause } => (BROKEN_ANSWER, &**cause),
         Why::NoCredentials { cause, .. } => ("NoCredentials", &**cause),
         Why::NotMade { cause } => ("NotMade", &**cause),
     };

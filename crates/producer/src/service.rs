@@ -1,6 +1,6 @@
 //! What a producer asks of the service.
 
-use crate::pipeline::{Answer, OpenShard, OutgoingRecord};
+use crate::pipeline::{Answer, OpenShard, OutgoingRecord, Reason};
 use std::fmt;
 use std::pin::Pin;
 
@@ -16,6 +16,6 @@ pub(crate) trait Service: fmt::Debug + Send + Sync + 'static {
         records: Vec<OutgoingRecord>,
     ) -> Answering<'a, Answer>;
 
-    /// All open shards; the text says why they could not be had.
-    fn open_shards<'a>(&'a self, stream: &'a str) -> Answering<'a, Result<Vec<OpenShard>, String>>;
+    /// All open shards, or why they could not be had.
+    fn open_shards<'a>(&'a self, stream: &'a str) -> Answering<'a, Result<Vec<OpenShard>, Reason>>;
 }

@@ -63,7 +63,7 @@ impl Service for Fake {
         })
     }
 
-    fn open_shards<'a>(&'a self, _: &'a str) -> Answering<'a, Result<Vec<OpenShard>, String>> {
+    fn open_shards<'a>(&'a self, _: &'a str) -> Answering<'a, Result<Vec<OpenShard>, Reason>> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_millis(5)).await;
             Ok(shards())
@@ -215,4 +215,46 @@ async fn what_can_never_be_stored_is_refused_at_once() {
         refused.expect_err("refused"),
         Refused::TooLarge { bytes: (1 << 20) + 1, max: 1 << 20 }
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_records_are_aggregated_too_where_the_shards_are_known() {
+    for is_prepared in [true, false] {
+        let fake = Fake::new();
+        let producer = producer(&fake, Settings::default());
+        if is_prepared {
+            producer.prepare("s").await.expect("it is up");
+        }
+        let mut receipts = Vec::new();
+        for _ in 0..10 {
+            let record = Record::new("one key", "data");
+            receipts.push(producer.put("s", record).await.expect("taken"));
+        }
+        producer.flush().await;
+        for (place, receipt) in receipts.into_iter().enumerate() {
+            let stored = receipt.await.expect("stored");
+            let expected = is_prepared.then_some(u32::try_from(place).expect("few"));
+            assert_eq!(stored.sub_sequence_number, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_is_told_while_it_lasts() {
+    let fake = Fake::new();
+    let producer = producer(&fake, Settings::default());
+    assert_eq!(producer.trouble("s"), None);
+    fake.is_up.send_replace(false);
+    let receipt = producer.put("s", record(0)).await.expect("taken");
+    let trouble = loop {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if let Some(trouble) = producer.trouble("s") {
+            break trouble;
+        }
+    };
+    assert_eq!((&*trouble.code, &*trouble.message), ("Unreachable", "it is down"));
+    assert_eq!(producer.trouble("another"), None);
+    fake.is_up.send_replace(true);
+    receipt.await.expect("stored");
+    assert_eq!(producer.trouble("s"), None);
 }
