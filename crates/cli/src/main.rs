@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+mod backoff;
 mod bench;
 mod commands;
 mod connection;

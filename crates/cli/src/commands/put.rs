@@ -1,31 +1,49 @@
-//! `anabranch put`: records from arguments, lines or files into a stream.
+//! `anabranch put`: records from arguments, lines or files into a stream, through the producer.
 //!
-//! One PutRecords call is in flight at a time, so that records reach the service in the order of
-//! the input. After a partial failure only the failed records are sent again, in their order;
-//! records of the same request that succeeded are by then ahead of them, as with any client.
+//! Order: by default one request is under way at a time, so that the records of a shard are stored in
+//! the order of the input. A record that its shard throttles is sent again before what came after its
+//! request; those of the same request that went through are ahead of it by then. With `--ordered` the
+//! records of a partition key never pass each other, and other keys do not wait for them.
+//!
+//! Memory: what the producer has room for, and a bounded number of receipts, which are printed in the
+//! order of the input.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use anabranch_client::Client;
-use anyhow::{Context, bail, ensure};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use anabranch_producer::{Producer, Settings};
+use anyhow::{Context, bail};
 use clap::Args;
-use serde::Serialize;
-use tokio::sync::mpsc;
 
 use crate::commands::block_on;
 use crate::connection::ConnectionArgs;
+use crate::units::parse_span;
 
-/// The largest record of any stream.
-const RECORD_BYTES_MAX: usize = 10 << 20;
-/// Older servers refuse requests over 5 MiB; keys and data count.
-const REQUEST_BYTES_MAX: usize = 5 << 20;
+mod decompress;
+mod feed;
+mod input;
+mod key;
+mod outcome;
+mod progress;
+mod watch;
+
+use decompress::Decompress;
+use feed::{Fed, Feed, Shape};
+use input::{Form, Input, RECORD_BYTES_MAX, Source};
+use key::parse_pointer;
+use outcome::Outcome;
+use progress::Screen;
+use watch::{Stop, Target, Watch};
+
 /// AWS's bound of one PutRecords call.
 const REQUEST_RECORDS_MAX: u16 = 500;
+/// Requests under way at once where order does not depend on there being one.
+const IN_FLIGHT_ORDERED: u16 = 24;
+/// Bytes of the longest partition key.
+const KEY_BYTES_MAX: usize = 256 * 4;
 
 /// Write records: from arguments, or one per line of standard input.
 #[derive(Debug, Args)]
@@ -34,8 +52,17 @@ Examples:
   anabranch put orders '{\"id\":1}' '{\"id\":2}' --key customer-7
   tail -F app.log | anabranch put logs                   a record per line, as they come
   anabranch put orders --file orders.jsonl --key-field /customer/id
+  anabranch put orders --file orders.jsonl.zst --key-field /customer/id --ordered --aggregate
   anabranch put images --file cat.jpg --whole --key cat
-  anabranch put orders '{}' --json | jq -r .sequenceNumber")]
+  anabranch put orders '{}' --json | jq -r .sequenceNumber
+
+Order: the records of a shard are stored in the order of the input, but for those that their shard
+throttles: they are sent again before all later requests, and after the rest of their own. With
+--ordered the records of each partition key are stored in the order of the input, come what may.
+--in-flight 2 or more without --ordered gives up order for speed.
+
+When a record cannot be stored, no more input is read, what has been read is still sent, and the exit
+status is 1. Ctrl-C sends what has been read; a second one gives it up.")]
 pub(crate) struct PutArgs {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
@@ -49,19 +76,46 @@ pub(crate) struct PutArgs {
     /// Each file, or standard input, is one record instead of one per line
     #[arg(long)]
     whole: bool,
+    /// How the input is compressed
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Decompress::Auto)]
+    decompress: Decompress,
     /// Partition key of all records [default: a random one per record]
-    #[arg(long, short, value_name = "KEY", conflicts_with = "key_field")]
+    #[arg(long, short, value_name = "KEY", conflicts_with = "key_field", group = "keyed")]
     key: Option<String>,
     /// Partition key = this field of each JSON record, e.g. /customer/id
-    #[arg(long, value_name = "JSONPOINTER", value_parser = parse_pointer)]
+    #[arg(long, value_name = "JSONPOINTER", value_parser = parse_pointer, group = "keyed")]
     key_field: Option<String>,
     /// Place all records by this hash key (decimal, below 2^128) instead of the key's
     #[arg(long, value_name = "NUMBER")]
     explicit_hash_key: Option<u128>,
-    /// Records per request at most; a slow input is sent at once, not collected
+    /// Pack many records into one of the stream, as the Kinesis Producer Library does: much faster for
+    /// small records, but readers must take them apart (`anabranch tail` and the Kinesis Client Library
+    /// do)
+    #[arg(long)]
+    aggregate: bool,
+    /// Keep the records of each partition key in order, through throttling, failures and reshards. Of a
+    /// key one request is under way at a time, with one record of the stream: with few keys, --aggregate
+    /// makes it much faster
+    #[arg(long, requires = "keyed")]
+    ordered: bool,
+    /// Requests under way at once; with more than 1, records may pass each other unless they are
+    /// --ordered [default: 1, with --ordered 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    in_flight: Option<u16>,
+    /// Records per request at most
     #[arg(long, value_name = "N", default_value_t = REQUEST_RECORDS_MAX,
           value_parser = clap::value_parser!(u16).range(1..=i64::from(REQUEST_RECORDS_MAX)))]
     batch: u16,
+    /// How long a record may wait for others to go with
+    #[arg(long, value_name = "SPAN", default_value = "10ms", value_parser = parse_span)]
+    linger: Duration,
+    /// Send a shard at most so many percent of what it takes (1 MiB and 1,000 records a second)
+    /// [default: as fast as it goes]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate_limit: Option<u32>,
+    /// Give up when the next record is not stored for so long
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = parse_span)]
+    timeout: Duration,
     /// Keep the line end (LF or CR LF) in the record
     #[arg(long)]
     keep_newline: bool,
@@ -71,11 +125,7 @@ pub(crate) struct PutArgs {
     /// The input is base64 text of the records
     #[arg(long)]
     base64: bool,
-    /// Send a record at most so many times before giving up
-    #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u32).range(1..))]
-    attempts: u32,
-    /// Print nothing per record
+    /// Print nothing per record, and no progress
     #[arg(long, short)]
     quiet: bool,
     /// Print a JSON line per record
@@ -85,423 +135,192 @@ pub(crate) struct PutArgs {
     connection: ConnectionArgs,
 }
 
-/// Where a record went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Receipt {
-    shard: String,
-    sequence_number: String,
-}
-
-/// A record of the current request: its place in the batch, and what is sent.
-#[derive(Debug, Clone, PartialEq)]
-struct Pending {
-    at: usize,
-    entry: PutRecordsRequestEntry,
-}
-
-#[derive(Debug, Default)]
-struct Summary {
-    records: u64,
-    bytes: u64,
-    requests: u64,
-    resent: u64,
-}
-
 impl PutArgs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         block_on(self.put())
     }
 
     async fn put(self) -> anyhow::Result<()> {
+        let input = self.input()?;
         let client = self.connection.client().await?;
-        let mut summary = Summary::default();
-        let outcome = self.put_all(&client, &mut summary).await;
-        eprintln!(
-            "{} records, {} bytes, {} requests, {} records sent again",
-            summary.records, summary.bytes, summary.requests, summary.resent
-        );
-        outcome
+        let producer = Producer::new(&client, self.settings());
+        let target = Target {
+            producer: producer.clone(),
+            stream: self.stream.clone(),
+            endpoint: client.endpoint().to_owned(),
+        };
+        let watch = Watch::new(target, self.timeout, Screen::new(self.quiet), input.size())?;
+        self.prepare(&producer, &watch).await?;
+        let mut feed = Feed::start(input, self.shape(), producer);
+        let ended = {
+            let mut work = pin!(self.settle_all(&mut feed, &watch));
+            let mut watching = pin!(watch.run());
+            tokio::select! {
+                biased;
+                ended = &mut work => ended,
+                never = &mut watching => match never {},
+            }
+        };
+        watch.screen.say(&watch.tally.borrow().summary());
+        match (watch.tally.borrow().failure(), ended) {
+            (Some(failure), Err(error)) => bail!("{failure}; {error:#}"),
+            (Some(failure), Ok(())) => bail!(failure),
+            (None, ended) => ended,
+        }
     }
 
-    async fn put_all(&self, client: &Client, summary: &mut Summary) -> anyhow::Result<()> {
-        let mut input = self.open_input()?;
-        let mut next = input.recv().await;
-        let mut number = 0u64;
-        while let Some(data) = next.take() {
-            let mut batch = Vec::new();
-            let mut batch_bytes = 0;
-            let mut candidate = Some(data);
-            // What has arrived goes out together; nothing waits for more to arrive.
-            while let Some(data) = candidate.take() {
-                number += 1;
-                let entry = self
-                    .entry(data?)
-                    .with_context(|| format!("record {number} of the input cannot be sent"))?;
-                let key_bytes = entry.partition_key().map_or(0, str::len);
-                let entry_bytes = entry.data().as_ref().len() + key_bytes;
-                if !batch.is_empty() && batch_bytes + entry_bytes > REQUEST_BYTES_MAX {
-                    self.send(client, std::mem::take(&mut batch), summary).await?;
-                    batch_bytes = 0;
-                }
-                batch_bytes += entry_bytes;
-                batch.push(entry);
-                if batch.len() < usize::from(self.batch) {
-                    candidate = input.try_recv().ok();
-                }
-            }
-            self.send(client, batch, summary).await?;
-            next = input.recv().await;
+    fn settings(&self) -> Settings {
+        let in_flight = self.in_flight.unwrap_or(if self.ordered { IN_FLIGHT_ORDERED } else { 1 });
+        Settings {
+            aggregation_enabled: self.aggregate,
+            collection_max_count: self.batch.into(),
+            record_max_buffered_time: self.linger,
+            // A record may wait long for its turn at a slow shard; what counts is that it goes on.
+            record_ttl: None,
+            rate_limit: self.rate_limit,
+            max_connections: in_flight.into(),
+            max_user_record_size: RECORD_BYTES_MAX + KEY_BYTES_MAX,
+            // A second try before it is given up.
+            request_timeout: (self.timeout / 2).max(Duration::from_millis(1)),
+            ..Settings::default()
         }
-        Ok(())
     }
 
-    /// The records of the input. Standard input and files are read by a thread, because reading
-    /// them blocks; the channel's bound keeps it from running ahead.
-    fn open_input(&self) -> anyhow::Result<mpsc::Receiver<anyhow::Result<Vec<u8>>>> {
-        let from_stdin = self.file.is_empty()
-            && (self.data.is_empty() || (self.data.len() == 1 && self.data[0] == "-"));
-        if !from_stdin && self.file.is_empty() {
-            let (sender, receiver) = mpsc::channel(self.data.len());
-            for text in &self.data {
-                sender.try_send(Ok(text.clone().into_bytes())).context("input channel")?;
-            }
-            return Ok(receiver);
+    fn shape(&self) -> Shape {
+        Shape {
+            stream: self.stream.clone(),
+            base64: self.base64,
+            key: self.key.clone(),
+            key_field: self.key_field.clone(),
+            explicit_hash_key: self.explicit_hash_key,
+            ordered: self.ordered,
         }
-        let (sender, receiver) = mpsc::channel(usize::from(REQUEST_RECORDS_MAX));
-        let mut readers: Vec<Box<dyn BufRead + Send>> = Vec::new();
-        for path in &self.file {
-            let file = File::open(path)
-                .with_context(|| format!("cannot open the input path={}", path.display()))?;
-            readers.push(Box::new(BufReader::new(file)));
-        }
-        if from_stdin {
-            readers.push(Box::new(BufReader::new(io::stdin())));
-        }
+    }
+
+    fn input(&self) -> anyhow::Result<Input> {
         let form = Form {
             whole: self.whole,
             keep_newline: self.keep_newline,
             keep_empty: self.keep_empty,
+            decompress: self.decompress,
         };
-        std::thread::spawn(move || {
-            for mut reader in readers {
-                while let Some(record) = form.next_record(&mut reader).transpose() {
-                    let failed = record.is_err();
-                    if sender.blocking_send(record).is_err() || failed {
-                        return;
+        if !self.file.is_empty() {
+            let sources: anyhow::Result<Vec<_>> = self.file.iter().map(Source::file).collect();
+            return Ok(Input::sources(sources?, form));
+        }
+        let from_stdin = self.data.is_empty() || (self.data.len() == 1 && self.data[0] == "-");
+        Ok(match from_stdin {
+            true => Input::sources(vec![Source::stdin()], form),
+            false => Input::arguments(self.data.clone()),
+        })
+    }
+
+    /// Learns the shards of the stream, so that the first records have their places too.
+    async fn prepare(&self, producer: &Producer, watch: &Watch) -> anyhow::Result<()> {
+        match producer.prepare(&self.stream).await {
+            Ok(()) => {}
+            Err(trouble) if &*trouble.code == watch::NOT_FOUND => bail!("{trouble}"),
+            // Whether records can be stored is another question.
+            Err(trouble) if watch::is_denied(&trouble) => {
+                if self.aggregate {
+                    watch.screen.say(&format!(
+                        "anabranch: --aggregate has no effect, for it needs the list of shards: \
+                         {trouble}"
+                    ));
+                }
+            }
+            Err(trouble) => watch.say_trouble(&trouble),
+        }
+        Ok(())
+    }
+
+    /// Waits for the outcomes in the order of the input, and prints them.
+    async fn settle_all(&self, feed: &mut Feed, watch: &Watch) -> anyhow::Result<()> {
+        let mut printer = Printer::new(!self.quiet, self.json);
+        let ended = self.settle_each(feed, watch, &mut printer).await;
+        printer.flush(watch)?;
+        ended
+    }
+
+    async fn settle_each(
+        &self,
+        feed: &mut Feed,
+        watch: &Watch,
+        printer: &mut Printer,
+    ) -> anyhow::Result<()> {
+        loop {
+            let fed = match feed.try_next() {
+                Some(fed) => Some(fed),
+                None => {
+                    printer.flush(watch)?;
+                    tokio::select! {
+                        biased;
+                        fed = feed.next() => fed,
+                        () = watch.closed() => match feed.next_of_the_last().await {
+                            Some(fed) => Some(fed),
+                            None => return Ok(()),
+                        }
                     }
                 }
-            }
-        });
-        Ok(receiver)
-    }
-
-    fn entry(&self, raw: Vec<u8>) -> anyhow::Result<PutRecordsRequestEntry> {
-        let data = if self.base64 {
-            base64_simd::STANDARD
-                .decode_to_vec(raw.trim_ascii())
-                .map_err(|_| anyhow::anyhow!("not standard base64"))?
-        } else {
-            raw
-        };
-        let key = partition_key(self.key.as_deref(), self.key_field.as_deref(), &data)?;
-        let entry = PutRecordsRequestEntry::builder()
-            .partition_key(key)
-            .set_explicit_hash_key(self.explicit_hash_key.map(|hash_key| hash_key.to_string()))
-            .data(Blob::new(data));
-        Ok(entry.build()?)
-    }
-
-    /// Sends one batch until every record of it is in the stream or the attempts are used up.
-    async fn send(
-        &self,
-        client: &Client,
-        entries: Vec<PutRecordsRequestEntry>,
-        summary: &mut Summary,
-    ) -> anyhow::Result<()> {
-        let bytes: Vec<usize> = entries.iter().map(|entry| entry.data.as_ref().len()).collect();
-        let mut receipts = vec![None; entries.len()];
-        let mut pending: Vec<Pending> =
-            entries.into_iter().enumerate().map(|(at, entry)| Pending { at, entry }).collect();
-        let mut failure = None;
-        for attempt in 1..=self.attempts {
-            let sent: Vec<_> = pending.iter().map(|record| record.entry.clone()).collect();
-            let (by_name, by_arn) = super::stream_reference(&self.stream);
-            let call = client
-                .put_records()
-                .set_stream_name(by_name)
-                .set_stream_arn(by_arn)
-                .set_records(Some(sent));
-            let reply = call.send().await.map_err(|error| client.explain(&error))?;
-            summary.requests += 1;
-            let settled = settle(pending, reply.records(), &mut receipts)?;
-            pending = settled.failed;
-            failure = settled.reason;
-            if pending.is_empty() || attempt == self.attempts {
-                break;
-            }
-            summary.resent += pending.len() as u64;
-            tokio::time::sleep(backoff(attempt, rand::random())).await;
-        }
-        for (receipt, bytes) in receipts.iter().zip(bytes) {
-            if receipt.is_some() {
-                summary.records += 1;
-                summary.bytes += bytes as u64;
+            };
+            let (mut receipt, bytes, position) = match fed.context("the input's thread is gone")? {
+                Fed::Record { receipt, bytes, position } => (receipt, bytes, position),
+                Fed::End(ended) => return ended,
+            };
+            let at_once = poll_fn(|cx| Poll::Ready(pin!(&mut receipt).poll(cx))).await;
+            let result = match at_once {
+                Poll::Ready(result) => result,
+                Poll::Pending => {
+                    printer.flush(watch)?;
+                    let _waiting = watch.wait_for_next();
+                    receipt.await
+                }
+            };
+            let outcome = Outcome::of(result, bytes);
+            watch.note(&outcome, position, self.aggregate);
+            match &outcome.result {
+                Ok(place) => printer.print(place, watch)?,
+                // The rest of the input would come after a gap.
+                Err(_) => watch.stop(Stop::AfterWhatWasRead),
             }
         }
-        self.print(&receipts)?;
-        if !pending.is_empty() {
-            bail!(
-                "gave up after {} attempts records={} reason={}",
-                self.attempts,
-                pending.len(),
-                failure.unwrap_or_default()
-            );
-        }
-        Ok(())
+    }
+}
+
+/// Prints where records are, as long as somebody reads it.
+#[derive(Debug)]
+struct Printer {
+    is_on: bool,
+    json: bool,
+    buffer: Vec<u8>,
+}
+
+impl Printer {
+    const FLUSH_BYTES: usize = 64 << 10;
+
+    fn new(is_on: bool, json: bool) -> Self {
+        Self { is_on, json, buffer: Vec::new() }
     }
 
-    fn print(&self, receipts: &[Option<Receipt>]) -> anyhow::Result<()> {
-        if self.quiet {
+    fn print(&mut self, place: &outcome::Place, watch: &Watch) -> anyhow::Result<()> {
+        if self.is_on {
+            place.print(&mut self.buffer, self.json)?;
+        }
+        if self.buffer.len() >= Self::FLUSH_BYTES { self.flush(watch) } else { Ok(()) }
+    }
+
+    /// Records are still sent when nobody reads where they are.
+    fn flush(&mut self, watch: &Watch) -> anyhow::Result<()> {
+        if self.buffer.is_empty() {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
-        for receipt in receipts.iter().flatten() {
-            if self.json {
-                serde_json::to_writer(&mut out, receipt)?;
-                out.write_all(b"\n")?;
-            } else {
-                writeln!(out, "{} {}", receipt.shard, receipt.sequence_number)?;
-            }
+        watch.screen.erase();
+        let written = crate::output::write_stdout(&self.buffer);
+        self.buffer.clear();
+        match written {
+            Err(error) if crate::output::is_broken_pipe(&error) => self.is_on = false,
+            other => other?,
         }
-        out.flush()?;
         Ok(())
-    }
-}
-
-/// How an input becomes records.
-#[derive(Debug, Clone, Copy)]
-struct Form {
-    whole: bool,
-    keep_newline: bool,
-    keep_empty: bool,
-}
-
-impl Form {
-    /// The next record of an input, or `None` at its end. Never holds more than the largest
-    /// record in memory, however long a line is.
-    fn next_record(self, reader: &mut dyn BufRead) -> anyhow::Result<Option<Vec<u8>>> {
-        loop {
-            let mut record = Vec::new();
-            // Room for the line end and for one byte that shows that there is more.
-            let mut bounded = reader.take(RECORD_BYTES_MAX as u64 + 3);
-            let read = if self.whole {
-                bounded.read_to_end(&mut record)?
-            } else {
-                bounded.read_until(b'\n', &mut record)?
-            };
-            if read == 0 {
-                return Ok(None);
-            }
-            if !self.whole && !self.keep_newline && record.ends_with(b"\n") {
-                record.pop();
-                if record.ends_with(b"\r") {
-                    record.pop();
-                }
-            }
-            ensure!(record.len() <= RECORD_BYTES_MAX, "a record of the input is over 10 MiB");
-            let blank = record.is_empty() || (self.keep_newline && record == b"\n");
-            if !blank || self.keep_empty || self.whole {
-                return Ok(Some(record));
-            }
-        }
-    }
-}
-
-fn parse_pointer(text: &str) -> Result<String, String> {
-    if text.starts_with('/') {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("a JSON pointer starts with / pointer={text:?}"))
-    }
-}
-
-/// The given key, the key named by a JSON pointer, or a random one.
-fn partition_key(
-    fixed: Option<&str>,
-    pointer: Option<&str>,
-    data: &[u8],
-) -> anyhow::Result<String> {
-    let key = match (fixed, pointer) {
-        (Some(key), _) => key.to_owned(),
-        (None, None) => format!("{:016x}", rand::random::<u64>()),
-        (None, Some(pointer)) => {
-            let value: serde_json::Value =
-                serde_json::from_slice(data).context("not JSON, but --key-field needs it")?;
-            match value.pointer(pointer) {
-                Some(serde_json::Value::String(text)) => text.clone(),
-                Some(scalar @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
-                    scalar.to_string()
-                }
-                Some(_) => bail!("the key field is not a string, number or boolean at={pointer}"),
-                None => bail!("the key field is missing at={pointer}"),
-            }
-        }
-    };
-    let characters = key.chars().count();
-    ensure!(
-        (1..=256).contains(&characters),
-        "a partition key has 1 to 256 characters characters={characters}"
-    );
-    Ok(key)
-}
-
-/// What a reply leaves to be done.
-#[derive(Debug)]
-struct Settled {
-    /// The records to send again, in their order.
-    failed: Vec<Pending>,
-    /// The service's reason for the last of them.
-    reason: Option<String>,
-}
-
-/// Files the receipts of the records that succeeded and keeps the ones that failed.
-fn settle(
-    pending: Vec<Pending>,
-    results: &[PutRecordsResultEntry],
-    receipts: &mut [Option<Receipt>],
-) -> anyhow::Result<Settled> {
-    ensure!(
-        pending.len() == results.len(),
-        "the reply does not fit the request sent={} results={}",
-        pending.len(),
-        results.len()
-    );
-    let mut settled = Settled { failed: Vec::new(), reason: None };
-    for (record, result) in pending.into_iter().zip(results) {
-        match (result.shard_id(), result.sequence_number()) {
-            (Some(shard), Some(number)) => {
-                receipts[record.at] =
-                    Some(Receipt { shard: shard.to_owned(), sequence_number: number.to_owned() });
-            }
-            _ => {
-                let code = result.error_code().unwrap_or("unknown error");
-                let message = result.error_message().unwrap_or_default();
-                settled.reason = Some(format!("{code}: {message}"));
-                settled.failed.push(record);
-            }
-        }
-    }
-    Ok(settled)
-}
-
-/// The pause after a failed attempt: doubling from 100 ms to 5 s, between half and all of it by
-/// `jitter` in 0..1, so that throttled clients do not return together.
-pub(crate) fn backoff(attempt: u32, jitter: f64) -> Duration {
-    let full_ms = 100u64.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(5_000);
-    Duration::from_millis(full_ms).mul_f64(0.5 + jitter / 2.0)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn pending(at: usize) -> Pending {
-        let entry = PutRecordsRequestEntry::builder()
-            .partition_key(format!("k{at}"))
-            .data(Blob::new(vec![at as u8]))
-            .build()
-            .unwrap();
-        Pending { at, entry }
-    }
-
-    fn success(number: &str) -> PutRecordsResultEntry {
-        PutRecordsResultEntry::builder().shard_id("s").sequence_number(number).build()
-    }
-
-    fn throttled() -> PutRecordsResultEntry {
-        PutRecordsResultEntry::builder()
-            .error_code("ProvisionedThroughputExceededException")
-            .error_message("slow down")
-            .build()
-    }
-
-    #[test]
-    fn sends_only_the_failed_records_again_and_in_order() {
-        let mut receipts = vec![None; 4];
-        let all = (0..4).map(pending).collect();
-        let results = [throttled(), success("1"), throttled(), success("3")];
-        let settled = settle(all, &results, &mut receipts).unwrap();
-        assert_eq!(settled.failed, vec![pending(0), pending(2)]);
-        assert_eq!(
-            settled.reason.unwrap(),
-            "ProvisionedThroughputExceededException: slow down".to_owned()
-        );
-
-        let settled = settle(settled.failed, &[success("0"), throttled()], &mut receipts).unwrap();
-        assert_eq!(settled.failed, vec![pending(2)]);
-        let settled = settle(settled.failed, &[success("2")], &mut receipts).unwrap();
-        assert!(settled.failed.is_empty() && settled.reason.is_none());
-        let numbers: Vec<_> =
-            receipts.into_iter().map(|receipt| receipt.unwrap().sequence_number).collect();
-        assert_eq!(numbers, ["0", "1", "2", "3"]);
-    }
-
-    #[test]
-    fn refuses_a_reply_of_another_length() {
-        let mut receipts = vec![None; 2];
-        assert!(settle(vec![pending(0), pending(1)], &[success("0")], &mut receipts).is_err());
-    }
-
-    #[test]
-    fn reads_lines_of_every_kind() {
-        let records = |text: &[u8], keep_newline, keep_empty| {
-            let form = Form { whole: false, keep_newline, keep_empty };
-            let mut reader = text;
-            let mut records = Vec::new();
-            while let Some(record) = form.next_record(&mut reader).unwrap() {
-                records.push(String::from_utf8(record).unwrap());
-            }
-            records
-        };
-        assert_eq!(records(b"a\r\n\nb\nlast", false, false), ["a", "b", "last"]);
-        assert_eq!(records(b"a\n\nb\n", false, true), ["a", "", "b"]);
-        assert_eq!(records(b"a\n\nb\n", true, false), ["a\n", "b\n"]);
-        assert!(records(b"", false, true).is_empty());
-    }
-
-    #[test]
-    fn bounds_a_line_without_end() {
-        let form = Form { whole: false, keep_newline: false, keep_empty: false };
-        let mut reader = BufReader::new(io::repeat(b'x'));
-        assert!(form.next_record(&mut reader).is_err());
-    }
-
-    #[test]
-    fn takes_keys_from_fields() {
-        let key = |pointer, data: &str| partition_key(None, Some(pointer), data.as_bytes());
-        assert_eq!(key("/a/b", r#"{"a":{"b":"x"}}"#).unwrap(), "x");
-        assert_eq!(key("/id", r#"{"id":42}"#).unwrap(), "42");
-        for (pointer, data) in [
-            ("/id", "{}"),
-            ("/id", r#"{"id":[]}"#),
-            ("/id", r#"{"id":null}"#),
-            ("/id", r#"{"id":""}"#),
-            ("/id", "plain"),
-        ] {
-            assert!(key(pointer, data).is_err(), "{data}");
-        }
-        assert_eq!(partition_key(Some("k"), None, b"plain").unwrap(), "k");
-        let random = || partition_key(None, None, b"").unwrap();
-        assert_ne!(random(), random());
-    }
-
-    #[test]
-    fn backs_off_within_bounds() {
-        assert_eq!(backoff(1, 0.0), Duration::from_millis(50));
-        assert_eq!(backoff(1, 1.0), Duration::from_millis(100));
-        assert_eq!(backoff(3, 1.0), Duration::from_millis(400));
-        assert_eq!(backoff(60, 1.0), Duration::from_secs(5));
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_kinesis::types::{ChildShard, Record, ShardIteratorType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant as Tick;
 
-use crate::commands::put::backoff;
+use crate::backoff::backoff;
 use crate::commands::stream_reference;
 use crate::commands::tail::start::Start;
 use crate::units::Instant;

@@ -75,8 +75,10 @@ mod tests {
         stored(builder.finish())
     }
 
+    type Seen = (Option<usize>, String, Option<String>, Vec<u8>);
+
     /// Place, key, explicit hash key and data of each, at most so many.
-    fn seen(record: &Record, most: usize) -> Vec<(Option<usize>, String, Option<String>, Vec<u8>)> {
+    fn seen(record: &Record, most: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
         let _ = for_each(record, |user| {
             let hash_key = user.explicit_hash_key.map(str::to_owned);
