@@ -54,9 +54,13 @@ impl Project {
         self.root.join("target").join("venv")
     }
 
-    /// The venv's Python, with everything in `tests/python/requirements.txt` installed.
+    /// The venv's Python, with everything in `tests/python/requirements.txt` installed, and what stands in
+    /// `requirements-alone.txt` without its dependencies.
     pub(crate) fn python(&self) -> Result<PathBuf> {
-        self.python_with("tests/python/requirements.txt", "requirements.stamp")
+        let python = self.python_with("tests/python/requirements.txt", "requirements.stamp")?;
+        let (alone, stamp) = ("tests/python/requirements-alone.txt", "requirements-alone.stamp");
+        self.install_python(&python, alone, stamp, &["--no-deps"])?;
+        Ok(python)
     }
 
     /// The same Python, with everything in a file of requirements; each file has a stamp of its own.
@@ -66,7 +70,7 @@ impl Project {
         if !python.exists() {
             self.create_venv(&venv)?;
         }
-        self.install_python(&python, requirements, stamp)?;
+        self.install_python(&python, requirements, stamp, &[])?;
         Ok(python)
     }
 
@@ -80,7 +84,13 @@ impl Project {
         Ok(python)
     }
 
-    fn install_python(&self, python: &Path, requirements: &str, stamp: &str) -> Result<()> {
+    fn install_python(
+        &self,
+        python: &Path,
+        requirements: &str,
+        stamp: &str,
+        flags: &[&str],
+    ) -> Result<()> {
         let requirements = self.root.join(requirements);
         let stamp = Stamp::of(self.venv().join(stamp), &[&requirements])?;
         if stamp.is_current() {
@@ -88,6 +98,7 @@ impl Project {
         }
         run(Command::new(python)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(flags)
             .args(["--upgrade", "--requirement"])
             .arg(&requirements))?;
         stamp.write()
