@@ -69,7 +69,7 @@ describe("aggregates", () => {
         JSON.stringify({ key: keys[number % keys.length], data: bytes(number, number * 7).toString("hex") }));
       const flags = explicit === undefined ? [] : ["--explicit-hash-key", explicit];
       const receipts = cli(lines.join("\n"), "put", StreamName, "--aggregate", "--key-field", "/key",
-        "--json", ...flags);
+        "--json", "--linger", "5s", ...flags);
       const found = [];
       for (const { SequenceNumber, PartitionKey, Data } of await stored(StreamName)) {
         agg.deaggregateSync(

@@ -112,7 +112,8 @@ def test_others_read_our_binary_and_empty_data(server, client, stream):
         data = [data for _, data in user_records(5, 40)]
         lines = b"".join(base64.b64encode(one) + b"\n" for one in data)
         result = run_cli("put", stream, "--aggregate", "--key", key, "--base64", "--keep-empty",
-                         "--quiet", "--endpoint", server.endpoint, env=ENVIRONMENT, stdin=lines)
+                         "--quiet", "--linger", "5s", "--endpoint", server.endpoint, env=ENVIRONMENT,
+                         stdin=lines)
         assert result.returncode == 0, result.stderr
         expected += [(key, None, one) for one in data]
     stored = streams.read(client, stream)

@@ -155,6 +155,21 @@ def test_a_stream_that_is_not_there_is_said_at_once(put):
     assert b"Stream not-there under account" in failed.stderr
 
 
+def test_what_trying_again_does_not_mend_ends_it_at_once(server, client, start):
+    name = streams.create(client)
+    process = start(name, "--endpoint", server.endpoint, "--timeout", "1h")
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    until(process.stdout, b"\n")
+    client.delete_stream(StreamName=name)
+    streams.wait_gone(client, name)
+    process.stdin.write(b"two\n")
+    process.stdin.flush()
+    assert process.wait(20) == 1
+    text = process.stderr.read().decode()
+    assert "1 of 2 records were not stored, the first is record 2: ResourceNotFound" in text, text
+
+
 def test_what_is_not_stored_is_counted_with_its_reason(put):
     failed = put("s", "a", "b", "--timeout", "1s", code=1, endpoint="http://127.0.0.1:1")
     text = failed.stderr.decode()
@@ -163,11 +178,18 @@ def test_what_is_not_stored_is_counted_with_its_reason(put):
     assert ": Unreachable: " in text and not failed.stdout
 
 
-def test_a_record_that_is_refused_ends_it_and_what_came_before_is_stored(client, stream, put):
-    failed = put(stream, stdin=b"one\n" + b"x" * (1 << 21) + b"\nthree\n" * 3, code=1)
-    text = failed.stderr.decode()
-    assert "records were not stored" in text and "ValidationException" in text, text
-    assert b"one" in streams.data(streams.read(client, stream))
+def test_a_record_that_is_refused_ends_it_and_what_was_read_is_stored(
+        server, client, stream, start):
+    process = start(stream, "--endpoint", server.endpoint)
+    process.stdin.write(b"one\n" + b"x" * (1 << 21) + b"\nthree\n")
+    process.stdin.flush()
+    # The input has not ended.
+    assert process.wait(20) == 1
+    text = process.stderr.read().decode()
+    assert "records were not stored, the first is record 2: ValidationException" in text, text
+    data = streams.data(streams.read(client, stream))
+    assert data and set(data) <= {b"one", b"three"} and b"one" in data
+    assert len(data) == len(process.stdout.read().splitlines())
 
 
 def test_a_terminal_sees_progress_and_throttling_and_a_pipe_does_not(start_server, start, tmp_path):
