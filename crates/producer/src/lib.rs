@@ -35,4 +35,7 @@ mod settings;
 
 pub use producer::{CloseError, Producer, Refused, Trouble, TryPutError};
 pub use record::{Attempt, PutError, PutErrorKind, Receipt, Record, Stored};
-pub use settings::Settings;
+pub use settings::{
+    KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
+    Settings, ThreadingModel, UnknownSetting, WrongSetting,
+};

@@ -228,6 +228,17 @@ impl Producer {
         }
     }
 
+    /// Sends what was put so far, to this stream or to all, without waiting for more records. Does not
+    /// wait for outcomes either, as [`Producer::flush`] does.
+    pub fn hurry(&self, stream: Option<&str>) {
+        let shared = self.shared();
+        for known in shared.all() {
+            if stream.is_none_or(|name| *name == *known.name) {
+                known.flush(shared.now());
+            }
+        }
+    }
+
     /// Takes no more records, sends those that are there, and waits so long for their outcomes.
     ///
     /// Cancel safe: it may be called again, and goes on.

@@ -3,6 +3,15 @@
 use crate::pipeline::{Micros, Rules};
 use std::time::Duration;
 
+mod kpl;
+mod properties;
+
+pub use kpl::{
+    KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, ThreadingModel,
+    UnknownSetting, WrongSetting,
+};
+pub use properties::PropertiesError;
+
 /// What the service takes in one request.
 const REQUEST_BYTES_MAX: usize = 10 << 20;
 /// Twice what a record waits for others at most.
@@ -85,6 +94,33 @@ impl Settings {
             fail_if_throttled: self.fail_if_throttled,
             requests_max: self.max_connections.max(1),
             seed,
+        }
+    }
+}
+
+/// A wait of so many milliseconds has no end.
+const ENDLESS_MILLIS: u64 = 1_000 * 60 * 60 * 24 * 365;
+
+impl From<&KplSettings> for Settings {
+    /// What of them concerns records. Waits of a year and more are without end.
+    fn from(kpl: &KplSettings) -> Self {
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let ttl = Some(kpl.record_ttl).filter(|ttl| *ttl < ENDLESS_MILLIS);
+        let linger = kpl.record_max_buffered_time.min(ENDLESS_MILLIS);
+        Self {
+            aggregation_enabled: kpl.aggregation_enabled,
+            aggregation_max_count: size(kpl.aggregation_max_count),
+            aggregation_max_size: size(kpl.aggregation_max_size),
+            collection_max_count: size(kpl.collection_max_count),
+            collection_max_size: size(kpl.collection_max_size).min(REQUEST_BYTES_MAX),
+            record_max_buffered_time: Duration::from_millis(linger),
+            record_ttl: ttl.map(Duration::from_millis),
+            rate_limit: Some(u32::try_from(kpl.rate_limit).unwrap_or(u32::MAX)),
+            fail_if_throttled: kpl.fail_if_throttled,
+            max_connections: size(kpl.max_connections),
+            max_user_record_size: size(kpl.max_user_record_size),
+            request_timeout: Duration::from_millis(kpl.request_timeout),
+            ..Self::default()
         }
     }
 }
