@@ -20,6 +20,7 @@ mod backoff;
 mod bench;
 mod commands;
 mod connection;
+mod kpl;
 mod log_writer;
 mod output;
 mod settings;
@@ -63,6 +64,7 @@ enum Command {
     Streams(commands::streams::StreamsArgs),
     Shards(commands::shards::ShardsArgs),
     Bench(Box<commands::bench::BenchArgs>),
+    Kpl(commands::kpl::KplArgs),
     Completions(commands::completions::CompletionsArgs),
     /// Print the operations' shapes as JSON, for comparison with the service model
     #[command(hide = true, after_help = "Example:\n  anabranch schema | jq '.operations[].name'")]
@@ -70,7 +72,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(words) = commands::kpl::words_of_library() {
+        return kpl::run(&words);
+    }
     let outcome = match Cli::parse().command {
+        // The library tells ends of its child apart.
+        Command::Kpl(args) => return args.run(),
         Command::Serve(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Backup(args) => args.run(),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_kinesis::config::SharedHttpClient;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
+use aws_sdk_kinesis::config::{IdentityCache, SharedHttpClient};
 use thiserror::Error;
 
 use crate::client::Client;
@@ -30,7 +30,7 @@ pub struct Connection {
     pub region: Option<String>,
     /// The profile of the AWS configuration files; `None` for `AWS_PROFILE`, else `default`.
     pub profile: Option<String>,
-    /// Credentials of the program's own, static or not; `None` for those that are configured.
+    /// Credentials of the program's own, static or not, which are asked for with each call; `None` for those that are configured.
     pub credentials: Option<SharedCredentialsProvider>,
     /// The proxy.
     pub proxy: Proxy,
@@ -124,6 +124,9 @@ impl Connection {
     pub async fn client(&self) -> Result<Client, SetupError> {
         let Found { endpoint, shared, service } = self.find().await?;
         let mut config = aws_sdk_kinesis::config::Builder::from(&shared);
+        if self.credentials.is_some() {
+            config.set_identity_cache(IdentityCache::no_cache());
+        }
         config.set_http_client(Some(service));
         config.set_timeout_config(Some(self.timeouts()));
         if self.retries == Retries::Off {

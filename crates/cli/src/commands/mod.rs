@@ -16,6 +16,7 @@ mod credential_output;
 pub(crate) mod credentials;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod kpl;
 pub(crate) mod policies;
 pub(crate) mod put;
 pub(crate) mod repair;
