@@ -20,6 +20,7 @@ mod failure;
 mod proxy;
 mod route;
 mod sources;
+mod stream_reference;
 mod tls;
 mod transport;
 
@@ -29,4 +30,5 @@ pub use credentials::CredentialsError;
 pub use endpoint::{DEFAULT_ENDPOINT, EndpointChoice, EndpointError, is_loopback};
 pub use failure::{Failure, Sent};
 pub use proxy::{Proxy, ProxyError, ProxyServer};
-pub use tls::TrustError;
+pub use stream_reference::stream_reference;
+pub use tls::{TrustError, client_config};

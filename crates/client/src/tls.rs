@@ -101,7 +101,8 @@ fn certificates_of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>,
 }
 
 /// A client's side of TLS 1.2 and 1.3 that checks servers by `roots`, or not at all without them.
-pub(crate) fn client_config(roots: Option<RootCertStore>) -> ClientConfig {
+#[must_use]
+pub fn client_config(roots: Option<RootCertStore>) -> ClientConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -220,9 +220,7 @@ impl Producer {
     ///
     /// Cancel safe: what was put goes on without it.
     pub async fn flush(&self) {
-        for stream in self.shared().all() {
-            stream.flush(self.shared().now());
-        }
+        self.hurry(None);
         for stream in self.shared().all() {
             stream.until_idle().await;
         }

@@ -2,7 +2,7 @@
 
 use crate::pipeline::{Answer, Failure, Fault, OpenShard, OutgoingRecord, Reason, RecordAnswer};
 use crate::service::{Answering, Service};
-use anabranch_client::{self as client, Client, Sent};
+use anabranch_client::{self as client, Client, Sent, stream_reference};
 use anabranch_model::hash_key::{self, HashKeyRange};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{
@@ -34,14 +34,6 @@ impl Sdk {
     }
 }
 
-/// A stream by its name or ARN, as the members of a request.
-fn reference(stream: &str) -> (Option<String>, Option<String>) {
-    match stream.starts_with("arn:") {
-        true => (None, Some(stream.to_owned())),
-        false => (Some(stream.to_owned()), None),
-    }
-}
-
 impl Service for Sdk {
     fn put_records<'a>(
         &'a self,
@@ -49,7 +41,7 @@ impl Service for Sdk {
         records: Vec<OutgoingRecord>,
     ) -> Answering<'a, Answer> {
         Box::pin(async move {
-            let (name, arn) = reference(stream);
+            let (name, arn) = stream_reference(stream);
             let entries = records.into_iter().map(entry).collect();
             let put = self.0.put_records().set_stream_name(name).set_stream_arn(arn);
             match put.set_records(Some(entries)).send().await {
@@ -63,7 +55,7 @@ impl Service for Sdk {
 
     fn open_shards<'a>(&'a self, stream: &'a str) -> Answering<'a, Result<Vec<OpenShard>, Reason>> {
         Box::pin(async move {
-            let (name, arn) = reference(stream);
+            let (name, arn) = stream_reference(stream);
             let filter = ShardFilter::builder().r#type(ShardFilterType::AtLatest).build();
             let filter = filter.expect("it has a type");
             let first = self.0.list_shards().set_stream_name(name).set_stream_arn(arn);

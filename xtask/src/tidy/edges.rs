@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("overload", "testkit"),
     ("probes", "model policy env storage engine testkit"),
     ("raw_load", "testkit"),
-    ("strangers", "protocol testkit"),
+    ("strangers", "model protocol testkit"),
     ("produce", "client producer testkit"),
     ("torture", "testkit"),
     ("xtask", ""),

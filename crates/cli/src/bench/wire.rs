@@ -405,14 +405,8 @@ fn unix_seconds() -> i64 {
 }
 
 fn tls_config(target: &Target) -> anyhow::Result<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    let mut config = if target.insecure {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(insecure::AnyCertificate { provider }))
-            .with_no_client_auth()
+    let roots = if target.insecure {
+        None
     } else {
         let mut roots = rustls::RootCertStore::empty();
         // Some systems have odd certificates among the good ones; those are left out.
@@ -424,64 +418,12 @@ fn tls_config(target: &Target) -> anyhow::Result<rustls::ClientConfig> {
                 roots.add(certificate.context("CA bundle")?)?;
             }
         }
-        builder.with_root_certificates(roots).with_no_client_auth()
+        Some(roots)
     };
+    let mut config = anabranch_client::client_config(roots);
     let protocol: &[u8] = if target.http2 { b"h2" } else { b"http/1.1" };
     config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
-}
-
-/// `--insecure`: for self-signed servers on a trusted network.
-mod insecure {
-    use std::sync::Arc;
-
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-    use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-    use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-
-    /// Accepts every certificate, but still checks that the server has its key.
-    #[derive(Debug)]
-    pub(super) struct AnyCertificate {
-        pub(super) provider: Arc<CryptoProvider>,
-    }
-
-    impl ServerCertVerifier for AnyCertificate {
-        fn verify_server_cert(
-            &self,
-            _end_entity: &CertificateDer<'_>,
-            _intermediates: &[CertificateDer<'_>],
-            _server_name: &ServerName<'_>,
-            _ocsp_response: &[u8],
-            _now: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            dss: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls12_signature(message, cert, dss, algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            dss: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls13_signature(message, cert, dss, algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
-        }
-    }
 }
 
 #[cfg(test)]

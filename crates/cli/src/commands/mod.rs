@@ -1,13 +1,12 @@
 //! One file per command. Each has its clap definition, `run()`, and its tests. `wait.rs` and
 //! `credential_output.rs` have what several of them share.
 
+use anabranch_client::{Client, stream_reference};
 use std::future::Future;
 
 use anyhow::Context;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types::StreamDescriptionSummary;
-
-use anabranch_client::Client;
 
 pub(crate) mod backup;
 pub(crate) mod bench;
@@ -37,15 +36,6 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     // A thread that is blocked reading a terminal must not keep the process alive.
     runtime.shutdown_background();
     outcome
-}
-
-/// A stream as the user wrote it: as (StreamName, StreamARN), one of them set.
-fn stream_reference(stream: &str) -> (Option<String>, Option<String>) {
-    if stream.starts_with("arn:") {
-        (None, Some(stream.to_owned()))
-    } else {
-        (Some(stream.to_owned()), None)
-    }
 }
 
 /// The summary of a stream, `None` if there is no such stream.

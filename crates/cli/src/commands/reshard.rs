@@ -4,9 +4,10 @@ use anabranch_model::{HashKeyRange, reshard};
 use anyhow::Context;
 use clap::Args;
 
+use crate::commands::shards;
 use crate::commands::wait::WaitArgs;
-use crate::commands::{shards, stream_reference};
 use crate::connection::ConnectionArgs;
+use anabranch_client::stream_reference;
 
 /// Split a shard in two.
 #[derive(Debug, Args)]

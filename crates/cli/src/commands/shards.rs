@@ -1,12 +1,12 @@
 //! `anabranch shards`: the shards of a stream, their share of the keys, and their lineage.
 
-use anabranch_client::Client;
+use anabranch_client::{Client, stream_reference};
 use anyhow::Context;
 use aws_sdk_kinesis::types::Shard;
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::{block_on, stream_reference};
+use crate::commands::block_on;
 use crate::connection::ConnectionArgs;
 use crate::output::{self, Align, Table};
 

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::commands::reshard::{MergeArgs, SplitArgs};
 use crate::commands::wait::WaitArgs;
-use crate::commands::{block_on, stream_reference, stream_summary};
+use crate::commands::{block_on, stream_summary};
 use crate::connection::ConnectionArgs;
 use crate::output::{self, Align, Table};
 use crate::units::rfc3339;
+use anabranch_client::stream_reference;
 
 /// List, create, describe, reshard and delete streams.
 #[derive(Debug, Args)]

@@ -5,18 +5,18 @@
 //! Memory is bounded by [`READS_AT_ONCE`] replies, however many shards there are. Aggregates are
 //! printed as the user records that they have.
 
+use anabranch_client::{Client, stream_reference};
 use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use anabranch_client::Client;
 use anyhow::{bail, ensure};
 use aws_sdk_kinesis::types::{Record, ShardFilter, ShardFilterType};
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::commands::{block_on, shards, stream_reference};
+use crate::commands::{block_on, shards};
 use crate::connection::ConnectionArgs;
 use crate::output;
 use crate::units::Instant;

@@ -49,6 +49,15 @@ impl Listener {
         Self { address, seen, task }
     }
 
+    /// A server that takes connections and says nothing.
+    pub(crate) async fn silent() -> Self {
+        Self::new(|stream, _| async move {
+            let _held = stream;
+            std::future::pending().await
+        })
+        .await
+    }
+
     /// A server that answers every request alike.
     pub(crate) async fn answering(status: &'static str, body: &'static str) -> Self {
         Self::new(move |stream, seen| answer(stream, seen, status, body)).await

@@ -64,11 +64,7 @@ async fn a_server_that_does_not_speak_tls_was_sent_nothing() {
 
 #[tokio::test]
 async fn a_handshake_that_takes_too_long_sent_nothing() {
-    let listener = Listener::new(|stream, _| async move {
-        let _held = stream;
-        std::future::pending().await
-    })
-    .await;
+    let listener = Listener::silent().await;
     let mut connection = connection(listener.tls_url());
     connection.connect_timeout = Duration::from_millis(50);
     let failure = ask_by(connection).await.unwrap_err();
@@ -82,11 +78,7 @@ async fn a_handshake_that_takes_too_long_sent_nothing() {
 /// Of two limits the one for connecting is the shorter, and is still heard.
 #[tokio::test]
 async fn a_client_that_tries_once_keeps_its_other_limits() {
-    let listener = Listener::new(|stream, _| async move {
-        let _held = stream;
-        std::future::pending().await
-    })
-    .await;
+    let listener = Listener::silent().await;
     let mut connection = connection(listener.tls_url());
     connection.connect_timeout = Duration::from_millis(50);
     connection.retries = Retries::Configured;

@@ -1,5 +1,6 @@
 //! What answers make of the records of a request.
 
+use super::backoff::backoff;
 use super::batch::{Sealed, User};
 use super::lane::LaneKey;
 use super::outcome::{Attempt, Outcome, Reason, StoredAt, Why};
@@ -68,11 +69,9 @@ impl<T> Pipeline<T> {
                 RecordAnswer::Failed { reason, is_throttled } => {
                     let mut sealed = noted(sealed, &Arc::new(reason), sent_at, now);
                     self.slow_down(&mut sealed, has_stored, now);
-                    if is_throttled {
-                        self.counts.throttled += sealed.users.len() as u64;
-                    } else {
+                    if !is_throttled {
                         // A server that fails may have stored what it does not tell of.
-                        sealed.users.iter_mut().for_each(|user| user.may_be_stored = true);
+                        sealed.may_be_stored();
                     }
                     if is_throttled && self.rules.fail_if_throttled {
                         self.give_up(sealed, Why::Throttled, now);
@@ -103,8 +102,9 @@ impl<T> Pipeline<T> {
     /// Nothing is sent for a moment. Requests that fail together count once.
     fn pause(&mut self, now: Micros) {
         if now >= self.paused_until {
-            let full = (FIRST_PAUSE << self.failures_in_a_row.min(10)).min(PAUSE_MAX);
-            self.paused_until = now + (full as f64 * (0.5 + self.jitter() / 2.0)) as Micros;
+            let jitter = self.jitter();
+            self.paused_until =
+                now + backoff(FIRST_PAUSE, PAUSE_MAX, self.failures_in_a_row, jitter);
             self.failures_in_a_row += 1;
         }
     }
@@ -124,29 +124,33 @@ impl<T> Pipeline<T> {
             self.map.doubt(sent_at, now);
         }
         let at = StoredAt { shard, sequence_number, sub_sequence_number: None };
-        if !sealed.is_aggregate() {
-            return self.settle_stored(sealed, &at, sent_at, now);
-        }
-        match number.map(|number| self.map.range(number)) {
-            Some(range) if range.holds(sealed.range) => {
-                self.settle_stored(sealed, &at, sent_at, now)
-            }
-            Some(_) => self.take_back(sealed, &at, sent_at, now),
+        if sealed.is_aggregate() && number.is_none() {
             // The shard's range decides; it comes with the next map.
-            None => self.undecided.push(Undecided { sealed, at, sent_at }),
+            self.undecided.push(Undecided { sealed, at, sent_at });
+        } else {
+            self.settle_or_take_back(sealed, &at, sent_at, now);
         }
     }
 
     /// Decides about aggregates whose shard was not known before this map.
     pub(super) fn decide(&mut self, now: Micros) {
         for Undecided { sealed, at, sent_at } in std::mem::take(&mut self.undecided) {
-            let range = self.map.number(&at.shard).map(|number| self.map.range(number));
-            match range {
-                Some(range) if range.holds(sealed.range) => {
-                    self.settle_stored(sealed, &at, sent_at, now);
-                }
-                _ => self.take_back(sealed, &at, sent_at, now),
-            }
+            self.settle_or_take_back(sealed, &at, sent_at, now);
+        }
+    }
+
+    fn settle_or_take_back(
+        &mut self,
+        sealed: Sealed<T>,
+        at: &StoredAt,
+        sent_at: Micros,
+        now: Micros,
+    ) {
+        let range = self.map.number(&at.shard).map(|number| self.map.range(number));
+        if !sealed.is_aggregate() || range.is_some_and(|range| range.holds(sealed.range)) {
+            self.settle_stored(sealed, at, sent_at, now);
+        } else {
+            self.take_back(sealed, at, sent_at, now);
         }
     }
 
@@ -157,11 +161,9 @@ impl<T> Pipeline<T> {
         let mut sealed = noted(sealed, &reason, sent_at, now);
         // The next time each goes by itself: a stream that places records as it likes must not take them
         // for ever.
-        for user in &mut sealed.users {
-            user.is_lone = true;
-            user.may_be_stored = true;
-        }
-        self.take_apart_and_enter(vec![sealed], now);
+        sealed.must_be_apart();
+        sealed.may_be_stored();
+        self.take_apart_and_enter(sealed, now);
     }
 
     fn on_failed(
@@ -179,8 +181,7 @@ impl<T> Pipeline<T> {
             return self.isolate(records, now);
         }
         if fault == Fault::Unknown {
-            let users = records.iter_mut().flat_map(|sealed| &mut sealed.users);
-            users.for_each(|user| user.may_be_stored = true);
+            records.iter_mut().for_each(Sealed::may_be_stored);
         }
         if fault == Fault::NoStream {
             self.map.disbelieve(now);
@@ -198,8 +199,8 @@ impl<T> Pipeline<T> {
                 sealed.is_alone = true;
                 again.push(sealed);
             } else if sealed.is_aggregate() {
-                sealed.users.iter_mut().for_each(|user| user.is_lone = true);
-                self.take_apart_and_enter(vec![sealed], now);
+                sealed.must_be_apart();
+                self.take_apart_and_enter(sealed, now);
             } else {
                 self.give_up(sealed, Why::Invalid, now);
             }
@@ -213,7 +214,6 @@ impl<T> Pipeline<T> {
         let deadline = now + self.rules.linger / 2;
         let (mut same, mut other) = (Vec::new(), Vec::new());
         for mut sealed in records {
-            self.counts.sent_again += sealed.users.len() as u64;
             let is_right = self.map.predict(sealed.range.start) == sealed.shard
                 && self.map.predict(sealed.range.end_inclusive) == sealed.shard;
             if is_right && sealed.expiry > now {
@@ -228,11 +228,9 @@ impl<T> Pipeline<T> {
         self.enter_again(recalled, |_| deadline, now);
     }
 
-    fn take_apart_and_enter(&mut self, sealed: Vec<Sealed<T>>, now: Micros) {
-        let users: usize = sealed.iter().map(|sealed| sealed.users.len()).sum();
-        self.counts.sent_again += users as u64;
+    fn take_apart_and_enter(&mut self, sealed: Sealed<T>, now: Micros) {
         let deadline = now + self.rules.linger / 2;
-        let recalled = self.recall(sealed);
+        let recalled = self.recall(vec![sealed]);
         self.enter_again(recalled, |_| deadline, now);
     }
 
@@ -247,8 +245,6 @@ impl<T> Pipeline<T> {
     fn settle_stored(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
         let waiting = self.free_keys(&sealed);
         let is_aggregate = sealed.is_aggregate();
-        self.counts.kinesis_records += 1;
-        self.counts.aggregates += u64::from(is_aggregate);
         for (place, user) in sealed.users.into_iter().enumerate() {
             let sub_sequence_number = is_aggregate.then_some(place as u32);
             self.pending -= 1;

@@ -201,6 +201,16 @@ impl<T> Sealed<T> {
         }
     }
 
+    /// An attempt of which nothing is known may have stored it.
+    pub(crate) fn may_be_stored(&mut self) {
+        self.users.iter_mut().for_each(|user| user.may_be_stored = true);
+    }
+
+    /// Its user records are to be stored one by one.
+    pub(crate) fn must_be_apart(&mut self) {
+        self.users.iter_mut().for_each(|user| user.is_lone = true);
+    }
+
     /// What is sent.
     pub(crate) fn outgoing(&self) -> OutgoingRecord {
         match &self.body {

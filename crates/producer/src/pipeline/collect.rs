@@ -76,7 +76,6 @@ impl<T> Pipeline<T> {
     fn send(&mut self, now: Micros) -> Outgoing {
         let records = self.collection.take();
         self.request_count += 1;
-        self.counts.requests += 1;
         let id = RequestId(self.request_count);
         let outgoing = records.iter().map(Sealed::outgoing).collect();
         self.requests.insert(id, Request { records, sent_at: now });

@@ -20,6 +20,7 @@
 //! - Every user record has one outcome.
 
 mod answer;
+mod backoff;
 mod batch;
 mod collect;
 mod collection;
@@ -74,7 +75,6 @@ impl<T> Pipeline<T> {
     pub(crate) fn step(&mut self, now: Micros) -> Step {
         if self.pending > 0 && self.map.due().is_some_and(|due| due <= now) {
             self.map.asked(now);
-            self.counts.map_refreshes += 1;
             return Step::ListShards;
         }
         loop {
@@ -115,8 +115,7 @@ impl<T> Pipeline<T> {
         let undecided = std::mem::take(&mut self.undecided).into_iter();
         let mut sealed: Vec<Sealed<T>> = requests.flat_map(|request| request.records).collect();
         sealed.extend(undecided.map(|undecided| undecided.sealed));
-        let users = sealed.iter_mut().flat_map(|sealed| &mut sealed.users);
-        users.for_each(|user| user.may_be_stored = true);
+        sealed.iter_mut().for_each(Sealed::may_be_stored);
         for recalled in [self.recall(sealed), self.take_unsent(now)] {
             let waiting = recalled.waiting.into_iter().flat_map(|(_, entries)| entries);
             for entry in recalled.entries.into_iter().chain(waiting) {

@@ -4,6 +4,7 @@
 //! service takes; over 100 on purpose, since several producers share a shard. Where the service throttles
 //! all the same, the shard is left alone for a moment, and its rate is lowered and rises again slowly.
 
+use super::backoff::backoff;
 use super::rules::Micros;
 
 /// What the service takes for a shard in a second.
@@ -81,11 +82,10 @@ impl Pace {
 
     /// The shard throttled a record. `jitter` is from 0 to 1.
     pub(crate) fn throttled(&mut self, now: Micros, jitter: f64) {
-        let full = FIRST_PAUSE << self.throttled_in_a_row.min(10);
-        let pause = full.min(PAUSE_MAX) as f64 * (0.5 + jitter / 2.0);
         if now >= self.paused_until {
+            self.paused_until =
+                now + backoff(FIRST_PAUSE, PAUSE_MAX, self.throttled_in_a_row, jitter);
             self.throttled_in_a_row += 1;
-            self.paused_until = now + pause as Micros;
         }
         if let Some(percent) = self.percent
             && now >= self.lowered_at + LOWERED_AGAIN_AFTER

@@ -27,19 +27,11 @@ const EXPIRED: &str = "Expired";
 /// What has been counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub(crate) received: u64,
+    /// User records that are stored, and that have failed.
     pub(crate) stored: u64,
     pub(crate) failed: u64,
-    /// Stored records; those of them that are aggregates.
-    pub(crate) kinesis_records: u64,
-    pub(crate) aggregates: u64,
-    pub(crate) requests: u64,
-    /// User records that were sent more than once.
-    pub(crate) sent_again: u64,
-    pub(crate) throttled: u64,
     /// User records that were stored and may have been stored before.
     pub(crate) possible_duplicates: u64,
-    pub(crate) map_refreshes: u64,
 }
 
 /// The records of one stream. `T` is by what the caller knows a user record.
@@ -144,7 +136,6 @@ impl<T> Pipeline<T> {
             failed: Failed::default(),
         };
         self.pending += 1;
-        self.counts.received += 1;
         self.enter(Entry { user, piece: given.piece }, now + self.rules.linger, now);
     }
 

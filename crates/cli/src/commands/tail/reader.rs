@@ -1,9 +1,9 @@
 //! Reading one shard: pace, throttling, expired iterators, its end.
 
+use anabranch_client::{Client, Failure, stream_reference};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anabranch_client::{Client, Failure};
 use anyhow::Context;
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::types::{ChildShard, Record, ShardIteratorType};
@@ -11,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant as Tick;
 
 use crate::backoff::backoff;
-use crate::commands::stream_reference;
 use crate::commands::tail::start::Start;
 use crate::units::Instant;
 
