@@ -15,26 +15,30 @@
 //! let producer = Producer::new(&Client::from_sdk(sdk), Settings::default());
 //! let receipt = producer.put("orders", Record::new("customer-7", r#"{"id":1}"#)).await?;
 //! let stored = receipt.await?;
-//! println!("{} {}", stored.shard_id, stored.sequence_number);
+//! println!("{} {}", stored.shard_id(), stored.sequence_number());
 //! producer.close(std::time::Duration::from_secs(30)).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! - `pipeline` is what happens to the records of one stream: a pure state machine, which is told the time.
-//! - `producer` is the shell around it: tasks, memory, futures. `service` is what it speaks to.
+//! - `producer` is the shell around it: tasks, memory, futures. `inbox` is what it was given and has not looked
+//!   at, `receipt` how it answers. `service` is what it speaks to.
 
 #![warn(missing_docs)]
 
+mod inbox;
 mod pipeline;
 mod producer;
+mod receipt;
 mod record;
 mod sdk;
 mod service;
 mod settings;
 
-pub use producer::{CloseError, Producer, Refused, Trouble, TryPutError};
-pub use record::{Attempt, PutError, PutErrorKind, Receipt, Record, Stored};
+pub use producer::{CloseError, Producer, Refused, StreamProducer, Trouble, TryPutError};
+pub use receipt::Receipt;
+pub use record::{Attempt, PutError, PutErrorKind, Record, Stored};
 pub use settings::{
     KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
     Settings, ThreadingModel, UnknownSetting, WrongSetting,

@@ -1,20 +1,27 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
-use crate::pipeline::{Answer, Given, Micros, Outcome, Pipeline, Reason, Step};
-use crate::record::{CLOSED, PutError, Receipt, Record, Stored, result_of};
+use crate::inbox::{Arrived, Inbox};
+use crate::pipeline::{Answer, Micros, Outcome, Pipeline, Reason, Step};
+use crate::receipt::{Receipt, Ticket};
+use crate::record::{CLOSED, PutError, Record, Stored};
 use crate::sdk::Sdk;
 use crate::service::Service;
 use crate::settings::Settings;
 use anabranch_client::Client;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+
+/// A record is in the inbox for this part of the linger at most, and for no longer than this.
+const INBOX_PART: Micros = 10;
+const INBOX_MAX: Micros = 5_000;
 
 /// Characters of a partition key.
 const KEY_CHARACTERS_MAX: usize = 256;
@@ -25,6 +32,15 @@ const KEY_CHARACTERS_MAX: usize = 256;
 /// [`Producer::close`] says what became of it.
 #[derive(Clone, Debug)]
 pub struct Producer(Arc<Handle>);
+
+/// A producer's way to one stream, for those who put very much: the stream is not looked up for each record.
+///
+/// As long as one is there, the producer is.
+#[derive(Clone, Debug)]
+pub struct StreamProducer {
+    handle: Arc<Handle>,
+    stream: Arc<Stream>,
+}
 
 /// Ends the streams' tasks when the last producer is gone.
 #[derive(Debug)]
@@ -45,6 +61,8 @@ struct Shared {
 #[derive(Debug)]
 struct Stream {
     name: Arc<str>,
+    /// Taken after `state`, if both are.
+    inbox: Mutex<Inbox>,
     state: Mutex<State>,
     /// There is something to do before the time that the task sleeps until.
     wake: Notify,
@@ -54,22 +72,13 @@ struct Stream {
 
 #[derive(Debug)]
 struct State {
-    pipeline: Pipeline<Token>,
-    /// Outcomes that are being told.
-    being_told: usize,
-    /// Until when the task sleeps; `None`: it does not.
-    sleeps_until: Option<Micros>,
-    /// No record comes any more: the task ends when there is none.
-    is_ending: bool,
+    pipeline: Pipeline<Ticket>,
+    /// Empty: the list that changes places with the inbox's.
+    arrived: Arrived,
+    /// Outcomes are being told.
+    is_telling: bool,
     /// Why the newest answer is none.
     trouble: Option<Trouble>,
-}
-
-/// By which a record's owner is known.
-#[derive(Debug)]
-struct Token {
-    receipt: oneshot::Sender<Result<Stored, PutError>>,
-    charge: u32,
 }
 
 /// Why a record is not taken.
@@ -169,7 +178,7 @@ impl Producer {
         let shared = self.shared();
         let shards = shared.service.open_shards(stream).await?;
         let stream = shared.stream(stream);
-        stream.state.lock().pipeline.on_shards(shards, shared.now());
+        stream.state(shared).pipeline.on_shards(shards, shared.now());
         stream.wake.notify_one();
         Ok(())
     }
@@ -182,6 +191,12 @@ impl Producer {
         stream.state.lock().trouble.clone()
     }
 
+    /// The way to a stream, by its name or ARN.
+    #[must_use]
+    pub fn stream(&self, stream: &str) -> StreamProducer {
+        StreamProducer { handle: self.0.clone(), stream: self.shared().stream(stream) }
+    }
+
     /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
     /// where it is stored.
     ///
@@ -190,14 +205,8 @@ impl Producer {
     /// # Errors
     /// When the record is never taken.
     pub async fn put(&self, stream: &str, record: Record) -> Result<Receipt, Refused> {
-        let shared = self.shared();
-        let charge = shared.check(&record)?;
-        // Closed only when the producer is.
-        let Ok(permit) = shared.room.acquire_many(charge).await else {
-            return Err(Refused::Closed);
-        };
-        permit.forget();
-        shared.take(stream, record, charge)
+        let stream = self.shared().stream(stream);
+        self.shared().put(&stream, record).await
     }
 
     /// Takes a record if there is room for it.
@@ -205,14 +214,8 @@ impl Producer {
     /// # Errors
     /// When the record is not taken, now or ever.
     pub fn try_put(&self, stream: &str, record: Record) -> Result<Receipt, TryPutError> {
-        let shared = self.shared();
-        let charge = shared.check(&record)?;
-        match shared.room.try_acquire_many(charge) {
-            Ok(permit) => permit.forget(),
-            Err(TryAcquireError::NoPermits) => return Err(TryPutError::Full(Box::new(record))),
-            Err(TryAcquireError::Closed) => return Err(Refused::Closed.into()),
-        }
-        Ok(shared.take(stream, record, charge)?)
+        let stream = self.shared().stream(stream);
+        self.shared().try_put(&stream, record)
     }
 
     /// Sends what was put so far without waiting for more, and returns when there is an outcome of all
@@ -232,7 +235,7 @@ impl Producer {
         let shared = self.shared();
         for known in shared.all() {
             if stream.is_none_or(|name| *name == *known.name) {
-                known.flush(shared.now());
+                known.flush(shared);
             }
         }
     }
@@ -250,7 +253,7 @@ impl Producer {
         let (mut unsent, mut maybe_stored) = (0, 0);
         for stream in shared.all() {
             let settled = {
-                let mut state = stream.state.lock();
+                let mut state = stream.state(shared);
                 let text = "the producer was closed before it was stored";
                 let reason = Reason { code: CLOSED.into(), message: text.into() };
                 // What had an outcome already is none of these.
@@ -258,9 +261,7 @@ impl Producer {
                 state.pipeline.abandon(reason, shared.now());
                 let given_up = state.pipeline.settled();
                 unsent += given_up.len();
-                let may_be = |(_, outcome): &&(Token, Outcome)| {
-                    matches!(outcome, Outcome::Failed { may_be_stored: true, .. })
-                };
+                let may_be = |outcome: &&Outcome<Ticket>| matches!(outcome, Outcome::Failed { user, .. } if user.may_be_stored());
                 maybe_stored += given_up.iter().filter(may_be).count();
                 [before, given_up]
             };
@@ -275,11 +276,31 @@ impl Producer {
     }
 }
 
+impl StreamProducer {
+    /// As [`Producer::put`].
+    ///
+    /// Cancel safe: a record whose `put` was dropped before it returned was not taken.
+    ///
+    /// # Errors
+    /// When the record is never taken.
+    pub async fn put(&self, record: Record) -> Result<Receipt, Refused> {
+        self.handle.0.put(&self.stream, record).await
+    }
+
+    /// As [`Producer::try_put`].
+    ///
+    /// # Errors
+    /// When the record is not taken, now or ever.
+    pub fn try_put(&self, record: Record) -> Result<Receipt, TryPutError> {
+        self.handle.0.try_put(&self.stream, record)
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.0.end();
         for stream in self.0.all() {
-            stream.flush(self.0.now());
+            stream.flush(&self.0);
         }
     }
 }
@@ -299,7 +320,7 @@ impl Shared {
 
     /// What a record is charged.
     fn check(&self, record: &Record) -> Result<u32, Refused> {
-        let key = &record.piece.partition_key;
+        let key = &record.partition_key;
         // As many bytes have no fewer characters.
         if key.is_empty() || key.len() > KEY_CHARACTERS_MAX {
             let characters = key.chars().count();
@@ -316,29 +337,41 @@ impl Shared {
         Ok(u32::try_from(charge).unwrap_or(u32::MAX))
     }
 
-    fn take(self: &Arc<Self>, name: &str, record: Record, charge: u32) -> Result<Receipt, Refused> {
-        let stream = self.stream(name);
-        let (sender, receipt) = oneshot::channel();
-        let mut state = stream.state.lock();
-        if state.is_ending {
+    async fn put(&self, stream: &Stream, record: Record) -> Result<Receipt, Refused> {
+        let charge = self.check(&record)?;
+        match self.room.try_acquire_many(charge) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) => {
+                // Closed only when the producer is.
+                let permit = self.room.acquire_many(charge).await;
+                permit.map_err(|_| Refused::Closed)?.forget();
+            }
+            Err(TryAcquireError::Closed) => return Err(Refused::Closed),
+        }
+        self.take(stream, record, charge)
+    }
+
+    fn try_put(&self, stream: &Stream, record: Record) -> Result<Receipt, TryPutError> {
+        let charge = self.check(&record)?;
+        match self.room.try_acquire_many(charge) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) => return Err(TryPutError::Full(Box::new(record))),
+            Err(TryAcquireError::Closed) => return Err(Refused::Closed.into()),
+        }
+        Ok(self.take(stream, record, charge)?)
+    }
+
+    /// Takes a record that has its room.
+    fn take(&self, stream: &Stream, record: Record, charge: u32) -> Result<Receipt, Refused> {
+        let pushed = stream.inbox.lock().push(record, charge, || self.now());
+        let Ok((receipt, wakes)) = pushed else {
             self.room.add_permits(charge as usize);
             return Err(Refused::Closed);
-        }
-        let now = self.now();
-        let Record { piece, is_ordered } = record;
-        let token = Token { receipt: sender, charge };
-        state.pipeline.put(Given { token, piece, is_ordered }, now);
-        let wakes = state
-            .sleeps_until
-            .is_some_and(|until| state.pipeline.wake_at(now).is_some_and(|at| at < until));
-        if wakes {
-            state.sleeps_until = None;
-        }
-        drop(state);
+        };
         if wakes {
             stream.wake.notify_one();
         }
-        Ok(Receipt(receipt))
+        Ok(receipt)
     }
 
     fn stream(self: &Arc<Self>, name: &str) -> Arc<Stream> {
@@ -347,13 +380,18 @@ impl Shared {
             return stream.clone();
         }
         let name: Arc<str> = name.into();
+        let rules = self.settings.rules(rand::random());
+        let mut inbox = Inbox::new((rules.linger / INBOX_PART).min(INBOX_MAX));
+        if self.is_closed.load(Ordering::Acquire) {
+            inbox.close();
+        }
         let stream = Arc::new(Stream {
             name: name.clone(),
+            inbox: Mutex::new(inbox),
             state: Mutex::new(State {
-                pipeline: Pipeline::new(self.settings.rules(rand::random())),
-                being_told: 0,
-                sleeps_until: None,
-                is_ending: self.is_closed.load(Ordering::Acquire),
+                pipeline: Pipeline::new(rules),
+                arrived: Arrived::default(),
+                is_telling: false,
                 trouble: None,
             }),
             wake: Notify::new(),
@@ -374,36 +412,64 @@ impl Shared {
         self.is_closed.store(true, Ordering::Release);
         self.room.close();
         for stream in streams.values() {
-            stream.state.lock().is_ending = true;
+            stream.inbox.lock().close();
             stream.wake.notify_one();
         }
     }
 
     /// Tells the owners what became of their records.
-    fn tell(&self, settled: Vec<(Token, Outcome)>) {
+    fn tell(&self, settled: Vec<Outcome<Ticket>>) {
         let mut charges = 0;
-        for (token, outcome) in settled {
-            charges += token.charge as usize;
-            // Nobody need wait for it.
-            let _ = token.receipt.send(result_of(outcome));
+        let mut wakers: Vec<Waker> = Vec::new();
+        let mut tell = |ticket: Ticket, result| {
+            charges += ticket.charge as usize;
+            wakers.extend(ticket.tell(result));
+        };
+        for outcome in settled {
+            match outcome {
+                Outcome::Stored { at, users } => {
+                    for (place, user) in users.into_iter().enumerate() {
+                        let place = place as u32;
+                        let stored = Stored::new(at.clone(), place, user.arrived, user.past);
+                        tell(user.token, Ok(stored));
+                    }
+                }
+                Outcome::Failed { why, user } => {
+                    let error = PutError::new(why, user.past.as_deref());
+                    tell(user.token, Err(error));
+                }
+            }
         }
+        // Nobody is woken for one record while the next ones are told.
+        wakers.into_iter().for_each(Waker::wake);
         self.room.add_permits(charges);
     }
 }
 
 impl State {
-    /// Whether all records have an outcome that their owners have been told.
+    /// Whether all records that it knows have an outcome that their owners have been told.
     fn is_idle(&self) -> bool {
-        self.pipeline.pending() == 0 && self.being_told == 0 && !self.pipeline.has_settled()
+        self.pipeline.pending() == 0 && !self.is_telling && !self.pipeline.has_settled()
     }
 }
 
 impl Stream {
-    fn flush(&self, now: Micros) {
+    /// The state, with all that was put before.
+    fn state(&self, shared: &Shared) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
-        state.pipeline.flush(now);
-        state.sleeps_until = None;
-        drop(state);
+        let State { pipeline, arrived, .. } = &mut *state;
+        self.inbox.lock().take(arrived);
+        let (since, now) = (arrived.since, shared.now());
+        for given in arrived.drain() {
+            pipeline.put(given, since, now);
+        }
+        arrived.shrink();
+        state
+    }
+
+    fn flush(&self, shared: &Shared) {
+        self.state(shared).pipeline.flush(shared.now());
+        self.inbox.lock().wake();
         self.wake.notify_one();
     }
 
@@ -413,11 +479,16 @@ impl Stream {
             tokio::pin!(idle);
             // Before it is looked at, so that nothing is missed.
             idle.as_mut().enable();
-            if self.state.lock().is_idle() {
+            if self.is_idle() {
                 return;
             }
             idle.await;
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.is_idle() && self.inbox.lock().is_empty()
     }
 }
 
@@ -435,13 +506,13 @@ struct GivingUp {
 
 impl Drop for GivingUp {
     fn drop(&mut self) {
-        let mut state = self.stream.state.lock();
-        state.is_ending = true;
+        self.stream.inbox.lock().close();
+        let mut state = self.stream.state(&self.shared);
         let text = "the producer's runtime has ended";
         let reason = Reason { code: CLOSED.into(), message: text.into() };
         state.pipeline.abandon(reason, self.shared.now());
         let settled = state.pipeline.settled();
-        state.being_told = 0;
+        state.is_telling = false;
         drop(state);
         self.shared.tell(settled);
         self.stream.idle.notify_waiters();
@@ -454,25 +525,20 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
     let mut under_way = JoinSet::new();
     loop {
         let (next, settled) = {
-            let mut state = stream.state.lock();
+            let mut state = stream.state(&shared);
             let step = state.pipeline.step(shared.now());
-            if let Step::Wait(at) = &step {
-                state.sleeps_until = Some(at.unwrap_or(Micros::MAX));
-            }
             let settled = state.pipeline.settled();
-            state.being_told = settled.len();
-            let is_over = state.is_ending && state.pipeline.pending() == 0;
+            state.is_telling = !settled.is_empty();
+            let inbox = stream.inbox.lock();
+            let is_over = inbox.is_closed() && inbox.is_empty() && state.pipeline.pending() == 0;
             (if is_over { Next::End } else { Next::Do(step) }, settled)
         };
         if !settled.is_empty() {
             shared.tell(settled);
+            stream.state.lock().is_telling = false;
         }
-        {
-            let mut state = stream.state.lock();
-            state.being_told = 0;
-            if state.is_idle() {
-                stream.idle.notify_waiters();
-            }
+        if stream.is_idle() {
+            stream.idle.notify_waiters();
         }
         match next {
             Next::End => return,
@@ -511,16 +577,18 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
                 });
             }
             Next::Do(Step::Wait(at)) => {
+                let at = stream.inbox.lock().sleep(at.unwrap_or(Micros::MAX));
                 let until = async {
                     match at {
-                        Some(at) => sleep_until(shared.at(at)).await,
-                        None => std::future::pending().await,
+                        Micros::MAX => std::future::pending().await,
+                        at => sleep_until(shared.at(at)).await,
                     }
                 };
                 tokio::select! {
                     () = stream.wake.notified() => {}
                     () = until => {}
                 }
+                stream.inbox.lock().wake();
                 // The results of tasks are told by themselves; this only forgets them.
                 while under_way.try_join_next().is_some() {}
             }

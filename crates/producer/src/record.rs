@@ -1,34 +1,37 @@
 //! User records, and what becomes of them.
 
-use crate::pipeline::{self, Micros, Outcome, Piece};
+use crate::pipeline::{self, Landing, Micros, Past, Why};
+use anabranch_model::hash_key::HashKey;
 use bytes::Bytes;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::oneshot;
 
 /// A user record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    pub(crate) piece: Piece,
+    pub(crate) partition_key: Box<str>,
+    pub(crate) explicit_hash_key: Option<HashKey>,
+    pub(crate) data: Bytes,
     pub(crate) is_ordered: bool,
 }
 
 impl Record {
     /// A record with a partition key of 1 to 256 characters.
     #[must_use]
-    pub fn new(partition_key: impl Into<String>, data: impl Into<Bytes>) -> Self {
-        let piece = Piece::new(partition_key.into().into_boxed_str(), None, data.into());
-        Self { piece, is_ordered: false }
+    pub fn new(partition_key: impl Into<Box<str>>, data: impl Into<Bytes>) -> Self {
+        Self {
+            partition_key: partition_key.into(),
+            explicit_hash_key: None,
+            data: data.into(),
+            is_ordered: false,
+        }
     }
 
     /// Places it by this hash key instead of its partition key's.
     #[must_use]
     pub fn explicit_hash_key(mut self, hash_key: u128) -> Self {
-        self.piece.explicit_hash_key = Some(hash_key);
+        self.explicit_hash_key = Some(hash_key);
         self
     }
 
@@ -46,24 +49,17 @@ impl Record {
     /// Bytes of partition key and data.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.piece.partition_key.len() + self.piece.data.len()
+        self.partition_key.len() + self.data.len()
     }
 }
 
-/// Where a record is stored.
+/// Where a record is stored, and how it came there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Stored {
-    /// The shard.
-    pub shard_id: Arc<str>,
-    /// The number of the stored record.
-    pub sequence_number: Arc<str>,
-    /// The record's place in the aggregate that was stored; `None`: it was stored by itself.
-    pub sub_sequence_number: Option<u32>,
-    /// An earlier attempt may have stored it as well: consumers may see it twice.
-    pub may_be_twice: bool,
-    /// The attempts to store it, the last of which succeeded. Of very many the first nine and the last.
-    pub attempts: Vec<Attempt>,
+    at: Arc<Landing>,
+    place: u32,
+    arrived: Micros,
+    past: Option<Box<Past>>,
 }
 
 /// An attempt to store a record.
@@ -134,20 +130,59 @@ impl PutError {
 /// The code of a record whose producer was closed.
 pub(crate) const CLOSED: &str = "Closed";
 
-/// What a record's result is waited for with. Dropping it does not take the record back.
-///
-/// Cancel safe: it may be polled again after it was dropped from a `select!`, by reference.
-#[derive(Debug)]
-#[must_use = "only the receipt says whether the record is stored"]
-pub struct Receipt(pub(crate) oneshot::Receiver<Result<Stored, PutError>>);
+impl Stored {
+    pub(crate) fn new(
+        at: Arc<Landing>,
+        place: u32,
+        arrived: Micros,
+        past: Option<Box<Past>>,
+    ) -> Self {
+        Self { at, place, arrived, past }
+    }
 
-impl Future for Receipt {
-    type Output = Result<Stored, PutError>;
+    /// The shard.
+    #[must_use]
+    pub fn shard_id(&self) -> &str {
+        &self.at.shard
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let told = Pin::new(&mut self.0).poll(cx);
-        // The runtime was shut down under the producer.
-        told.map(|told| told.unwrap_or_else(|_| Err(PutError::gone(true))))
+    /// The number of the stored record.
+    #[must_use]
+    pub fn sequence_number(&self) -> &str {
+        &self.at.sequence_number
+    }
+
+    /// The record's place in the aggregate that was stored; `None`: it was stored by itself.
+    #[must_use]
+    pub fn sub_sequence_number(&self) -> Option<u32> {
+        self.at.is_aggregate.then_some(self.place)
+    }
+
+    /// An earlier attempt may have stored it as well: consumers may see it twice.
+    #[must_use]
+    pub fn may_be_twice(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.may_be_stored)
+    }
+
+    /// How many attempts there were to store it; the last one succeeded.
+    #[must_use]
+    pub fn attempt_count(&self) -> u32 {
+        self.past.as_ref().map_or(0, |past| past.failed.count).saturating_add(1)
+    }
+
+    /// The attempts. Of very many the first nine that failed, the last one that failed, and the one that
+    /// succeeded.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let Landing { sent_at, answered_at, .. } = *self.at;
+        let idle_since = self.past.as_ref().and_then(|past| past.idle_since);
+        let mut attempts = self.past.as_ref().map_or_else(Vec::new, |past| attempts(&past.failed));
+        attempts.push(Attempt {
+            delay: span(sent_at.saturating_sub(idle_since.unwrap_or(self.arrived))),
+            duration: span(answered_at.saturating_sub(sent_at)),
+            error: None,
+        });
+        attempts
     }
 }
 
@@ -155,8 +190,8 @@ fn span(micros: Micros) -> Duration {
     Duration::from_micros(micros)
 }
 
-fn attempts(failed: pipeline::Failed) -> Vec<Attempt> {
-    let attempt = |attempt: pipeline::Attempt| {
+fn attempts(failed: &pipeline::Failed) -> Vec<Attempt> {
+    let attempt = |attempt: &pipeline::Attempt| {
         let reason = &attempt.error;
         Attempt {
             delay: span(attempt.delay),
@@ -164,33 +199,22 @@ fn attempts(failed: pipeline::Failed) -> Vec<Attempt> {
             error: Some((reason.code.clone(), reason.message.clone())),
         }
     };
-    failed.kept.into_iter().map(attempt).collect()
+    failed.kept.iter().map(attempt).collect()
 }
 
-/// What the caller is told.
-pub(crate) fn result_of(outcome: Outcome) -> Result<Stored, PutError> {
-    match outcome {
-        Outcome::Stored { at, delay, duration, may_be_twice, failed } => {
-            let mut attempts = attempts(failed);
-            attempts.push(Attempt { delay: span(delay), duration: span(duration), error: None });
-            Ok(Stored {
-                shard_id: at.shard,
-                sequence_number: at.sequence_number,
-                sub_sequence_number: at.sub_sequence_number,
-                may_be_twice,
-                attempts,
-            })
-        }
-        Outcome::Failed { why, may_be_stored, failed } => Err(PutError {
+impl PutError {
+    pub(crate) fn new(why: Why, past: Option<&Past>) -> Self {
+        let failed = past.map(|past| &past.failed);
+        Self {
             kind: match why {
-                pipeline::Why::Expired => PutErrorKind::Expired,
-                pipeline::Why::Invalid => PutErrorKind::Refused,
-                pipeline::Why::Throttled => PutErrorKind::Throttled,
-                pipeline::Why::Abandoned => PutErrorKind::Closed,
+                Why::Expired => PutErrorKind::Expired,
+                Why::Invalid => PutErrorKind::Refused,
+                Why::Throttled => PutErrorKind::Throttled,
+                Why::Abandoned => PutErrorKind::Closed,
             },
-            may_be_stored,
-            attempt_count: failed.count,
-            attempts: attempts(failed),
-        }),
+            may_be_stored: past.is_some_and(|past| past.may_be_stored),
+            attempt_count: failed.map_or(0, |failed| failed.count),
+            attempts: failed.map_or_else(Vec::new, attempts),
+        }
     }
 }

@@ -12,7 +12,6 @@ use anabranch_testkit::TestServer;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
-use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -146,13 +145,14 @@ async fn library(client: &Client, arguments: &Arguments) -> Result<u64> {
                 Ok::<_, anyhow::Error>(count)
             });
             let mut rng = SmallRng::seed_from_u64(number as u64);
-            let data = Bytes::from(vec![b'x'; record_bytes]);
+            let data = vec![b'x'; record_bytes];
+            let stream = producer.stream(STREAM);
             while Instant::now() < until {
                 for _ in 0..100 {
                     let key = &keys[rng.random_range(0..keys.len())];
                     let record = Record::new(key.as_str(), data.clone());
                     let record = if is_ordered { record.ordered() } else { record };
-                    sender.send(producer.put(STREAM, record).await?)?;
+                    sender.send(stream.put(record).await?)?;
                 }
             }
             drop(sender);

@@ -85,16 +85,20 @@ impl Metrics {
     ) {
         self.pending = self.pending.saturating_sub(1);
         let (attempts, shard, count) = match outcome {
-            Ok(stored) => (&stored.attempts, Some(&stored.shard_id), stored.attempts.len() as f64),
-            Err(error) => (&error.attempts, None, f64::from(error.attempt_count)),
+            Ok(stored) => {
+                let shard = Arc::<str>::from(stored.shard_id());
+                (stored.attempts(), Some(shard), stored.attempt_count())
+            }
+            Err(error) => (error.attempts.clone(), None, error.attempt_count),
         };
+        let (shard, count) = (shard.as_ref(), f64::from(count));
         let stream = Some(stream);
         self.count(PUT, stream, shard, None, f64::from(u8::from(outcome.is_ok())), at);
         self.count(RETRIES, stream, shard, None, (count - 1.0).max(0.0), at);
         if let Ok(stored) = outcome {
             self.count(DATA_PUT, stream, shard, None, bytes as f64, at);
             // Each stored record has one user record that is its first.
-            if stored.sub_sequence_number.is_none_or(|number| number == 0) {
+            if stored.sub_sequence_number().is_none_or(|number| number == 0) {
                 self.count(KINESIS_RECORDS, stream, shard, None, 1.0, at);
             }
         }

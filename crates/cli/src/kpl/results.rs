@@ -12,10 +12,10 @@ const INVALID: &str = "ValidationException";
 pub(super) fn of(outcome: &Result<Stored, PutError>) -> PutRecordResult {
     match outcome {
         Ok(stored) => PutRecordResult {
-            attempts: stored.attempts.iter().map(attempt).collect(),
+            attempts: stored.attempts().iter().map(attempt).collect(),
             success: true,
-            shard_id: Some(stored.shard_id.to_string()),
-            sequence_number: Some(stored.sequence_number.to_string()),
+            shard_id: Some(stored.shard_id().to_owned()),
+            sequence_number: Some(stored.sequence_number().to_owned()),
         },
         Err(error) => PutRecordResult {
             attempts: error.attempts.iter().map(attempt).collect(),

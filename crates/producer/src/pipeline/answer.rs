@@ -1,9 +1,9 @@
 //! What answers make of the records of a request.
 
 use super::backoff::backoff;
-use super::batch::{Sealed, User};
+use super::batch::Sealed;
 use super::lane::LaneKey;
-use super::outcome::{Attempt, Outcome, Reason, StoredAt, Why};
+use super::outcome::{Landing, Outcome, Reason, Why};
 use super::request::{Answer, Failure, Fault, RecordAnswer, RequestId};
 use super::rules::Micros;
 use super::state::{Pipeline, Recalled, Undecided};
@@ -61,7 +61,7 @@ impl<T> Pipeline<T> {
         for (sealed, answer) in records.into_iter().zip(answers) {
             match answer {
                 RecordAnswer::Stored { shard, sequence_number } => {
-                    if let Some(lane) = self.lanes.get_mut(&LaneKey(sealed.shard)) {
+                    if let Some(lane) = self.lanes.get_mut(LaneKey(sealed.shard)) {
                         lane.pace.stored();
                     }
                     self.on_stored(sealed, shard, sequence_number, sent_at, now);
@@ -89,7 +89,7 @@ impl<T> Pipeline<T> {
         let key = LaneKey(sealed.shard);
         if key.0.is_none() && has_stored {
             // One shard of those that nobody knows: the others go on, and before it where they may.
-            if sealed.users.iter().all(|user| user.order.is_none()) {
+            if sealed.orders.is_empty() {
                 sealed.number = self.next_number();
             }
             return;
@@ -123,42 +123,37 @@ impl<T> Pipeline<T> {
         } else if sealed.shard.is_some() && number != sealed.shard {
             self.map.doubt(sent_at, now);
         }
-        let at = StoredAt { shard, sequence_number, sub_sequence_number: None };
-        if sealed.is_aggregate() && number.is_none() {
+        let is_aggregate = sealed.is_aggregate();
+        let at = Landing { shard, sequence_number, is_aggregate, sent_at, answered_at: now };
+        if is_aggregate && number.is_none() {
             // The shard's range decides; it comes with the next map.
-            self.undecided.push(Undecided { sealed, at, sent_at });
+            self.undecided.push(Undecided { sealed, at });
         } else {
-            self.settle_or_take_back(sealed, &at, sent_at, now);
+            self.settle_or_take_back(sealed, at, now);
         }
     }
 
     /// Decides about aggregates whose shard was not known before this map.
     pub(super) fn decide(&mut self, now: Micros) {
-        for Undecided { sealed, at, sent_at } in std::mem::take(&mut self.undecided) {
-            self.settle_or_take_back(sealed, &at, sent_at, now);
+        for Undecided { sealed, at } in std::mem::take(&mut self.undecided) {
+            self.settle_or_take_back(sealed, at, now);
         }
     }
 
-    fn settle_or_take_back(
-        &mut self,
-        sealed: Sealed<T>,
-        at: &StoredAt,
-        sent_at: Micros,
-        now: Micros,
-    ) {
+    fn settle_or_take_back(&mut self, sealed: Sealed<T>, at: Landing, now: Micros) {
         let range = self.map.number(&at.shard).map(|number| self.map.range(number));
-        if !sealed.is_aggregate() || range.is_some_and(|range| range.holds(sealed.range)) {
-            self.settle_stored(sealed, at, sent_at, now);
+        if !at.is_aggregate || range.is_some_and(|range| range.holds(sealed.range)) {
+            self.settle_stored(sealed, at, now);
         } else {
-            self.take_back(sealed, at, sent_at, now);
+            self.take_back(sealed, &at, now);
         }
     }
 
     /// An aggregate was stored by a shard that does not hold all of it: consumers may drop it whole.
-    fn take_back(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
+    fn take_back(&mut self, sealed: Sealed<T>, at: &Landing, now: Micros) {
         let message = format!("stored by {}, which does not hold all of it", at.shard);
         let reason = Arc::new(Reason { code: WRONG_SHARD.into(), message: message.into() });
-        let mut sealed = noted(sealed, &reason, sent_at, now);
+        let mut sealed = noted(sealed, &reason, at.sent_at, now);
         // The next time each goes by itself: a stream that places records as it likes must not take them
         // for ever.
         sealed.must_be_apart();
@@ -242,23 +237,14 @@ impl<T> Pipeline<T> {
         self.enter_again(Recalled { entries: Vec::new(), waiting }, |_| now + linger / 2, now);
     }
 
-    fn settle_stored(&mut self, sealed: Sealed<T>, at: &StoredAt, sent_at: Micros, now: Micros) {
+    fn settle_stored(&mut self, sealed: Sealed<T>, at: Landing, now: Micros) {
         let waiting = self.free_keys(&sealed);
-        let is_aggregate = sealed.is_aggregate();
-        for (place, user) in sealed.users.into_iter().enumerate() {
-            let sub_sequence_number = is_aggregate.then_some(place as u32);
-            self.pending -= 1;
-            self.counts.stored += 1;
-            self.counts.possible_duplicates += u64::from(user.may_be_stored);
-            let outcome = Outcome::Stored {
-                at: StoredAt { sub_sequence_number, ..at.clone() },
-                delay: sent_at.saturating_sub(user.idle_since),
-                duration: now.saturating_sub(sent_at),
-                may_be_twice: user.may_be_stored,
-                failed: user.failed,
-            };
-            self.settled.push((user.token, outcome));
-        }
+        let users = sealed.users;
+        self.pending -= users.len();
+        self.counts.stored += users.len() as u64;
+        let twice = users.iter().filter(|user| user.may_be_stored()).count();
+        self.counts.possible_duplicates += twice as u64;
+        self.settled.push(Outcome::Stored { at: Arc::new(at), users });
         let linger = self.rules.linger;
         self.enter_again(
             Recalled { entries: Vec::new(), waiting },
@@ -275,12 +261,6 @@ fn noted<T>(
     sent_at: Micros,
     now: Micros,
 ) -> Sealed<T> {
-    let duration = now.saturating_sub(sent_at);
-    let note = |user: &mut User<T>| {
-        let delay = sent_at.saturating_sub(user.idle_since);
-        user.failed.push(Attempt { delay, duration, error: reason.clone() });
-        user.idle_since = now;
-    };
-    sealed.users.iter_mut().for_each(note);
+    sealed.users.iter_mut().for_each(|user| user.note_failed(reason, sent_at, now));
     sealed
 }

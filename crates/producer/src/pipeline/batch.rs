@@ -1,13 +1,14 @@
 //! User records on their way into stored records.
 
 use super::order::OrderKey;
-use super::outcome::Failed;
+use super::outcome::{Attempt, Failed, Reason};
 use super::request::OutgoingRecord;
 use super::rules::Micros;
 use super::shard_map::ShardNumber;
 use anabranch_model::hash_key::{self, HashKey, HashKeyRange};
 use anabranch_protocol::aggregation::{Aggregate, AggregateBuilder};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The partition key of an aggregate: it is placed by its explicit hash key.
 const AGGREGATE_KEY: &str = "a";
@@ -18,14 +19,21 @@ pub(crate) struct User<T> {
     /// By which the caller knows it.
     pub(crate) token: T,
     pub(crate) arrived: Micros,
-    /// Set if its key asked for order.
-    pub(crate) order: Option<OrderKey>,
+    /// Its key asked for order.
+    pub(super) is_ordered: bool,
+    /// Most records have none.
+    pub(crate) past: Option<Box<Past>>,
+}
+
+/// What has happened to a user record before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Past {
     /// It may have been stored by an attempt of which nothing is known.
     pub(crate) may_be_stored: bool,
     /// It is not to be aggregated: an aggregate that it was in was refused, or came to a wrong shard.
-    pub(crate) is_lone: bool,
-    /// When its last attempt ended, or it arrived.
-    pub(crate) idle_since: Micros,
+    pub(super) is_lone: bool,
+    /// When its last attempt ended.
+    pub(crate) idle_since: Option<Micros>,
     /// Attempts that failed.
     pub(crate) failed: Failed,
 }
@@ -58,6 +66,7 @@ enum Body {
 #[derive(Debug)]
 pub(crate) struct Open<T> {
     users: Vec<User<T>>,
+    orders: Vec<OrderKey>,
     builder: AggregateBuilder,
     /// The first record: alone, it is stored as it is.
     first: Piece,
@@ -71,6 +80,8 @@ pub(crate) struct Open<T> {
 #[derive(Debug)]
 pub(crate) struct Sealed<T> {
     pub(crate) users: Vec<User<T>>,
+    /// One of each user record that asked for order.
+    pub(super) orders: Vec<OrderKey>,
     body: Body,
     /// From the lowest to the highest hash key of its user records.
     pub(crate) range: HashKeyRange,
@@ -87,12 +98,13 @@ pub(crate) struct Sealed<T> {
 }
 
 impl Piece {
+    /// `key_hash` is the MD5 of the partition key.
     pub(crate) fn new(
         partition_key: Box<str>,
+        key_hash: HashKey,
         explicit_hash_key: Option<HashKey>,
         data: Bytes,
     ) -> Self {
-        let key_hash = hash_key::of_partition_key(&partition_key);
         Self { partition_key, key_hash, explicit_hash_key, data }
     }
 
@@ -101,24 +113,73 @@ impl Piece {
         self.explicit_hash_key.unwrap_or(self.key_hash)
     }
 
-    /// Bytes of an aggregate with this record, too.
-    pub(super) fn bytes_in(&self, builder: &AggregateBuilder) -> usize {
-        builder.bytes_with(&self.partition_key, self.key_hash, self.explicit_hash_key, &self.data)
+    /// Bytes of an aggregate of this record alone.
+    pub(super) fn bytes_alone(&self) -> usize {
+        AggregateBuilder::bytes_alone(&self.partition_key, self.explicit_hash_key, &self.data)
     }
 
-    fn add_to(&self, builder: &mut AggregateBuilder) {
-        builder.push(&self.partition_key, self.key_hash, self.explicit_hash_key, &self.data);
+    /// Adds it to an aggregate that has so many bytes at most then, and says whether it did.
+    fn try_add_to(&self, builder: &mut AggregateBuilder, bytes_max: usize) -> bool {
+        let Self { partition_key, key_hash, explicit_hash_key, data } = self;
+        builder.try_push(bytes_max, partition_key, *key_hash, *explicit_hash_key, data)
+    }
+}
+
+impl<T> User<T> {
+    pub(super) fn new(token: T, arrived: Micros, is_ordered: bool) -> Self {
+        Self { token, arrived, is_ordered, past: None }
+    }
+
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.may_be_stored)
+    }
+
+    pub(super) fn is_lone(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_lone)
+    }
+
+    /// When its last attempt ended, or it arrived.
+    pub(crate) fn idle_since(&self) -> Micros {
+        self.past.as_ref().and_then(|past| past.idle_since).unwrap_or(self.arrived)
+    }
+
+    /// An attempt failed that was sent at a time, and had its answer now.
+    pub(super) fn note_failed(&mut self, error: &Arc<Reason>, sent_at: Micros, now: Micros) {
+        let delay = sent_at.saturating_sub(self.idle_since());
+        let duration = now.saturating_sub(sent_at);
+        let past = self.past_mut();
+        past.failed.push(Attempt { delay, duration, error: error.clone() });
+        past.idle_since = Some(now);
+    }
+
+    fn past_mut(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+}
+
+impl<T> Entry<T> {
+    /// The key whose order it asks for.
+    pub(super) fn order(&self) -> Option<OrderKey> {
+        self.user.is_ordered.then(|| OrderKey(self.piece.placed_by()))
     }
 }
 
 impl<T> Open<T> {
-    pub(crate) fn new(entry: Entry<T>, deadline: Micros, expiry: Micros) -> Self {
+    /// The builder is empty.
+    pub(crate) fn new(
+        entry: Entry<T>,
+        mut builder: AggregateBuilder,
+        deadline: Micros,
+        expiry: Micros,
+    ) -> Self {
+        let orders = entry.order().into_iter().collect();
         let Entry { user, piece } = entry;
         let placed_by = piece.placed_by();
-        let mut builder = AggregateBuilder::default();
-        piece.add_to(&mut builder);
+        let is_added = piece.try_add_to(&mut builder, usize::MAX);
+        debug_assert!(is_added, "there is no bound");
         Self {
             users: vec![user],
+            orders,
             builder,
             first: piece,
             placed_by,
@@ -132,30 +193,42 @@ impl<T> Open<T> {
         self.users.len()
     }
 
-    /// Bytes with one more record.
-    pub(crate) fn bytes_with(&self, piece: &Piece) -> usize {
-        piece.bytes_in(&self.builder)
-    }
-
-    pub(crate) fn push(&mut self, entry: Entry<T>, deadline: Micros, expiry: Micros) {
-        let Entry { user, piece } = entry;
-        piece.add_to(&mut self.builder);
-        self.users.push(user);
-        let placed_by = piece.placed_by();
+    /// Adds a record, or gives it back if there are more bytes with it than may be.
+    pub(crate) fn try_push(
+        &mut self,
+        entry: Entry<T>,
+        bytes_max: usize,
+        deadline: Micros,
+        expiry: Micros,
+    ) -> Option<Entry<T>> {
+        if !entry.piece.try_add_to(&mut self.builder, bytes_max) {
+            return Some(entry);
+        }
+        self.orders.extend(entry.order());
+        let placed_by = entry.piece.placed_by();
+        self.users.push(entry.user);
         self.range.start = self.range.start.min(placed_by);
         self.range.end_inclusive = self.range.end_inclusive.max(placed_by);
         // What is sent again is older than what was there.
         self.deadline = self.deadline.min(deadline);
         self.expiry = self.expiry.min(expiry);
+        None
     }
 
-    pub(crate) fn seal(self, shard: Option<ShardNumber>, number: u64) -> Sealed<T> {
+    /// What is to be stored, and the builder, empty.
+    pub(crate) fn seal(
+        mut self,
+        shard: Option<ShardNumber>,
+        number: u64,
+    ) -> (Sealed<T>, AggregateBuilder) {
+        let data = self.builder.finish();
         let body = match self.users.len() {
             1 => Body::Plain(self.first),
-            _ => Body::Aggregate { placed_by: self.placed_by, data: self.builder.finish().into() },
+            _ => Body::Aggregate { placed_by: self.placed_by, data: data.into() },
         };
-        Sealed {
+        let sealed = Sealed {
             users: self.users,
+            orders: self.orders,
             body,
             range: self.range,
             shard,
@@ -163,7 +236,8 @@ impl<T> Open<T> {
             expiry: self.expiry,
             is_alone: false,
             number,
-        }
+        };
+        (sealed, self.builder)
     }
 }
 
@@ -184,6 +258,7 @@ impl<T> Sealed<T> {
             expiry,
             is_alone: false,
             number,
+            orders: entry.order().into_iter().collect(),
             users: vec![entry.user],
             body: Body::Plain(entry.piece),
         }
@@ -203,12 +278,12 @@ impl<T> Sealed<T> {
 
     /// An attempt of which nothing is known may have stored it.
     pub(crate) fn may_be_stored(&mut self) {
-        self.users.iter_mut().for_each(|user| user.may_be_stored = true);
+        self.users.iter_mut().for_each(|user| user.past_mut().may_be_stored = true);
     }
 
     /// Its user records are to be stored one by one.
     pub(crate) fn must_be_apart(&mut self) {
-        self.users.iter_mut().for_each(|user| user.is_lone = true);
+        self.users.iter_mut().for_each(|user| user.past_mut().is_lone = true);
     }
 
     /// What is sent.
@@ -248,7 +323,8 @@ impl<T> Sealed<T> {
         let pieces = aggregate.records().map(|record| {
             let hash_key = record.explicit_hash_key.and_then(hash_key::parse);
             let data = Bytes::copy_from_slice(record.data);
-            Piece::new(record.partition_key.into(), hash_key, data)
+            let key_hash = hash_key::of_partition_key(record.partition_key);
+            Piece::new(record.partition_key.into(), key_hash, hash_key, data)
         });
         let users = self.users.into_iter();
         users.zip(pieces).map(|(user, piece)| Entry { user, piece }).collect()

@@ -18,7 +18,7 @@ impl<T> Pipeline<T> {
         while let Some((at, key)) = self.next_ready(now)
             && at <= now
         {
-            let lane = self.lanes.get_mut(&key)?;
+            let lane = self.lanes.get_mut(key)?;
             let (_, first) = lane.queue.first_key_value()?;
             if !self.collection.fits(first, &self.rules) {
                 return Some(self.send(now));
@@ -68,7 +68,7 @@ impl<T> Pipeline<T> {
     fn next_ready(&self, now: Micros) -> Option<(Micros, LaneKey)> {
         if self.map.is_in_doubt(now) {
             let unplaced = LaneKey(None);
-            return self.lanes.get(&unplaced)?.ready_at.map(|at| (at, unplaced));
+            return self.lanes.get(unplaced)?.ready_at.map(|at| (at, unplaced));
         }
         self.ready.first().copied()
     }

@@ -33,8 +33,8 @@ mod rules;
 mod shard_map;
 mod state;
 
-pub(crate) use batch::Piece;
-pub(crate) use outcome::{Attempt, Failed, Outcome, Reason, Why};
+pub(crate) use batch::{Past, Piece};
+pub(crate) use outcome::{Attempt, Failed, Landing, Outcome, Reason, Why};
 pub(crate) use request::{Answer, Failure, Fault, Outgoing, OutgoingRecord, RecordAnswer};
 pub(crate) use rules::{Micros, Rules};
 pub(crate) use shard_map::OpenShard;
@@ -65,7 +65,7 @@ impl<T> Pipeline<T> {
         for key in open {
             self.seal(key, now);
         }
-        for lane in self.lanes.values_mut() {
+        for lane in self.lanes.all_mut() {
             lane.queue.values_mut().for_each(|sealed| sealed.deadline = now);
         }
         self.collection.hurry(now);
@@ -141,7 +141,7 @@ impl<T> Pipeline<T> {
         {
             was_there = true;
             self.expiring.remove(&(at, number));
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.lanes.get_mut(key) else { continue };
             let sealed = lane.queue.remove(&number);
             self.set_ready(key, now);
             let recalled = self.recall(sealed.into_iter().collect());
@@ -153,10 +153,8 @@ impl<T> Pipeline<T> {
     /// All that is sealed or open and in no request, in the order of its keys.
     fn take_unsent(&mut self, now: Micros) -> Recalled<T> {
         self.uncollect(now);
-        let mut keys: Vec<LaneKey> = self.lanes.keys().copied().collect();
-        keys.sort_unstable();
         let mut sealed = Vec::new();
-        for key in keys {
+        for key in self.lanes.keys() {
             self.seal(key, now);
             let lane = self.lane(key, now);
             sealed.extend(std::mem::take(&mut lane.queue).into_values());

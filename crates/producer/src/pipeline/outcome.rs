@@ -1,5 +1,6 @@
 //! What becomes of a user record.
 
+use super::batch::User;
 use super::rules::Micros;
 use std::fmt;
 use std::sync::Arc;
@@ -22,13 +23,15 @@ pub(crate) struct Reason {
     pub(crate) message: Box<str>,
 }
 
-/// Where a record is.
+/// Where and when a record was stored: one for all of its user records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredAt {
+pub(crate) struct Landing {
     pub(crate) shard: Arc<str>,
     pub(crate) sequence_number: Arc<str>,
-    /// Its place in the aggregate; `None`: it was stored as it is.
-    pub(crate) sub_sequence_number: Option<u32>,
+    /// A user record's place in it is its sub-sequence number.
+    pub(crate) is_aggregate: bool,
+    pub(crate) sent_at: Micros,
+    pub(crate) answered_at: Micros,
 }
 
 impl fmt::Display for Reason {
@@ -50,25 +53,17 @@ pub(crate) enum Why {
     Abandoned,
 }
 
-/// What became of a user record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It is stored.
+/// What became of user records.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    /// They are stored, in one record.
     Stored {
-        at: StoredAt,
-        delay: Micros,
-        duration: Micros,
-        /// An attempt before may have stored it as well.
-        may_be_twice: bool,
-        failed: Failed,
+        at: Arc<Landing>,
+        /// By their places in it.
+        users: Vec<User<T>>,
     },
     /// It is not stored, as far as is known. The last attempt says why.
-    Failed {
-        why: Why,
-        /// An attempt may have stored it all the same.
-        may_be_stored: bool,
-        failed: Failed,
-    },
+    Failed { why: Why, user: User<T> },
 }
 
 /// Attempts of one record that are kept: in an outage of hours there are thousands.

@@ -21,6 +21,16 @@ const FIRST_BELIEVED: Micros = 100_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ShardNumber(u32);
 
+impl ShardNumber {
+    pub(super) fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// An open shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenShard {
@@ -88,7 +98,7 @@ impl ShardMap {
     }
 
     pub(crate) fn range(&self, number: ShardNumber) -> HashKeyRange {
-        self.ids[number.0 as usize].range
+        self.ids[number.index()].range
     }
 
     /// Whether predictions are in doubt, so that aggregates by them should wait.
@@ -168,10 +178,10 @@ impl ShardMap {
 
     fn learn_one(&mut self, shard: OpenShard) -> ShardNumber {
         if let Some(number) = self.numbers.get(&shard.id) {
-            self.ids[number.0 as usize].range = shard.range;
+            self.ids[number.index()].range = shard.range;
             return *number;
         }
-        let number = ShardNumber(self.ids.len() as u32);
+        let number = ShardNumber::at(self.ids.len());
         self.numbers.insert(shard.id.clone(), number);
         self.ids.push(shard);
         number
@@ -187,7 +197,7 @@ mod tests {
     }
 
     fn predicted(map: &ShardMap, key: u128) -> Option<&str> {
-        map.predict(key).map(|number| &*map.ids[number.0 as usize].id)
+        map.predict(key).map(|number| &*map.ids[number.index()].id)
     }
 
     #[test]

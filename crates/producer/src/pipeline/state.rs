@@ -2,9 +2,9 @@
 
 use super::batch::{Entry, Open, Piece, Sealed, User};
 use super::collection::Collection;
-use super::lane::{Lane, LaneKey};
+use super::lane::{Lane, LaneKey, Lanes};
 use super::order::{Order, OrderKey};
-use super::outcome::{Attempt, Failed, Outcome, Reason, StoredAt, Why};
+use super::outcome::{Landing, Outcome, Reason, Why};
 use super::request::RequestId;
 use super::rules::{Micros, Rules};
 use super::shard_map::ShardMap;
@@ -20,6 +20,9 @@ const COLLECTING_MAX: Micros = 50_000;
 const EXPIRY_STEP: Micros = 50_000;
 /// Lanes whose pace holds them wait for these moments, so that they meet in one request.
 const READY_STEP: Micros = 25_000;
+
+/// Buffers of aggregates that are kept for the next ones. Beside them are those of open aggregates alone.
+const SPARE_BUILDERS_MAX: usize = 16;
 
 /// The code of a record that became too old, as the Kinesis Producer Library has it.
 const EXPIRED: &str = "Expired";
@@ -39,7 +42,9 @@ pub(crate) struct Counts {
 pub(crate) struct Pipeline<T> {
     pub(super) rules: Rules,
     pub(super) map: ShardMap,
-    pub(super) lanes: HashMap<LaneKey, Lane<T>>,
+    pub(super) lanes: Lanes<T>,
+    /// Empty, for the next aggregates.
+    spare_builders: Vec<AggregateBuilder>,
     /// Open aggregates, by when they are sealed.
     pub(super) sealing: BTreeSet<(Micros, LaneKey)>,
     /// Lanes with something in them, by when the first may go.
@@ -51,7 +56,7 @@ pub(crate) struct Pipeline<T> {
     pub(super) requests: HashMap<RequestId, Request<T>>,
     /// Aggregates that a shard took of which nothing is known yet.
     pub(super) undecided: Vec<Undecided<T>>,
-    pub(super) settled: Vec<(T, Outcome)>,
+    pub(super) settled: Vec<Outcome<T>>,
     /// What arrived until then goes at once.
     pub(super) flushed_at: Option<Micros>,
     pub(super) paused_until: Micros,
@@ -73,8 +78,7 @@ pub(super) struct Request<T> {
 #[derive(Debug)]
 pub(super) struct Undecided<T> {
     pub(super) sealed: Sealed<T>,
-    pub(super) at: StoredAt,
-    pub(super) sent_at: Micros,
+    pub(super) at: Landing,
 }
 
 /// What the caller gives.
@@ -103,7 +107,8 @@ impl<T> Pipeline<T> {
         Self {
             rules,
             map: ShardMap::new(),
-            lanes: HashMap::new(),
+            lanes: Lanes::new(),
+            spare_builders: Vec::new(),
             sealing: BTreeSet::new(),
             ready: BTreeSet::new(),
             expiring: BTreeMap::new(),
@@ -123,25 +128,16 @@ impl<T> Pipeline<T> {
         }
     }
 
-    /// Takes a record.
-    pub(crate) fn put(&mut self, given: Given<T>, now: Micros) {
-        let order = given.is_ordered.then(|| OrderKey(given.piece.placed_by()));
-        let user = User {
-            token: given.token,
-            arrived: now,
-            order,
-            may_be_stored: false,
-            is_lone: false,
-            idle_since: now,
-            failed: Failed::default(),
-        };
+    /// Takes a record that arrived at a time.
+    pub(crate) fn put(&mut self, given: Given<T>, arrived: Micros, now: Micros) {
+        let user = User::new(given.token, arrived, given.is_ordered);
         self.pending += 1;
-        self.enter(Entry { user, piece: given.piece }, now + self.rules.linger, now);
+        self.enter(Entry { user, piece: given.piece }, arrived + self.rules.linger, now);
     }
 
     /// Takes a record in, at first or again.
     pub(super) fn enter(&mut self, entry: Entry<T>, deadline: Micros, now: Micros) {
-        if self.is_busy(&entry.user) {
+        if self.is_busy(&entry) {
             return self.hold(entry);
         }
         let shard = self.map.predict(entry.piece.placed_by());
@@ -151,9 +147,9 @@ impl<T> Pipeline<T> {
         let expiry = self.expiry_of(&entry.user);
         if shard.is_none() || !self.can_be_aggregated(&entry) {
             // One that stands by itself must not pass what came before it.
-            if entry.user.order.is_some() {
+            if entry.user.is_ordered {
                 self.seal(key, now);
-                if self.is_busy(&entry.user) {
+                if self.is_busy(&entry) {
                     return self.hold(entry);
                 }
             }
@@ -161,48 +157,46 @@ impl<T> Pipeline<T> {
             let sealed = Sealed::plain(entry, shard, deadline, expiry, number);
             return self.enqueue(sealed, now);
         }
-        if self.lane(key, now).open.is_some() && !self.has_room(key, &entry.piece) {
+        let seal_at = deadline.saturating_sub(self.collecting_time()).max(now);
+        let Rules { aggregate_records_max, aggregate_bytes_max, .. } = self.rules;
+        let lane = self.lanes.at(key, &self.rules, now);
+        let left = match &mut lane.open {
+            Some(open) if open.len() < aggregate_records_max => {
+                open.try_push(entry, aggregate_bytes_max, deadline, expiry)
+            }
+            _ => Some(entry),
+        };
+        let Some(entry) = left else {
+            if lane.seal_at.is_none_or(|at| seal_at < at) {
+                self.set_sealing(key, Some(seal_at));
+            }
+            return;
+        };
+        if lane.open.is_some() {
             self.seal(key, now);
-            if self.is_busy(&entry.user) {
+            if self.is_busy(&entry) {
                 return self.hold(entry);
             }
         }
-        let seal_at = deadline.saturating_sub(self.collecting_time()).max(now);
-        let lane = self.lane(key, now);
-        match &mut lane.open {
-            Some(open) => {
-                open.push(entry, deadline, expiry);
-                let seal_at = lane.seal_at.map_or(seal_at, |at| at.min(seal_at));
-                self.set_sealing(key, Some(seal_at));
-            }
-            None => {
-                lane.open = Some(Open::new(entry, deadline, expiry));
-                self.set_sealing(key, Some(seal_at));
-            }
-        }
+        let builder = self.spare_builders.pop().unwrap_or_default();
+        self.lane(key, now).open = Some(Open::new(entry, builder, deadline, expiry));
+        self.set_sealing(key, Some(seal_at));
     }
 
-    pub(super) fn is_busy(&self, user: &User<T>) -> bool {
-        user.order.is_some_and(|key| self.order.is_busy(key))
+    pub(super) fn is_busy(&self, entry: &Entry<T>) -> bool {
+        entry.order().is_some_and(|key| self.order.is_busy(key))
     }
 
     pub(super) fn hold(&mut self, entry: Entry<T>) {
-        if let Some(key) = entry.user.order {
+        if let Some(key) = entry.order() {
             self.order.hold(key, entry);
         }
     }
 
     pub(super) fn can_be_aggregated(&self, entry: &Entry<T>) -> bool {
-        let alone = || entry.piece.bytes_in(&AggregateBuilder::default());
-        self.rules.aggregate && !entry.user.is_lone && alone() <= self.rules.aggregate_bytes_max
-    }
-
-    pub(super) fn has_room(&self, key: LaneKey, piece: &Piece) -> bool {
-        let open = self.lanes.get(&key).and_then(|lane| lane.open.as_ref());
-        open.is_none_or(|open| {
-            open.len() < self.rules.aggregate_records_max
-                && open.bytes_with(piece) <= self.rules.aggregate_bytes_max
-        })
+        self.rules.aggregate
+            && !entry.user.is_lone()
+            && entry.piece.bytes_alone() <= self.rules.aggregate_bytes_max
     }
 
     pub(super) fn collecting_time(&self) -> Micros {
@@ -215,7 +209,7 @@ impl<T> Pipeline<T> {
     }
 
     pub(super) fn lane(&mut self, key: LaneKey, now: Micros) -> &mut Lane<T> {
-        self.lanes.entry(key).or_insert_with(|| Lane::new(key, &self.rules, now))
+        self.lanes.at(key, &self.rules, now)
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -225,7 +219,7 @@ impl<T> Pipeline<T> {
 
     /// Brings the list of open aggregates up to date.
     pub(super) fn set_sealing(&mut self, key: LaneKey, at: Option<Micros>) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else { return };
         if lane.seal_at == at {
             return;
         }
@@ -241,14 +235,17 @@ impl<T> Pipeline<T> {
     /// Closes a lane's open aggregate, if it has one.
     pub(super) fn seal(&mut self, key: LaneKey, now: Micros) {
         self.set_sealing(key, None);
-        let Some(open) = self.lanes.get_mut(&key).and_then(|lane| lane.open.take()) else { return };
-        let number = self.next_number();
-        self.enqueue(open.seal(key.0, number), now);
+        let Some(open) = self.lanes.get_mut(key).and_then(|lane| lane.open.take()) else { return };
+        let (sealed, builder) = open.seal(key.0, self.next_number());
+        if self.spare_builders.len() < SPARE_BUILDERS_MAX {
+            self.spare_builders.push(builder);
+        }
+        self.enqueue(sealed, now);
     }
 
     pub(super) fn enqueue(&mut self, sealed: Sealed<T>, now: Micros) {
-        for key in sealed.users.iter().filter_map(|user| user.order) {
-            self.order.leave(key);
+        for key in &sealed.orders {
+            self.order.leave(*key);
         }
         self.queue(sealed, now);
     }
@@ -277,8 +274,7 @@ impl<T> Pipeline<T> {
 
     /// What waited for the keys of a record that is no longer on its way.
     pub(super) fn free_keys(&mut self, sealed: &Sealed<T>) -> Vec<Waiting<T>> {
-        let keys = sealed.users.iter().filter_map(|user| user.order);
-        let waiting = keys.map(|key| (key, self.order.arrive(key)));
+        let waiting = sealed.orders.iter().map(|key| (*key, self.order.arrive(*key)));
         waiting.filter(|(_, entries)| !entries.is_empty()).collect()
     }
 
@@ -322,17 +318,14 @@ impl<T> Pipeline<T> {
     }
 
     pub(super) fn fail(&mut self, mut user: User<T>, why: Why, reason: &Arc<Reason>, now: Micros) {
-        let delay = now.saturating_sub(user.idle_since);
-        user.failed.push(Attempt { delay, duration: 0, error: reason.clone() });
+        user.note_failed(reason, now, now);
         self.settle_failed(user, why);
     }
 
     pub(super) fn settle_failed(&mut self, user: User<T>, why: Why) {
         self.pending -= 1;
         self.counts.failed += 1;
-        let may_be_stored = user.may_be_stored;
-        let outcome = Outcome::Failed { why, may_be_stored, failed: user.failed };
-        self.settled.push((user.token, outcome));
+        self.settled.push(Outcome::Failed { why, user });
     }
 
     /// From 0 to 1.
@@ -354,7 +347,7 @@ impl<T> Pipeline<T> {
     }
 
     /// What has become of user records since this was last asked.
-    pub(crate) fn settled(&mut self) -> Vec<(T, Outcome)> {
+    pub(crate) fn settled(&mut self) -> Vec<Outcome<T>> {
         std::mem::take(&mut self.settled)
     }
 
@@ -367,7 +360,7 @@ impl<T> Pipeline<T> {
 
     /// Brings the list of lanes that are ready up to date.
     pub(super) fn set_ready(&mut self, key: LaneKey, now: Micros) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else { return };
         if let Some(at) = lane.ready_at.take() {
             self.ready.remove(&(at, key));
         }

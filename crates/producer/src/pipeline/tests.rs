@@ -33,8 +33,40 @@ fn rules() -> Rules {
 }
 
 fn given(token: usize, key: &str, data: &[u8], is_ordered: bool) -> Given<usize> {
-    let piece = Piece::new(key.into(), None, Bytes::copy_from_slice(data));
+    let key_hash = hash_key::of_partition_key(key);
+    let piece = Piece::new(key.into(), key_hash, None, Bytes::copy_from_slice(data));
     Given { token, piece, is_ordered }
+}
+
+/// What became of a user record.
+#[derive(Debug)]
+struct Told {
+    /// Where it is stored, and its place in it.
+    result: Result<(Arc<Landing>, usize), Why>,
+    past: Past,
+}
+
+/// What has become of user records, one by one.
+fn told(pipeline: &mut Pipeline<usize>) -> Vec<(usize, Told)> {
+    let mut all = Vec::new();
+    for outcome in pipeline.settled() {
+        let (users, at) = match outcome {
+            Outcome::Stored { at, users } => (users, Ok(at)),
+            Outcome::Failed { why, user } => (vec![user], Err(why)),
+        };
+        for (place, user) in users.into_iter().enumerate() {
+            let result = at.clone().map(|at| (at, place));
+            let past = user.past.map(|past| *past).unwrap_or_default();
+            all.push((user.token, Told { result, past }));
+        }
+    }
+    all
+}
+
+impl Pipeline<usize> {
+    fn put_now(&mut self, given: Given<usize>, now: Micros) {
+        self.put(given, now, now);
+    }
 }
 
 /// A user record as the service has it.
@@ -83,7 +115,7 @@ struct World {
     event_count: u64,
     pipeline: Pipeline<usize>,
     put: Vec<(UserStored, bool)>,
-    outcomes: HashMap<usize, Outcome>,
+    outcomes: HashMap<usize, Told>,
     rules: Rules,
     /// Most user records of a key in different stored records at once, checked at each request.
     under_way: HashMap<RequestId, Vec<OutgoingRecord>>,
@@ -131,9 +163,11 @@ impl World {
             self.chance(0.2).then(|| u128::MAX / 7 * self.rng.random_range(0..7));
         let is_ordered = key.ends_with(['1', '2', '3', '5']);
         let token = self.put.len();
-        let piece = Piece::new(key.as_str().into(), explicit_hash_key, Bytes::from(data.clone()));
+        let key_hash = hash_key::of_partition_key(&key);
+        let data_bytes = Bytes::from(data.clone());
+        let piece = Piece::new(key.as_str().into(), key_hash, explicit_hash_key, data_bytes);
         self.put.push((UserStored { key, explicit_hash_key, data }, is_ordered));
-        self.pipeline.put(Given { token, piece, is_ordered }, self.now);
+        self.pipeline.put_now(Given { token, piece, is_ordered }, self.now);
     }
 
     fn tell(&mut self, after: Micros, event: Event) {
@@ -275,7 +309,7 @@ impl World {
                 Step::Wait(at) => break at,
             }
         };
-        for (token, outcome) in self.pipeline.settled() {
+        for (token, outcome) in told(&mut self.pipeline) {
             assert!(self.outcomes.insert(token, outcome).is_none(), "two outcomes of {token}");
         }
         let told = self.events.peek().map(|Reverse((at, _))| *at);
@@ -332,19 +366,20 @@ impl World {
         let mut possible_duplicates = 0;
         for (token, (user, _)) in self.put.iter().enumerate() {
             let copies = copies.get(&user.data[..]).copied().unwrap_or_default();
-            match &self.outcomes[&token] {
-                Outcome::Stored { at, may_be_twice, failed, .. } => {
+            let Told { result, past } = &self.outcomes[&token];
+            let Past { may_be_stored, failed, .. } = past;
+            match result {
+                Ok((at, sub)) => {
                     let place: usize = at.sequence_number.parse().expect("a place");
                     let stored = &self.log[place];
-                    let sub = at.sub_sequence_number.unwrap_or_default() as usize;
-                    assert_eq!((&stored.users[sub], &stored.shard), (user, &at.shard));
-                    assert_eq!(stored.is_aggregate, at.sub_sequence_number.is_some());
+                    assert_eq!((&stored.users[*sub], &stored.shard), (user, &at.shard));
+                    assert_eq!(stored.is_aggregate, at.is_aggregate);
                     assert!(stored.is_right, "consumers drop it");
-                    assert!(copies == 1 || *may_be_twice, "{token} is there {copies} times");
-                    assert!(!may_be_twice || failed.count > 0);
-                    possible_duplicates += u64::from(*may_be_twice);
+                    assert!(copies == 1 || *may_be_stored, "{token} is there {copies} times");
+                    assert!(!may_be_stored || failed.count > 0);
+                    possible_duplicates += u64::from(*may_be_stored);
                 }
-                Outcome::Failed { may_be_stored, failed, .. } => {
+                Err(_) => {
                     assert!(copies == 0 || *may_be_stored, "{token} is there {copies} times");
                     assert!(!failed.kept.is_empty());
                 }
@@ -484,10 +519,10 @@ fn stored_by(shard: &str, outgoing: &Outgoing) -> Answer {
 /// A pipeline that has been told of one shard, `a`, with two records in it.
 fn with_two_records() -> Pipeline<usize> {
     let mut pipeline = Pipeline::new(rules());
-    pipeline.put(given(0, "k0", b"zero", false), 0);
+    pipeline.put_now(given(0, "k0", b"zero", false), 0);
     assert!(matches!(pipeline.step(0), Step::ListShards));
     pipeline.on_shards(vec![shard("a", HashKeyRange::FULL)], 1);
-    pipeline.put(given(1, "k1", b"one", false), 2);
+    pipeline.put_now(given(1, "k1", b"one", false), 2);
     pipeline
 }
 
@@ -496,7 +531,7 @@ fn records_go_by_themselves_until_the_shards_are_known() {
     let mut pipeline = Pipeline::new(rules());
     let mut now = 0;
     for token in 0..3 {
-        pipeline.put(given(token, "k", b"data", false), now);
+        pipeline.put_now(given(token, "k", b"data", false), now);
     }
     assert!(matches!(pipeline.step(now), Step::ListShards));
     let outgoing = next_request(&mut pipeline, &mut now);
@@ -537,12 +572,9 @@ fn an_aggregate_that_a_shard_took_without_holding_it_is_sent_again_record_by_rec
         assert_eq!(outgoing.records.len(), 2);
         assert!(outgoing.records.iter().all(|record| Aggregate::parse(&record.data).is_none()));
         pipeline.on_answer(outgoing.id, stored_by("c", &outgoing), now);
-        for (_, outcome) in pipeline.settled() {
-            let Outcome::Stored { may_be_twice, failed, .. } = outcome else {
-                panic!("{outcome:?}")
-            };
-            assert!(may_be_twice);
-            assert_eq!(&*failed.kept[0].error.code, "Wrong Shard");
+        for (_, Told { result, past }) in told(&mut pipeline) {
+            assert!(result.is_ok() && past.may_be_stored);
+            assert_eq!(&*past.failed.kept[0].error.code, "Wrong Shard");
         }
         assert_eq!((pipeline.counts.possible_duplicates, pipeline.pending()), (2, 0));
     }
@@ -564,7 +596,7 @@ fn one_bad_record_does_not_take_the_others_with_it() {
     let mut pipeline = Pipeline::new(Rules { aggregate: false, ..rules() });
     let mut now = 0;
     for token in 0..5 {
-        pipeline.put(given(token, "k", b"data", false), now);
+        pipeline.put_now(given(token, "k", b"data", false), now);
     }
     pipeline.step(now);
     let outgoing = next_request(&mut pipeline, &mut now);
@@ -577,12 +609,10 @@ fn one_bad_record_does_not_take_the_others_with_it() {
         let answer = if number == 2 { invalid.clone() } else { stored_by("a", &outgoing) };
         pipeline.on_answer(outgoing.id, answer, now);
     }
-    let settled = pipeline.settled();
+    let settled = told(&mut pipeline);
     assert_eq!((pipeline.counts.stored, pipeline.counts.failed), (4, 1));
-    let failed = settled.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed { .. }));
-    let Some((2, Outcome::Failed { why: Why::Invalid, .. })) = failed else {
-        panic!("{settled:?}")
-    };
+    let failed = settled.iter().find(|(_, told)| told.result.is_err());
+    let Some((2, Told { result: Err(Why::Invalid), .. })) = failed else { panic!("{settled:?}") };
 }
 
 #[test]
@@ -603,7 +633,7 @@ fn an_aggregate_of_an_unknown_shard_has_an_outcome_though_the_shards_cannot_be_l
 fn requests_that_fail_together_count_once() {
     let mut pipeline = Pipeline::new(Rules { request_records_max: 1, ..rules() });
     let mut now = 0;
-    (0..20).for_each(|token| pipeline.put(given(token, "k", b"data", false), 0));
+    (0..20).for_each(|token| pipeline.put_now(given(token, "k", b"data", false), 0));
     pipeline.step(now);
     let sent: Vec<_> = (0..20).map(|_| next_request(&mut pipeline, &mut now)).collect();
     let reason = Reason { code: "Unreachable".into(), message: "no".into() };
@@ -622,14 +652,14 @@ fn lanes_that_are_held_by_their_pace_meet_in_one_request() {
     let rules = Rules { aggregate: false, rate_percent: Some(100), ..rules() };
     let mut pipeline = Pipeline::new(rules);
     let mut now = 0;
-    pipeline.put(given(0, "k", b"data", false), 0);
+    pipeline.put_now(given(0, "k", b"data", false), 0);
     pipeline.step(now);
     let ranges = hash_key::uniform_ranges(8).into_iter().enumerate();
     let shards = ranges.map(|(number, range)| shard(&format!("s{number}"), range)).collect();
     pipeline.on_shards(shards, 0);
     // Far more than the shards take.
     (1..40_000).for_each(|token| {
-        pipeline.put(given(token, &format!("key-{token}"), b"data", false), 0);
+        pipeline.put_now(given(token, &format!("key-{token}"), b"data", false), 0);
     });
     let mut sizes = Vec::new();
     while now < 3 * SECOND {
@@ -656,7 +686,7 @@ fn a_long_queue_of_one_key_costs_what_it_has() {
     let mut now = 0;
     let count = 20_000;
     for token in 0..count {
-        pipeline.put(given(token, "k", b"data", true), 0);
+        pipeline.put_now(given(token, "k", b"data", true), 0);
     }
     pipeline.step(now);
     pipeline.on_shards(vec![shard("a", HashKeyRange::FULL)], 0);
@@ -665,7 +695,7 @@ fn a_long_queue_of_one_key_costs_what_it_has() {
         let outgoing = next_request(&mut pipeline, &mut now);
         assert_eq!(outgoing.records.len(), 1, "one at a time");
         pipeline.on_answer(outgoing.id, stored_by("a", &outgoing), now);
-        let settled = pipeline.settled();
+        let settled = told(&mut pipeline);
         assert_eq!((settled.len(), settled[0].0), (1, token));
     }
 }

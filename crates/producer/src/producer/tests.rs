@@ -95,8 +95,8 @@ async fn each_record_has_a_receipt_and_few_have_a_request_of_their_own() {
     producer.close(PATIENCE).await.expect("all have an outcome");
     for receipt in receipts {
         let stored = receipt.await.expect("stored");
-        assert_eq!(stored.attempts.len(), 1);
-        assert!(!stored.may_be_twice);
+        assert_eq!(stored.attempt_count(), 1);
+        assert!(!stored.may_be_twice());
     }
     let mut stored = fake.stored();
     stored.sort_unstable();
@@ -118,7 +118,7 @@ async fn a_lone_record_waits_no_longer_than_it_may() {
         // A request takes 5 ms, and so does the map, which comes meanwhile; timers have milliseconds.
         let added = put_at.elapsed() - Duration::from_millis(5);
         assert!(added <= linger + Duration::from_millis(1), "round {round}: {added:?}");
-        assert!(stored.attempts[0].delay <= linger + Duration::from_millis(1));
+        assert!(stored.attempts()[0].delay <= linger + Duration::from_millis(1));
     }
 }
 
@@ -146,7 +146,7 @@ async fn memory_is_bounded_and_put_waits_through_an_outage() {
     receipts.push(waiting.await.expect("taken"));
     for receipt in receipts {
         let stored = receipt.await.expect("stored");
-        assert!(stored.attempts.len() <= 11, "the attempts of hours are not all kept");
+        assert!(stored.attempts().len() <= 11, "the attempts of hours are not all kept");
     }
     assert_eq!(fake.stored().len(), 11);
 }
@@ -234,7 +234,7 @@ async fn the_first_records_are_aggregated_too_where_the_shards_are_known() {
         for (place, receipt) in receipts.into_iter().enumerate() {
             let stored = receipt.await.expect("stored");
             let expected = is_prepared.then_some(u32::try_from(place).expect("few"));
-            assert_eq!(stored.sub_sequence_number, expected);
+            assert_eq!(stored.sub_sequence_number(), expected);
         }
     }
 }

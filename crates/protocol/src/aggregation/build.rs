@@ -10,6 +10,8 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hasher};
 
 /// An aggregate that user records are added to.
+///
+/// A finished one has its buffers still, so that the next one made with it need not grow them.
 #[derive(Debug, Default)]
 pub struct AggregateBuilder {
     partition_keys: Table,
@@ -27,11 +29,12 @@ struct Table {
     len: u64,
 }
 
+/// In four bytes each, since a table is looked up for every record: what lies beyond is not found again.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    index: u64,
-    start: usize,
-    bytes: usize,
+    index: u32,
+    start: u32,
+    bytes: u32,
 }
 
 /// What a user record adds to an aggregate.
@@ -88,9 +91,40 @@ impl AggregateBuilder {
         explicit_hash_key: Option<u128>,
         data: &[u8],
     ) {
+        self.push_within(usize::MAX, partition_key, key_hash, explicit_hash_key, data);
+    }
+
+    /// Adds a record if the aggregate has so many bytes at most with it, and says whether it did.
+    #[must_use]
+    pub fn try_push(
+        &mut self,
+        bytes_max: usize,
+        partition_key: &str,
+        key_hash: u128,
+        explicit_hash_key: Option<u128>,
+        data: &[u8],
+    ) -> bool {
+        self.push_within(bytes_max, partition_key, key_hash, explicit_hash_key, data)
+    }
+
+    fn push_within(
+        &mut self,
+        bytes_max: usize,
+        partition_key: &str,
+        key_hash: u128,
+        explicit_hash_key: Option<u128>,
+        data: &[u8],
+    ) -> bool {
         let addition = self.addition(partition_key, key_hash, explicit_hash_key, data);
-        self.partition_keys.add(PARTITION_KEY_TABLE, partition_key, key_hash);
-        if let Some(hash_key) = explicit_hash_key {
+        if self.bytes() + addition.bytes > bytes_max {
+            return false;
+        }
+        if addition.partition_key_index == self.partition_keys.len {
+            self.partition_keys.add(PARTITION_KEY_TABLE, partition_key, key_hash);
+        }
+        if let Some(hash_key) = explicit_hash_key
+            && addition.explicit_hash_key_index == Some(self.explicit_hash_keys.len)
+        {
             let text = hash_key.to_string();
             self.explicit_hash_keys.add(EXPLICIT_HASH_KEY_TABLE, &text, hash_key);
         }
@@ -107,11 +141,12 @@ impl AggregateBuilder {
         encode_varint(data.len() as u64, out);
         out.extend_from_slice(data);
         self.count += 1;
+        true
     }
 
-    /// The aggregate's bytes.
+    /// The aggregate's bytes. It is empty then.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes());
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.partition_keys.written);
@@ -119,7 +154,17 @@ impl AggregateBuilder {
         out.extend_from_slice(&self.records);
         let checksum = checksum(&out[MAGIC.len()..]);
         out.extend_from_slice(&checksum);
+        self.partition_keys.clear();
+        self.explicit_hash_keys.clear();
+        self.records.clear();
+        self.count = 0;
         out
+    }
+
+    /// Bytes that a record has in an aggregate of its own.
+    #[must_use]
+    pub fn bytes_alone(partition_key: &str, explicit_hash_key: Option<u128>, data: &[u8]) -> usize {
+        Self::default().bytes_with(partition_key, 0, explicit_hash_key, data)
     }
 
     fn addition(
@@ -136,7 +181,8 @@ impl AggregateBuilder {
         let explicit_hash_key_index = explicit_hash_key.map(|hash_key| {
             let (index, table_bytes) =
                 self.explicit_hash_keys.cost_of(decimal_digits(hash_key), || {
-                    self.explicit_hash_keys.places.get(&hash_key).map(|place| place.index)
+                    let place = self.explicit_hash_keys.places.get(&hash_key);
+                    place.map(|place| u64::from(place.index))
                 });
             bytes += table_bytes;
             message_bytes += key_len(EXPLICIT_HASH_KEY_INDEX) + encoded_len_varint(index);
@@ -165,22 +211,37 @@ impl Table {
     /// Texts with one hash are rare but can be made: the second is just not found again.
     fn find(&self, text: &str, hash: u128) -> Option<u64> {
         let place = self.places.get(&hash)?;
-        let written = self.written.get(place.start..place.start + place.bytes)?;
-        (written == text.as_bytes()).then_some(place.index)
+        let start = place.start as usize;
+        let written = self.written.get(start..start + place.bytes as usize)?;
+        (written == text.as_bytes()).then_some(place.index.into())
     }
 
+    /// Adds a text that is not found.
     fn add(&mut self, field: u32, text: &str, hash: u128) {
-        if self.find(text, hash).is_some() {
-            return;
-        }
         encode_key(field, WireType::LengthDelimited, &mut self.written);
         encode_varint(text.len() as u64, &mut self.written);
-        let place = Place { index: self.len, start: self.written.len(), bytes: text.len() };
+        let place = Place::new(self.len, self.written.len(), text.len());
         self.written.extend_from_slice(text.as_bytes());
-        if let Entry::Vacant(vacant) = self.places.entry(hash) {
+        if let (Some(place), Entry::Vacant(vacant)) = (place, self.places.entry(hash)) {
             vacant.insert(place);
         }
         self.len += 1;
+    }
+
+    fn clear(&mut self) {
+        self.written.clear();
+        self.places.clear();
+        self.len = 0;
+    }
+}
+
+impl Place {
+    fn new(index: u64, start: usize, bytes: usize) -> Option<Self> {
+        Some(Self {
+            index: index.try_into().ok()?,
+            start: start.try_into().ok()?,
+            bytes: bytes.try_into().ok()?,
+        })
     }
 }
 

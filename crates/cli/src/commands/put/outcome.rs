@@ -41,8 +41,8 @@ pub(super) struct Failure {
 impl Outcome {
     pub(super) fn of(result: Result<Stored, PutError>, bytes: usize) -> Self {
         let attempts = match &result {
-            Ok(stored) => &stored.attempts,
-            Err(error) => &error.attempts,
+            Ok(stored) => stored.attempts(),
+            Err(error) => error.attempts.clone(),
         };
         let mut codes = attempts.iter().filter_map(|attempt| attempt.error.as_ref());
         Outcome {
@@ -51,10 +51,10 @@ impl Outcome {
             was_sent_again: result.is_ok() && attempts.len() > 1,
             result: match result {
                 Ok(stored) => Ok(Place {
-                    shard: stored.shard_id.to_string(),
-                    sequence_number: stored.sequence_number.to_string(),
-                    sub_sequence_number: stored.sub_sequence_number,
-                    may_be_twice: stored.may_be_twice,
+                    shard: stored.shard_id().to_owned(),
+                    sequence_number: stored.sequence_number().to_owned(),
+                    sub_sequence_number: stored.sub_sequence_number(),
+                    may_be_twice: stored.may_be_twice(),
                 }),
                 Err(error) => {
                     Err(Failure { reason: reason(&error), may_be_stored: error.may_be_stored })
