@@ -1,10 +1,7 @@
 //! Partition keys as points on a ring of 2^128, and the ranges that shards own.
 
-use crate::md5_lanes::{self, Blocks};
+use crate::md5_lanes::{self, AT_ONCE_MIN, Blocks};
 use md5::{Digest, Md5};
-
-/// From so many texts on it is quicker to hash them at once (`tools/probes/src/bin/hash_keys.rs`).
-const AT_ONCE_MIN: usize = 8;
 
 /// A point on the ring: the MD5 of a partition key, or the caller's ExplicitHashKey.
 pub type HashKey = u128;

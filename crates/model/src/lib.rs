@@ -10,7 +10,7 @@ pub mod arn;
 pub mod commitment;
 pub mod hash_key;
 pub mod limits;
-mod md5_lanes;
+pub mod md5_lanes;
 pub mod on_demand;
 pub mod regions;
 pub mod reshard;

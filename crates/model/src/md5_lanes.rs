@@ -1,9 +1,78 @@
-//! MD5 of many short texts at once.
+//! MD5 of many texts at once.
 //!
 //! Every step of MD5 waits for the one before it, so that a processor is mostly idle over one text.
 //! Here each step is done for [`LANES`] texts, in loops that the compiler turns into vector
 //! instructions: a quarter of the time for each of many (`tools/probes/src/bin/hash_keys.rs`). A text of up to
 //! [`TEXT_BYTES_MAX`] is one block, as nearly all partition keys are. See RFC 1321.
+
+use md5::{Digest, Md5};
+
+/// The MD5 of each of many texts, in their order. It takes as long as if all were as long as the longest of
+/// [`LANES`] neighbours: it is for texts of about one length.
+#[must_use]
+pub fn digests(texts: &[&[u8]]) -> Vec<[u8; 16]> {
+    let mut digests = Vec::with_capacity(texts.len());
+    for texts in texts.chunks(LANES) {
+        if texts.len() < AT_ONCE_MIN {
+            digests.extend(texts.iter().map(|text| <[u8; 16]>::from(Md5::digest(text))));
+        } else {
+            digests.extend(digests_of_lanes(texts));
+        }
+    }
+    digests
+}
+
+/// The same of [`LANES`] texts at most.
+fn digests_of_lanes(texts: &[&[u8]]) -> impl Iterator<Item = [u8; 16]> + use<> {
+    // The end of each: what is left of its last whole block, the end mark and the length.
+    let tails: Vec<(Vec<u8>, usize)> = texts.iter().map(|text| tail(text)).collect();
+    let blocks_of = |(tail, whole): &(Vec<u8>, usize)| whole + tail.len() / BLOCK_BYTES;
+    let most = tails.iter().map(blocks_of).max().unwrap_or(0);
+    let mut state = START.map(|word| [word; LANES]);
+    let mut words = [[0; LANES]; WORDS];
+    for number in 0..most {
+        for (lane, (text, (tail, whole))) in texts.iter().zip(&tails).enumerate() {
+            let block = match number.checked_sub(*whole) {
+                None => text.get(number * BLOCK_BYTES..),
+                Some(number) => tail.get(number * BLOCK_BYTES..),
+            };
+            // A text that has ended is computed on, and not looked at.
+            let Some((block, _)) = block.and_then(|rest| rest.split_first_chunk::<BLOCK_BYTES>())
+            else {
+                continue;
+            };
+            for (words, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {
+                words[lane] = u32::from_le_bytes(*bytes);
+            }
+        }
+        let next = compressed(&words, &state);
+        let have_ended = |tail| blocks_of(tail) <= number;
+        if !tails.iter().any(have_ended) {
+            state = next;
+            continue;
+        }
+        for (lane, tail) in tails.iter().enumerate() {
+            if !have_ended(tail) {
+                state.iter_mut().zip(&next).for_each(|(state, next)| state[lane] = next[lane]);
+            }
+        }
+    }
+    digests_in(&state).take(texts.len())
+}
+
+/// The blocks that end a text, and how many whole ones are before.
+fn tail(text: &[u8]) -> (Vec<u8>, usize) {
+    let (whole, rest) = text.as_chunks::<BLOCK_BYTES>();
+    let mut tail = rest.to_vec();
+    tail.push(0x80);
+    let length_at = (tail.len() + 8).next_multiple_of(BLOCK_BYTES) - 8;
+    tail.resize(length_at, 0);
+    tail.extend((text.len() as u64 * 8).to_le_bytes());
+    (tail, whole.len())
+}
+
+/// From so many texts on it is quicker to hash them at once (`tools/probes/src/bin/hash_keys.rs`).
+pub(crate) const AT_ONCE_MIN: usize = 8;
 
 /// Texts in one go. Shorter loops are unrolled before the compiler finds the vectors in them.
 pub(crate) const LANES: usize = 32;
@@ -125,56 +194,61 @@ impl Blocks {
 
     /// The MD5 of each text, in their order.
     pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 16]> + use<> {
-        let state = self.compressed();
-        (0..self.texts).map(move |lane| {
-            let mut digest = [0; 16];
-            for (bytes, words) in digest.as_chunks_mut::<4>().0.iter_mut().zip(&state) {
-                *bytes = words[lane].to_le_bytes();
-            }
-            digest
-        })
+        digests_in(&compressed(&self.words, &START.map(|word| [word; LANES]))).take(self.texts)
     }
+}
 
-    fn compressed(&self) -> [Words; 4] {
-        let mut state = START.map(|word| [word; LANES]);
-        self.round(&mut state, 0, |i| i, |b, c, d| d ^ (b & (c ^ d)));
-        self.round(&mut state, 1, |i| 5 * i + 1, |b, c, d| c ^ (d & (b ^ c)));
-        self.round(&mut state, 2, |i| 3 * i + 5, |b, c, d| b ^ c ^ d);
-        self.round(&mut state, 3, |i| 7 * i, |b, c, d| c ^ (b | !d));
-        for (words, start) in state.iter_mut().zip(START) {
-            words.iter_mut().for_each(|word| *word = word.wrapping_add(start));
+/// The digest of each lane.
+fn digests_in(state: &[Words; 4]) -> impl Iterator<Item = [u8; 16]> + use<> {
+    let state = *state;
+    (0..LANES).map(move |lane| {
+        let mut digest = [0; 16];
+        for (bytes, words) in digest.as_chunks_mut::<4>().0.iter_mut().zip(&state) {
+            *bytes = words[lane].to_le_bytes();
         }
-        state
+        digest
+    })
+}
+
+/// The state after one more block of each text.
+fn compressed(words: &[Words; WORDS], before: &[Words; 4]) -> [Words; 4] {
+    let mut state = *before;
+    round(words, &mut state, 0, |i| i, |b, c, d| d ^ (b & (c ^ d)));
+    round(words, &mut state, 1, |i| 5 * i + 1, |b, c, d| c ^ (d & (b ^ c)));
+    round(words, &mut state, 2, |i| 3 * i + 5, |b, c, d| b ^ c ^ d);
+    round(words, &mut state, 3, |i| 7 * i, |b, c, d| c ^ (b | !d));
+    for (words, before) in state.iter_mut().zip(before) {
+        words.iter_mut().zip(before).for_each(|(word, before)| *word = word.wrapping_add(*before));
     }
+    state
+}
 
-    /// Sixteen steps. `place` says which word a step takes, `mix` is the round's function.
-    #[inline]
-    fn round(
-        &self,
-        state: &mut [Words; 4],
-        round: usize,
-        place: impl Fn(usize) -> usize,
-        mix: impl Fn(u32, u32, u32) -> u32,
-    ) {
-        for i in 0..WORDS {
-            let [a, b, c, d] = *state;
-            let word = &self.words[place(i) % WORDS];
-            let (sine, rotation) = (SINES[round][i], ROTATIONS[round][i % 4]);
-            let mut next = [0; LANES];
-            for lane in 0..LANES {
-                let mixed = a[lane].wrapping_add(mix(b[lane], c[lane], d[lane]));
-                let sum = mixed.wrapping_add(word[lane]).wrapping_add(sine);
-                next[lane] = b[lane].wrapping_add(sum.rotate_left(rotation));
-            }
-            *state = [d, next, b, c];
+/// Sixteen steps. `place` says which word a step takes, `mix` is the round's function.
+#[inline]
+fn round(
+    words: &[Words; WORDS],
+    state: &mut [Words; 4],
+    round: usize,
+    place: impl Fn(usize) -> usize,
+    mix: impl Fn(u32, u32, u32) -> u32,
+) {
+    for i in 0..WORDS {
+        let [a, b, c, d] = *state;
+        let word = &words[place(i) % WORDS];
+        let (sine, rotation) = (SINES[round][i], ROTATIONS[round][i % 4]);
+        let mut next = [0; LANES];
+        for lane in 0..LANES {
+            let mixed = a[lane].wrapping_add(mix(b[lane], c[lane], d[lane]));
+            let sum = mixed.wrapping_add(word[lane]).wrapping_add(sine);
+            next[lane] = b[lane].wrapping_add(sum.rotate_left(rotation));
         }
+        *state = [d, next, b, c];
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use md5::{Digest, Md5};
 
     #[test]
     fn every_length_of_one_block_in_every_lane_is_as_the_library_has_it() {
@@ -192,6 +266,19 @@ mod tests {
                     assert_eq!(*digest, <[u8; 16]>::from(expected));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn texts_of_any_lengths_are_as_the_library_has_them() {
+        let bytes: Vec<u8> = (0..1_000).map(|number| (number % 251) as u8).collect();
+        // Around the ends of blocks, and far apart.
+        let lengths = (0..200).chain([1_000, 0, 447, 448, 511, 512, 55, 56, 63, 64, 65]);
+        let texts: Vec<&[u8]> = lengths.map(|length| &bytes[..length]).collect();
+        for texts in [&texts[..], &texts[190..], &texts[..1], &[]] {
+            let expected: Vec<[u8; 16]> =
+                texts.iter().map(|text| Md5::digest(text).into()).collect();
+            assert_eq!(digests(texts), expected);
         }
     }
 

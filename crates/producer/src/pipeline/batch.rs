@@ -6,7 +6,8 @@ use super::request::OutgoingRecord;
 use super::rules::Micros;
 use super::shard_map::ShardNumber;
 use anabranch_model::hash_key::{self, HashKey, HashKeyRange};
-use anabranch_protocol::aggregation::{Aggregate, AggregateBuilder};
+use anabranch_model::md5_lanes;
+use anabranch_protocol::aggregation::{Aggregate, AggregateBuilder, Draft};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -59,7 +60,14 @@ pub(crate) struct Entry<T> {
 #[derive(Debug)]
 enum Body {
     Plain(Piece),
-    Aggregate { placed_by: HashKey, data: Bytes },
+    Aggregate { placed_by: HashKey, data: AggregateData },
+}
+
+#[derive(Debug)]
+enum AggregateData {
+    /// It was in no request yet.
+    Draft(Draft),
+    Finished(Bytes),
 }
 
 /// A stored record that is still added to.
@@ -221,10 +229,10 @@ impl<T> Open<T> {
         shard: Option<ShardNumber>,
         number: u64,
     ) -> (Sealed<T>, AggregateBuilder) {
-        let data = self.builder.finish();
+        let data = AggregateData::Draft(self.builder.draft());
         let body = match self.users.len() {
             1 => Body::Plain(self.first),
-            _ => Body::Aggregate { placed_by: self.placed_by, data: data.into() },
+            _ => Body::Aggregate { placed_by: self.placed_by, data },
         };
         let sealed = Sealed {
             users: self.users,
@@ -272,7 +280,12 @@ impl<T> Sealed<T> {
     pub(crate) fn bytes(&self) -> usize {
         match &self.body {
             Body::Plain(piece) => piece.partition_key.len() + piece.data.len(),
-            Body::Aggregate { data, .. } => AGGREGATE_KEY.len() + data.len(),
+            Body::Aggregate { data: AggregateData::Draft(data), .. } => {
+                AGGREGATE_KEY.len() + data.len()
+            }
+            Body::Aggregate { data: AggregateData::Finished(data), .. } => {
+                AGGREGATE_KEY.len() + data.len()
+            }
         }
     }
 
@@ -286,8 +299,36 @@ impl<T> Sealed<T> {
         self.users.iter_mut().for_each(|user| user.past_mut().is_lone = true);
     }
 
-    /// What is sent.
-    pub(crate) fn outgoing(&self) -> OutgoingRecord {
+    /// What is sent of each.
+    pub(crate) fn outgoing(records: &mut [Self]) -> Vec<OutgoingRecord> {
+        let mut drafts = Vec::new();
+        let mut unfinished = Vec::new();
+        for data in records.iter_mut().filter_map(Self::aggregate_mut) {
+            let empty = AggregateData::Finished(Bytes::new());
+            match std::mem::replace(data, empty) {
+                AggregateData::Draft(draft) => {
+                    drafts.push(draft);
+                    unfinished.push(data);
+                }
+                finished @ AggregateData::Finished(_) => *data = finished,
+            }
+        }
+        let messages: Vec<&[u8]> = drafts.iter().map(Draft::message).collect();
+        let checksums = md5_lanes::digests(&messages);
+        for ((data, draft), checksum) in unfinished.into_iter().zip(drafts).zip(checksums) {
+            *data = AggregateData::Finished(draft.finish(checksum).into());
+        }
+        records.iter().map(Self::outgoing_one).collect()
+    }
+
+    fn aggregate_mut(&mut self) -> Option<&mut AggregateData> {
+        match &mut self.body {
+            Body::Plain(_) => None,
+            Body::Aggregate { data, .. } => Some(data),
+        }
+    }
+
+    fn outgoing_one(&self) -> OutgoingRecord {
         match &self.body {
             Body::Plain(piece) => OutgoingRecord {
                 partition_key: piece.partition_key.clone(),
@@ -297,7 +338,10 @@ impl<T> Sealed<T> {
             Body::Aggregate { placed_by, data } => OutgoingRecord {
                 partition_key: AGGREGATE_KEY.into(),
                 explicit_hash_key: Some(*placed_by),
-                data: data.clone(),
+                data: match data {
+                    AggregateData::Finished(data) => data.clone(),
+                    AggregateData::Draft(_) => unreachable!("all were finished"),
+                },
             },
         }
     }
@@ -315,7 +359,11 @@ impl<T> Sealed<T> {
                     .map(|user| Entry { user, piece: piece.clone() })
                     .collect();
             }
-            Body::Aggregate { data, .. } => data,
+            Body::Aggregate { data: AggregateData::Finished(data), .. } => data,
+            Body::Aggregate { data: AggregateData::Draft(draft), .. } => {
+                let checksums = md5_lanes::digests(&[draft.message()]);
+                draft.finish(checksums[0]).into()
+            }
         };
         let aggregate = Aggregate::parse(&data).expect("it was built here");
         assert_eq!(aggregate.len(), self.users.len(), "a user for each record");

@@ -74,10 +74,10 @@ impl<T> Pipeline<T> {
     }
 
     fn send(&mut self, now: Micros) -> Outgoing {
-        let records = self.collection.take();
+        let mut records = self.collection.take();
         self.request_count += 1;
         let id = RequestId(self.request_count);
-        let outgoing = records.iter().map(Sealed::outgoing).collect();
+        let outgoing = Sealed::outgoing(&mut records);
         self.requests.insert(id, Request { records, sent_at: now });
         Outgoing { id, records: outgoing }
     }

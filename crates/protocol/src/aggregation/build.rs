@@ -1,7 +1,7 @@
 //! Building aggregates: user records are written as they come, and held nowhere else.
 
 use super::format::{
-    DATA, EXPLICIT_HASH_KEY_INDEX, EXPLICIT_HASH_KEY_TABLE, FRAME_BYTES, MAGIC,
+    CHECKSUM_BYTES, DATA, EXPLICIT_HASH_KEY_INDEX, EXPLICIT_HASH_KEY_TABLE, FRAME_BYTES, MAGIC,
     PARTITION_KEY_INDEX, PARTITION_KEY_TABLE, RECORDS, checksum,
 };
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
@@ -19,6 +19,10 @@ pub struct AggregateBuilder {
     records: Vec<u8>,
     count: usize,
 }
+
+/// An aggregate that lacks its checksum.
+#[derive(Debug)]
+pub struct Draft(Vec<u8>);
 
 /// A table of texts, as it is written, with the index of each.
 #[derive(Debug, Default)]
@@ -147,18 +151,26 @@ impl AggregateBuilder {
     /// The aggregate's bytes. It is empty then.
     #[must_use]
     pub fn finish(&mut self) -> Vec<u8> {
+        let draft = self.draft();
+        let checksum = checksum(draft.message());
+        draft.finish(checksum)
+    }
+
+    /// The aggregate but for its checksum, which who has many of them computes for all at once. It is empty
+    /// then.
+    #[must_use]
+    pub fn draft(&mut self) -> Draft {
         let mut out = Vec::with_capacity(self.bytes());
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.partition_keys.written);
         out.extend_from_slice(&self.explicit_hash_keys.written);
         out.extend_from_slice(&self.records);
-        let checksum = checksum(&out[MAGIC.len()..]);
-        out.extend_from_slice(&checksum);
+        out.extend_from_slice(&[0; CHECKSUM_BYTES]);
         self.partition_keys.clear();
         self.explicit_hash_keys.clear();
         self.records.clear();
         self.count = 0;
-        out
+        Draft(out)
     }
 
     /// Bytes that a record has in an aggregate of its own.
@@ -191,6 +203,29 @@ impl AggregateBuilder {
         message_bytes += key_len(DATA) + encoded_len_varint(data.len() as u64) + data.len();
         bytes += key_len(RECORDS) + encoded_len_varint(message_bytes as u64) + message_bytes;
         Addition { partition_key_index, explicit_hash_key_index, message_bytes, bytes }
+    }
+}
+
+impl Draft {
+    /// Bytes of the aggregate.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it has a frame at least")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What its checksum is of.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.0[MAGIC.len()..self.0.len() - CHECKSUM_BYTES]
+    }
+
+    /// The aggregate's bytes, with the MD5 of its message.
+    #[must_use]
+    pub fn finish(mut self, checksum: [u8; CHECKSUM_BYTES]) -> Vec<u8> {
+        let at = self.0.len() - CHECKSUM_BYTES;
+        self.0[at..].copy_from_slice(&checksum);
+        self.0
     }
 }
 

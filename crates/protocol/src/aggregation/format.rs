@@ -3,7 +3,8 @@
 use md5::{Digest, Md5};
 
 pub(super) const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
-pub(super) const CHECKSUM_BYTES: usize = 16;
+/// Bytes of a checksum, the MD5 of the protobuf.
+pub const CHECKSUM_BYTES: usize = 16;
 /// Bytes of an aggregate beside its protobuf.
 pub const FRAME_BYTES: usize = MAGIC.len() + CHECKSUM_BYTES;
 

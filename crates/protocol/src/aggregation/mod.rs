@@ -26,8 +26,8 @@ mod build;
 mod format;
 mod read;
 
-pub use build::AggregateBuilder;
-pub use format::FRAME_BYTES;
+pub use build::{AggregateBuilder, Draft};
+pub use format::{CHECKSUM_BYTES, FRAME_BYTES};
 pub use read::{Aggregate, UserRecord, UserRecords};
 
 #[cfg(test)]
