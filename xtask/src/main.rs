@@ -9,6 +9,7 @@
 mod bench;
 mod deny;
 mod drift;
+mod long;
 mod overload;
 mod sbom;
 mod strangers;
@@ -44,6 +45,8 @@ enum Task {
     Overload(torture::HarnessOptions),
     /// Attacks the server as strangers would, and fails if a known caller keeps less than 0.9 of its rate
     Strangers(torture::HarnessOptions),
+    /// Runs one of the longer proofs
+    Long(long::Options),
     /// Kills the server under load again and again, and checks what it has acknowledged
     Torture(torture::HarnessOptions),
     /// Writes a bill of materials of the program, in CycloneDX's JSON
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&project, &options),
         Task::Overload(options) => overload::run(&project, &options),
         Task::Strangers(options) => strangers::run(&project, &options),
+        Task::Long(options) => long::run(&project, &options),
         Task::Torture(options) => torture::run(&project, &options),
         Task::Sbom => sbom::run(&project),
         Task::Tidy(options) => tidy::run(&project, &options),

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::tools::{Project, cargo, is_installed, run as run_command};
-use crate::{deny, drift, strangers, tidy, torture};
+use crate::{deny, drift, long, strangers, tidy, torture};
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -49,6 +49,8 @@ enum Step {
     Kcl,
     /// All attacks of strangers at once, for some seconds
     Strangers,
+    /// Records through the producer beside faults, kills and reshards, for some seconds
+    Produce,
     /// The server killed again and again under load, for two minutes
     Torture,
     /// Of `rust` what needs no server
@@ -64,7 +66,7 @@ impl Step {
         match self {
             Self::Fmt | Self::Tidy | Self::Deny | Self::Clippy | Self::Build | Self::Unit => false,
             Self::Rust | Self::Drift | Self::Python | Self::Js | Self::Kcl => true,
-            Self::Strangers | Self::Torture => true,
+            Self::Strangers | Self::Produce | Self::Torture => true,
         }
     }
 
@@ -170,6 +172,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
             run_command(&mut pytest(project, &python, "tests/kcl", options))
         }
         Step::Strangers => strangers::attack_shortly(project),
+        Step::Produce => long::prove_shortly(project),
         Step::Torture => torture::torture(project, &["--minutes".to_owned(), "2".to_owned()]),
     }
 }

@@ -46,10 +46,26 @@ pub(crate) fn harness(project: &Project, name: &str, arguments: &[String]) -> Re
     let mut build = cargo();
     build.args(["build", "--quiet", "--workspace", "--bin", name]);
     run_command(build.current_dir(&project.root))?;
-    let mut harness = Command::new(project.target.join("debug").join(name));
+    Ok(program(project, "debug", name, arguments))
+}
+
+/// The same, of the release build: for what measures, or takes long.
+pub(crate) fn harness_released(
+    project: &Project,
+    name: &str,
+    arguments: &[String],
+) -> Result<Command> {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release", "--package", name]);
+    run_command(build.current_dir(&project.root))?;
+    Ok(program(project, "release", name, arguments))
+}
+
+fn program(project: &Project, profile: &str, name: &str, arguments: &[String]) -> Command {
+    let mut harness = Command::new(project.target.join(profile).join(name));
     if !arguments.iter().any(|argument| argument.starts_with("--data-dir")) {
         harness.arg("--data-dir").arg(project.target.join(name));
     }
     harness.args(arguments);
-    Ok(harness)
+    harness
 }

@@ -4,20 +4,20 @@
 #![expect(clippy::disallowed_methods, reason = "a server is driven from outside")]
 
 pub mod log_lines;
+pub mod pattern;
+mod port;
 pub mod process;
+mod server_process;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 
-/// How long a server may take until it listens.
-const START: Duration = Duration::from_secs(30);
+pub use port::Port;
+pub use server_process::ServerProcess;
 
 /// A running server. It is killed when this is dropped, and its data goes with it.
 pub struct TestServer {
@@ -28,9 +28,7 @@ pub struct TestServer {
 
 struct Running {
     endpoint: String,
-    process: Child,
-    // Kept open: a server whose output nobody can take would fail on its next line.
-    _stdout: BufReader<ChildStdout>,
+    process: ServerProcess,
 }
 
 impl TestServer {
@@ -70,32 +68,19 @@ impl TestServer {
 
     /// The process, if it has not ended.
     pub fn pid(&self) -> Option<u32> {
-        self.running.process.id()
+        self.running.process.pid()
     }
 }
 
 impl Running {
     async fn start(directory: &Path, flags: &[OsString]) -> Result<Self> {
         let binary = binary()?;
-        let mut process = Command::new(&binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(directory.join("data"))
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let stdout = process.stdout.take().context("the server's output is not piped")?;
-        let mut stdout = BufReader::new(stdout);
-        let mut line = String::new();
-        tokio::time::timeout(START, stdout.read_line(&mut line))
-            .await
-            .context("the server does not say that it listens")??;
-        let Some(endpoint) = line.trim_end().strip_prefix("listening on ") else {
-            bail!("the server's first line is {line:?}");
-        };
-        Ok(Self { endpoint: endpoint.to_owned(), process, _stdout: stdout })
+        let mut command = Command::new(&binary);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(directory.join("data")).args(flags);
+        let mut process = ServerProcess::spawn(&mut command)?;
+        let (endpoint, _) = process.listening().await?;
+        Ok(Self { endpoint, process })
     }
 }
 

@@ -22,7 +22,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("raw_load", "testkit"),
     ("strangers", "model protocol testkit"),
     ("produce", "client producer testkit"),
-    ("torture", "testkit"),
+    ("produce_proof", "client model producer protocol shards testkit"),
+    ("shards", ""),
+    ("torture", "client producer shards testkit"),
     ("xtask", ""),
 ];
 

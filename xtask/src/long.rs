@@ -1,0 +1,67 @@
+//! The longer proofs: builds `tools/produce_proof` and runs it, as [`crate::torture`] does with its own.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::tools::{Project, run as run_command};
+use crate::torture::{build_server, harness, harness_released};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Which
+    #[arg(value_enum)]
+    name: Proof,
+    /// Arguments passed on to its program, such as `-- --records 1000000 --seed 7`
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Proof {
+    /// 10 million records through the producer, beside faults, kills and reshards: each of them is checked
+    Produce,
+    /// Nothing listens for an hour while records are put: memory stays flat, and nothing is lost
+    Outage,
+}
+
+/// What every run of the tests has: small aggregates, so that there are many, and everything more often.
+const SHORT: [&str; 16] = [
+    "--records",
+    "30000",
+    "--rate",
+    "5000",
+    "--keys",
+    "400",
+    "--aggregation-max-size",
+    "2000",
+    "--life-seconds",
+    "2",
+    "--reshard-seconds",
+    "0.7",
+    "--request-timeout-ms",
+    "700",
+    "--fault-percent",
+    "25",
+];
+
+/// What stands before what a caller says.
+const OUTAGE: [&str; 4] = ["--outage", "3600", "--rate", "20000"];
+
+/// Builds the server, unless a finished one was named, and runs a proof.
+pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+    build_server(project)?;
+    let usual: &[&str] = match options.name {
+        Proof::Produce => &[],
+        Proof::Outage => &OUTAGE,
+    };
+    let usual = usual.iter().map(|one| (*one).to_owned());
+    let arguments: Vec<String> = usual.chain(options.arguments.iter().cloned()).collect();
+    let mut proof = harness_released(project, "produce_proof", &arguments)?;
+    run_command(proof.env("ANABRANCH_BIN", project.server_binary()))
+}
+
+/// Proves it of a server that was built before, for some seconds.
+pub(crate) fn prove_shortly(project: &Project) -> Result<()> {
+    let mut proof = harness(project, "produce_proof", &SHORT.map(str::to_owned))?;
+    run_command(proof.env("ANABRANCH_BIN", project.server_binary()))
+}
