@@ -12,14 +12,13 @@ use aws_sdk_kinesis::types::{
 };
 use rand::Rng;
 use rand::rngs::StdRng;
+use shards::{Lineage, Shard};
 use tokio::task::JoinSet;
 
-use crate::chaos::list_shards;
 use crate::harness::{Failure, Harness, Phase, Running, Stream, count, failure};
 use crate::history::{Cursor, From, Read};
 use crate::payload;
-use crate::place::{Sequence, Shard};
-use crate::topology::Lineage;
+use crate::place::Sequence;
 
 /// Records that a reader goes back after a restart, at most.
 const REWIND_MAX: u64 = 600;
@@ -45,7 +44,7 @@ pub(crate) async fn consume(harness: Arc<Harness>, stream: usize, way: Way) -> R
     let mut lineage = Lineage::default();
     loop {
         let server = harness.server().await?;
-        match list_shards(&server.client, &harness.streams[stream].name).await {
+        match shards::list(&server.client, &harness.streams[stream].name).await {
             Ok(shards) => {
                 for listed in shards {
                     lineage.add(listed.shard, listed.parents);
@@ -58,7 +57,7 @@ pub(crate) async fn consume(harness: Arc<Harness>, stream: usize, way: Way) -> R
     }
     let mut readers = JoinSet::new();
     loop {
-        while let Some((shard, parents)) = lineage.next() {
+        while let Some((shard, parents)) = lineage.next_ready() {
             harness.streams[stream].truth().begun(shard, &parents);
             let reader = Reader::new(harness.clone(), stream, shard, &way);
             match way.clone() {

@@ -1,17 +1,20 @@
 //! What all tasks share: the streams with their truth, the server as it is now, and the phase.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anabranch_testkit::pattern::mix;
+use anyhow::{Context, Result, bail};
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, watch};
 
-use crate::payload::{Name, mix};
+pub(crate) use shards::{Failure, failure};
+
+use crate::payload::Name;
 use crate::place::Place;
 use crate::topology::Topology;
 use crate::truth::Truth;
@@ -34,6 +37,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) generation: u64,
+    pub(crate) address: SocketAddr,
     pub(crate) client: Client,
 }
 
@@ -73,48 +77,12 @@ pub(crate) struct Harness {
     pub(crate) seed: u64,
     pub(crate) streams: Vec<Stream>,
     pub(crate) server: watch::Receiver<Option<Running>>,
+    /// Where the server is reached wherever it is.
+    pub(crate) relay: SocketAddr,
     pub(crate) phase: watch::Receiver<Phase>,
     /// Told when a reshard begins, for who wants to kill in the middle.
     pub(crate) resharding: Notify,
     pub(crate) counters: Counters,
-}
-
-/// Why a request has no result.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// There was no answer: the server is gone, or going.
-    Broken(String),
-    /// The service refused it.
-    Service { code: String, message: String },
-}
-
-impl Failure {
-    pub(crate) fn has_code(&self, wanted: &str) -> bool {
-        matches!(self, Self::Service { code, .. } if code == wanted)
-    }
-
-    pub(crate) fn into_error(self) -> anyhow::Error {
-        match self {
-            Self::Broken(text) => anyhow!("no answer: {text}"),
-            Self::Service { code, message } => anyhow!("unexpected {code}: {message}"),
-        }
-    }
-}
-
-pub(crate) fn failure<E, R>(error: SdkError<E, R>) -> Failure
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    if let SdkError::ServiceError(service) = &error {
-        let code = service.err().code().unwrap_or("error without a code").to_owned();
-        let message = service.err().message().unwrap_or_default().to_owned();
-        // What a server says that is stopping.
-        if !code.starts_with("ServiceUnavailable") {
-            return Failure::Service { code, message };
-        }
-    }
-    Failure::Broken(format!("{:#}", anyhow::Error::from(error)))
 }
 
 impl Harness {

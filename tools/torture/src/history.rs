@@ -7,7 +7,9 @@
 
 use std::collections::VecDeque;
 
-use crate::payload::{Name, mix};
+use anabranch_testkit::pattern::mix;
+
+use crate::payload::Name;
 use crate::place::Sequence;
 
 /// Newest records of which each is remembered.

@@ -9,11 +9,14 @@
 mod auditor;
 mod chaos;
 mod consumer;
+mod entrusted;
 mod harness;
 mod history;
+mod library;
 mod payload;
 mod place;
 mod producer;
+mod relay;
 mod report;
 mod server;
 mod supervisor;
@@ -25,6 +28,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anabranch_testkit::Port;
+use anabranch_testkit::pattern::mix;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::client::Waiters;
@@ -35,7 +40,6 @@ use tokio::task::JoinSet;
 
 use consumer::Way;
 use harness::{Failure, Harness, Phase, Sample, Stream};
-use payload::mix;
 use producer::Producer;
 use server::Setup;
 use supervisor::Supervisor;
@@ -64,7 +68,7 @@ pub(crate) struct Arguments {
     /// The server
     #[arg(long, value_name = "FILE", env = "ANABRANCH_BIN")]
     server: PathBuf,
-    /// Producers of each stream
+    /// Producers of each stream; every second one is the producer library
     #[arg(long, value_name = "N", default_value_t = 4)]
     producers: u16,
     /// Streams
@@ -120,6 +124,7 @@ async fn torture(arguments: &Arguments, seed: u64, setup: &Setup) -> Result<()> 
         .with_context(|| format!("cannot create {}", setup.directory.display()))?;
     setup.add_credentials().await?;
 
+    let port = Port::bind().await?;
     let (place, server) = watch::channel(None);
     let (phase, phases) = watch::channel(Phase::Torture);
     let stream = |number: u16| Stream {
@@ -133,6 +138,7 @@ async fn torture(arguments: &Arguments, seed: u64, setup: &Setup) -> Result<()> 
         streams: (0..arguments.streams).map(stream).collect(),
         server,
         phase: phases,
+        relay: port.address(),
         resharding: Notify::new(),
         counters: harness::Counters::default(),
     });
@@ -143,6 +149,7 @@ async fn torture(arguments: &Arguments, seed: u64, setup: &Setup) -> Result<()> 
         let consumer = create(&running.client, &harness.streams[stream].name).await?;
         begin(&mut tasks, &harness, stream, &consumer, arguments);
     }
+    tasks.spawn(relay::relay(harness.clone(), port));
     tasks.spawn(report::progress(harness.clone(), supervisor.lives.subscribe()));
 
     let begun = Instant::now();
@@ -252,9 +259,13 @@ async fn drain(harness: &Harness, supervisor: &mut Supervisor) -> Result<()> {
 }
 
 async fn is_read(client: &Client, stream: &Stream) -> Result<bool> {
-    let shards = chaos::list_shards(client, &stream.name).await.map_err(Failure::into_error)?;
+    let shards = shards::list(client, &stream.name).await.map_err(Failure::into_error)?;
     let summary = client.describe_stream_summary().stream_name(&stream.name).send().await?;
     let summary = summary.stream_description_summary().context("no summary")?;
+    // What a library has may still be sent.
+    if stream.truth().unsaid() > 0 {
+        return Ok(false);
+    }
     // A rescaling that the kill interrupted goes on.
     if summary.stream_status() != &StreamStatus::Active {
         return Ok(false);

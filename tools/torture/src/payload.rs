@@ -14,6 +14,8 @@
 
 use std::fmt;
 
+use anabranch_testkit::pattern::{Fill, digest, number};
+
 /// Bytes before the filling, and the smallest record.
 pub(crate) const HEADER_BYTES: usize = 24;
 const DIGESTED_BYTES: usize = 20;
@@ -81,7 +83,7 @@ pub(crate) fn encode(seed: u64, name: Name, size: usize) -> Vec<u8> {
     data.extend((digest as u32).to_le_bytes());
     let mut fill = Fill(digest);
     while data.len() < size {
-        let word = fill.next().to_le_bytes();
+        let word = fill.next_word().to_le_bytes();
         data.extend_from_slice(&word[..word.len().min(size - data.len())]);
     }
     data
@@ -107,7 +109,7 @@ pub(crate) fn decode(seed: u64, partition_key: &str, data: &[u8]) -> Result<Name
     }
     let mut fill = Fill(digest);
     for (place, chunk) in filling.chunks(8).enumerate() {
-        let word = fill.next().to_le_bytes();
+        let word = fill.next_word().to_le_bytes();
         if chunk != &word[..chunk.len()] {
             let within = chunk.iter().zip(word).position(|(found, wanted)| *found != wanted);
             return Err(Damage::Byte { at: HEADER_BYTES + place * 8 + within.unwrap_or(0) });
@@ -117,33 +119,6 @@ pub(crate) fn decode(seed: u64, partition_key: &str, data: &[u8]) -> Result<Name
         return Err(Damage::PartitionKey);
     }
     Ok(name)
-}
-
-fn number(little_endian: &[u8]) -> u64 {
-    little_endian.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// A digest of bytes that differs between runs.
-pub(crate) fn digest(seed: u64, bytes: &[u8]) -> u64 {
-    bytes.chunks(8).fold(mix(seed), |digest, chunk| mix(digest ^ number(chunk)))
-}
-
-/// Spreads a number over all its bits.
-pub(crate) fn mix(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
-
-/// Bytes without pattern.
-struct Fill(u64);
-
-impl Fill {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        self.0 ^ (self.0 >> 29)
-    }
 }
 
 #[cfg(test)]

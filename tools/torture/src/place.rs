@@ -4,6 +4,8 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 
+pub(crate) use shards::Shard;
+
 /// Low decimal digits of a sequence number that are kept apart from the others.
 const LOW_DIGITS: usize = 28;
 const LOW_END: u128 = 10u128.pow(LOW_DIGITS as u32);
@@ -39,24 +41,6 @@ impl fmt::Display for Sequence {
             0 => write!(f, "{}", self.low),
             high => write!(f, "{high}{:028}", self.low),
         }
-    }
-}
-
-/// The number in a shard's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Shard(pub(crate) u32);
-
-impl Shard {
-    pub(crate) fn parse(id: &str) -> Result<Self> {
-        let digits = id.strip_prefix("shardId-").filter(|digits| digits.len() == 12);
-        let number = digits.and_then(|digits| digits.parse().ok());
-        number.map(Self).with_context(|| format!("no shard id: {id:?}"))
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "shardId-{:012}", self.0)
     }
 }
 
@@ -99,12 +83,5 @@ mod tests {
         {
             assert!(Sequence::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn shard_ids_come_back() {
-        let shard = Shard::parse("shardId-000000000012").expect("an id");
-        assert_eq!((shard.0, shard.to_string().as_str()), (12, "shardId-000000000012"));
-        assert!(Shard::parse("shardId-12").is_err());
     }
 }

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::seq::index;
 
 use crate::harness::{Failure, Harness, Phase, Running, Stream, failure};
+use crate::library::Library;
 use crate::payload::{self, HEADER_BYTES, KeyId, Name};
 use crate::place::{Place, Sequence, Shard};
 
@@ -34,6 +35,12 @@ pub(crate) struct Producer {
     pace: f64,
 }
 
+/// How its records are sent: by calls of its own, each of which the truth knows, or by the library.
+enum Sending {
+    Calls,
+    Library(Library),
+}
+
 /// A record on its way.
 #[derive(Clone, Copy, Debug)]
 struct Item {
@@ -48,6 +55,16 @@ enum Answer {
     Throttled,
 }
 
+impl Sending {
+    /// Whether it can go on.
+    fn is_well(&self) -> bool {
+        match self {
+            Self::Calls => true,
+            Self::Library(library) => library.is_well(),
+        }
+    }
+}
+
 impl Producer {
     pub(crate) fn new(harness: Arc<Harness>, stream: usize, number: u16, pace: f64) -> Self {
         let rng = harness.rng("producer", (stream as u64) << 32 | u64::from(number));
@@ -59,20 +76,34 @@ impl Producer {
     }
 
     pub(crate) async fn run(mut self) -> Result<()> {
+        let sending = match self.number % 2 {
+            1 => Sending::Library(Library::start(self.harness.clone(), self.stream).await?),
+            _ => Sending::Calls,
+        };
         let mut due = Instant::now();
-        while self.harness.phase() == Phase::Torture {
+        while self.harness.phase() == Phase::Torture && sending.is_well() {
             let batch = self.draw();
             let bytes: usize = batch.iter().map(|item| item.bytes).sum();
-            self.deliver(batch).await?;
+            match &sending {
+                Sending::Calls => self.deliver(batch).await?,
+                Sending::Library(library) => {
+                    for item in batch {
+                        library.put(item.name, item.bytes).await?;
+                    }
+                }
+            }
             // Nothing is caught up after a kill: the pace is a bound.
             due = due.max(Instant::now()) + Duration::from_secs_f64(bytes as f64 / self.pace);
             let pause = due.saturating_duration_since(Instant::now());
             self.harness.pause(pause, Phase::Draining).await;
-            while self.stream().truth().unsettled() > UNSETTLED_MAX {
+            while sending.is_well() && self.stream().truth().unsettled() > UNSETTLED_MAX {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        Ok(())
+        match sending {
+            Sending::Calls => Ok(()),
+            Sending::Library(library) => library.close().await,
+        }
     }
 
     fn draw(&mut self) -> Vec<Item> {
@@ -198,12 +229,12 @@ impl Producer {
     }
 }
 
-fn place(shard: &str, sequence: &str) -> Result<Place> {
+pub(crate) fn place(shard: &str, sequence: &str) -> Result<Place> {
     let place = Place { shard: Shard::parse(shard)?, sequence: Sequence::parse(sequence)? };
     Some(place).filter(|place| place.sequence.to_string() == sequence).context("zeros in front")
 }
 
 /// An answer that makes no sense.
 fn invalid(error: anyhow::Error) -> Failure {
-    Failure::Service { code: "answer".to_owned(), message: format!("{error:#}") }
+    Failure::invalid(&error)
 }

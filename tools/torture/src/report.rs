@@ -52,6 +52,8 @@ fn total(harness: &Harness) -> Figures {
             read: total.read + one.read,
             read_again: total.read_again + one.read_again,
             bytes: total.bytes + one.bytes,
+            possible_duplicates: total.possible_duplicates + one.possible_duplicates,
+            twice: total.twice + one.twice,
         },
     )
 }
@@ -98,6 +100,8 @@ pub(crate) fn summary(
     println!("  records unacknowledged, present  {}", figures.unacknowledged_present);
     println!("    absent                         {}", figures.unacknowledged_absent);
     println!("    refused (throttled)            {}", figures.refused);
+    println!("  the library: may be twice        {}", figures.possible_duplicates);
+    println!("    copies beside the first        {}", figures.twice);
     println!("  records read                     {}", figures.read);
     println!("    again                          {}", figures.read_again);
     println!("    pushed                         {}", number(&counters.pushed));

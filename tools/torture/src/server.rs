@@ -2,25 +2,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anabranch_testkit::process::{self, Memory};
-use anyhow::{Context, Result, bail, ensure};
+use anabranch_testkit::ServerProcess;
+use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{
     BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig,
 };
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 
-const ACCESS_KEY: &str = "AKIATORTUREONLY00000";
-const SECRET_KEY: &str = "a-secret-that-only-this-harness-knows-00";
-const REGION: &str = "eu-central-1";
-/// How long a server may take until it listens, or to stop when told to.
-const TRANSITION_MAX: Duration = Duration::from_secs(60);
+pub(crate) const ACCESS_KEY: &str = "AKIATORTUREONLY00000";
+pub(crate) const SECRET_KEY: &str = "a-secret-that-only-this-harness-knows-00";
+pub(crate) const REGION: &str = "eu-central-1";
 /// How long a request may take while the server runs.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 
@@ -62,10 +58,10 @@ impl Setup {
         run(Command::new(&self.binary).arg("inspect").arg(self.data())).await
     }
 
-    pub(crate) fn spawn(&self) -> Result<Server> {
+    pub(crate) fn spawn(&self) -> Result<ServerProcess> {
         let log = append_to(&self.log())?;
-        let begun = Instant::now();
-        let mut process = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(self.data())
             .arg("--credentials")
@@ -74,14 +70,8 @@ impl Setup {
             .args(["--tail-cache-bytes", &self.tail_cache_bytes])
             // Reads are as fast as they can be, writes meet their limit now and then.
             .args(["--limits", "off", "--limit-shard-write-bytes", &self.shard_write_bytes])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.binary.display()))?;
-        let stdout = process.stdout.take().context("the server's output is not piped")?;
-        Ok(Server { process, stdout: BufReader::new(stdout), begun })
+            .stderr(log);
+        ServerProcess::spawn(&mut command)
     }
 }
 
@@ -95,59 +85,6 @@ async fn run(command: &mut Command) -> Result<()> {
 fn append_to(path: &Path) -> Result<File> {
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.with_context(|| format!("cannot open {}", path.display()))
-}
-
-/// A process. It is killed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Server {
-    process: Child,
-    stdout: BufReader<ChildStdout>,
-    begun: Instant,
-}
-
-impl Server {
-    /// Waits until it listens; tells where, and how long that took since its start.
-    pub(crate) async fn listening(&mut self) -> Result<(String, Duration)> {
-        let mut line = String::new();
-        let reading = self.stdout.read_line(&mut line);
-        let read = tokio::time::timeout(TRANSITION_MAX, reading).await;
-        read.context("the server does not say that it listens")??;
-        let endpoint = line.trim_end().strip_prefix("listening on ");
-        let endpoint = endpoint.with_context(|| format!("the server's first line is {line:?}"))?;
-        Ok((endpoint.to_owned(), self.begun.elapsed()))
-    }
-
-    /// Waits for its end, which nobody has asked for.
-    pub(crate) async fn ended(&mut self) -> anyhow::Error {
-        match self.process.wait().await {
-            Ok(status) => anyhow::anyhow!("the server ended by itself: {status}"),
-            Err(error) => error.into(),
-        }
-    }
-
-    /// As `kill -9`.
-    pub(crate) async fn kill(&mut self) -> Result<()> {
-        if let Some(status) = self.process.try_wait()? {
-            bail!("the server had ended by itself: {status}");
-        }
-        Ok(self.process.kill().await?)
-    }
-
-    /// As `kill -TERM`: it must end well.
-    pub(crate) async fn terminate(&mut self) -> Result<()> {
-        let pid = self.process.id().context("the server had ended by itself")?;
-        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).context("no process id")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-        let status = tokio::time::timeout(TRANSITION_MAX, self.process.wait()).await;
-        let status: ExitStatus = status.context("the server does not stop")??;
-        ensure!(status.success(), "the server stopped with {status}");
-        Ok(())
-    }
-
-    /// Its memory, unless it has ended.
-    pub(crate) fn memory(&self) -> Option<Memory> {
-        process::memory(self.process.id()?)
-    }
 }
 
 /// A client that signs and does not retry: what was sent how often is the producers' business.

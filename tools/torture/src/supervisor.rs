@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anabranch_testkit::ServerProcess;
 use anyhow::{Context, Result};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::watch;
 
 use crate::harness::{Harness, Running};
-use crate::server::{Server, Setup, client, moved};
+use crate::server::{Setup, client, moved};
 
 /// How long a server lives at most.
 const LIFE_MAX: Duration = Duration::from_secs(8);
@@ -41,7 +42,7 @@ pub(crate) struct Supervisor {
     setup: Setup,
     place: watch::Sender<Option<Running>>,
     last: Option<Running>,
-    server: Option<Server>,
+    server: Option<ServerProcess>,
     rng: StdRng,
     pub(crate) lives: watch::Sender<Lives>,
 }
@@ -65,12 +66,13 @@ impl Supervisor {
         let mut server = self.setup.spawn()?;
         let (endpoint, took) = server.listening().await?;
         self.server = Some(server);
-        let running = match &self.last {
-            None => Running { generation: 1, client: client(&endpoint) },
-            Some(last) => {
-                Running { generation: last.generation + 1, client: moved(&last.client, &endpoint) }
-            }
+        let address = endpoint.strip_prefix("http://").and_then(|address| address.parse().ok());
+        let address = address.with_context(|| format!("no address: {endpoint}"))?;
+        let (generation, client) = match &self.last {
+            None => (1, client(&endpoint)),
+            Some(last) => (last.generation + 1, moved(&last.client, &endpoint)),
         };
+        let running = Running { generation, address, client };
         if self.last.is_some() {
             self.lives.send_modify(|lives| lives.restarts.push(took));
         }
@@ -158,7 +160,7 @@ impl Supervisor {
     }
 
     fn note_memory(&self) {
-        let memory = self.server.as_ref().and_then(Server::memory);
+        let memory = self.server.as_ref().and_then(ServerProcess::memory);
         if let Some(memory) = memory {
             self.lives.send_modify(|lives| lives.memory_max = lives.memory_max.max(memory.peak));
         }

@@ -2,17 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::place::Shard;
-
-/// A shard as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) shard: Shard,
-    pub(crate) parents: Vec<Shard>,
-    pub(crate) start: u128,
-    pub(crate) end_inclusive: u128,
-    pub(crate) is_closed: bool,
-}
+use shards::{Listed, Shard};
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,37 +80,6 @@ fn covers_ring(shards: &[Listed]) -> Result<(), Problem> {
     }
 }
 
-/// Which shards may be read when.
-///
-/// Invariant: a shard is given out once, after all its parents have ended.
-#[derive(Debug, Default)]
-pub(crate) struct Lineage {
-    waiting: BTreeMap<Shard, Vec<Shard>>,
-    started: BTreeSet<Shard>,
-    ended: BTreeSet<Shard>,
-}
-
-impl Lineage {
-    pub(crate) fn add(&mut self, shard: Shard, parents: Vec<Shard>) {
-        if !self.started.contains(&shard) {
-            self.waiting.insert(shard, parents);
-        }
-    }
-
-    pub(crate) fn ended(&mut self, shard: Shard) {
-        self.ended.insert(shard);
-    }
-
-    /// The next shard to read, with its parents.
-    pub(crate) fn next(&mut self) -> Option<(Shard, Vec<Shard>)> {
-        let is_ready = |parents: &Vec<Shard>| parents.iter().all(|one| self.ended.contains(one));
-        let ready = self.waiting.iter().find(|(_, parents)| is_ready(parents));
-        let shard = *ready?.0;
-        self.started.insert(shard);
-        self.waiting.remove_entry(&shard)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,24 +153,5 @@ mod tests {
         topology.listed(&split()).expect("whole");
         topology.closed(Shard(1));
         assert_eq!(topology.listed(&split()), Err(Problem::Reopened(Shard(1))));
-    }
-
-    #[test]
-    fn children_wait_for_all_their_parents() {
-        let mut lineage = Lineage::default();
-        lineage.add(Shard(2), vec![Shard(0), Shard(1)]);
-        lineage.add(Shard(0), vec![]);
-        lineage.add(Shard(1), vec![]);
-        assert_eq!(lineage.next(), Some((Shard(0), vec![])));
-        assert_eq!(lineage.next(), Some((Shard(1), vec![])));
-        assert_eq!(lineage.next(), None);
-        lineage.ended(Shard(1));
-        assert_eq!(lineage.next(), None);
-        lineage.ended(Shard(0));
-        // Both parents name their child.
-        lineage.add(Shard(2), vec![Shard(0), Shard(1)]);
-        assert_eq!(lineage.next(), Some((Shard(2), vec![Shard(0), Shard(1)])));
-        lineage.add(Shard(2), vec![Shard(0), Shard(1)]);
-        assert_eq!(lineage.next(), None);
     }
 }

@@ -12,10 +12,12 @@
 //!   refused is not there.
 //! * The records of a key are read in the order of their sending, over all shards.
 //! * In a shard, numbers rise and times do not fall; numbers of children are above their parents'.
+//! * Of what a library sends: see [`Entrusted`].
 //! * What anybody has read stays as it is (see [`History`]).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use crate::entrusted::{Entrusted, Said};
 use crate::history::{Break, Cursor, From, History, Read, Step};
 use crate::payload::{KeyId, Name};
 use crate::place::{Place, Sequence, Shard};
@@ -75,6 +77,9 @@ pub(crate) struct Figures {
     /// Records read again.
     pub(crate) read_again: u64,
     pub(crate) bytes: u64,
+    /// Of what a library sent: stored and perhaps twice, as it said, and copies beside the first.
+    pub(crate) possible_duplicates: u64,
+    pub(crate) twice: u64,
 }
 
 /// What is known of one sending.
@@ -135,6 +140,8 @@ struct ShardState {
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     keys: HashMap<KeyId, KeyState>,
+    /// Records that a library sends.
+    entrusted: Entrusted,
     shards: BTreeMap<Shard, ShardState>,
     unsettled: usize,
     figures: Figures,
@@ -181,6 +188,28 @@ impl Truth {
             self.settle_to(name);
             return Ok(());
         }
+        self.expect(name, place)
+    }
+
+    /// A library is about to get a record, which it sends as often as it likes. Records of a key rise.
+    pub(crate) fn entrusted(&mut self, name: Name) {
+        self.entrusted.put(name);
+    }
+
+    /// The library has said what became of a record.
+    pub(crate) fn said(&mut self, name: Name, said: Said) -> Result<(), Problem> {
+        let is_in_place = self.entrusted.said(name, said)?;
+        let Said::Stored { place, .. } = said else { return Ok(()) };
+        self.figures.acknowledged += 1;
+        if !is_in_place {
+            return self.expect(name, place);
+        }
+        self.figures.verified += 1;
+        Ok(())
+    }
+
+    /// A record must be read in this place.
+    fn expect(&mut self, name: Name, place: Place) -> Result<(), Problem> {
         let shard = self.shards.entry(place.shard).or_default();
         if shard.is_ended || shard.history.end().last >= Some(place.sequence) {
             return Err(Problem::Lost { name, place });
@@ -240,6 +269,10 @@ impl Truth {
     }
 
     fn read_new(&mut self, name: Name, place: Place) -> Result<(), Problem> {
+        if self.entrusted.has(name.key) {
+            self.figures.verified += u64::from(self.entrusted.read(name, place)?);
+            return Ok(());
+        }
         let key = self.keys.get_mut(&name.key).ok_or(Problem::Unknown { name, place })?;
         match key.last_read {
             Some(last) if last == name.order() => return Err(Problem::Duplicate { name, place }),
@@ -343,11 +376,17 @@ impl Truth {
 
     /// Records that are kept because they are not settled.
     pub(crate) fn unsettled(&self) -> usize {
-        self.unsettled
+        self.unsettled + self.entrusted.unsettled()
+    }
+
+    /// Records of which a library has said nothing yet.
+    pub(crate) fn unsaid(&self) -> usize {
+        self.entrusted.unsaid()
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        self.figures
+        let (possible_duplicates, twice) = self.entrusted.duplicates();
+        Figures { possible_duplicates, twice, ..self.figures }
     }
 
     /// Everything is read: nothing may be missing.

@@ -146,6 +146,8 @@ fn a_sound_run_is_sound() {
         read: 7,
         read_again: 6,
         bytes: 700,
+        possible_duplicates: 0,
+        twice: 0,
     };
     assert_eq!(tell(&sound()), Ok(wanted));
 }
