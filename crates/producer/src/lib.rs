@@ -35,6 +35,8 @@ mod record;
 mod sdk;
 mod service;
 mod settings;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "no producer uses it yet")]
+mod spool;
 
 pub use producer::{CloseError, Producer, Refused, StreamProducer, Trouble, TryPutError};
 pub use receipt::Receipt;

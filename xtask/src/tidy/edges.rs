@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("anabranch-engine", "model policy env storage"),
     ("anabranch-server", "engine model policy protocol env"),
     ("anabranch-client", "model protocol"),
-    ("anabranch-producer", "client model protocol"),
+    ("anabranch-producer", "client model protocol env"),
     ("anabranch-testkit", ""),
     ("anabranch", "model policy protocol env storage engine server client producer"),
     ("ceilings", "env"),
