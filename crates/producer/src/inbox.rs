@@ -7,6 +7,7 @@
 use crate::pipeline::{Given, Micros, Piece};
 use crate::receipt::{Receipt, Sheets, Ticket};
 use crate::record::Record;
+use crate::spool::RecordId;
 use anabranch_model::hash_key;
 
 /// The task is woken at so many records, or so many bytes of them: the least that is worth it.
@@ -33,10 +34,21 @@ pub(crate) struct Inbox {
     is_closed: bool,
 }
 
+/// A record that was put.
 #[derive(Debug)]
-struct Waiting {
-    ticket: Ticket,
-    record: Record,
+pub(crate) struct Waiting {
+    pub(crate) token: Token,
+    pub(crate) record: Record,
+    /// An earlier process may have stored it.
+    pub(crate) may_be_stored: bool,
+}
+
+/// By which a record's owner is known.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) ticket: Ticket,
+    /// Its place in the spool; boxed, since most have none.
+    pub(crate) spooled: Option<Box<RecordId>>,
 }
 
 /// What was taken out of an inbox.
@@ -74,19 +86,34 @@ impl Inbox {
         if self.is_closed {
             return Err(Closed);
         }
+        let (ticket, receipt) = self.sheets.next(charge);
+        let token = Token { ticket, spooled: None };
+        let waiting = Waiting { token, record, may_be_stored: false };
+        let wakes = self.push_waiting(waiting, now)?;
+        Ok((receipt, wakes))
+    }
+
+    /// The same of a record that has its token.
+    pub(crate) fn push_waiting(
+        &mut self,
+        waiting: Waiting,
+        now: impl FnOnce() -> Micros,
+    ) -> Result<bool, Closed> {
+        if self.is_closed {
+            return Err(Closed);
+        }
         if self.waiting.is_empty() {
             self.since = now();
         }
-        self.bytes += record.size();
-        let (ticket, receipt) = self.sheets.next(charge);
-        self.waiting.push(Waiting { ticket, record });
+        self.bytes += waiting.record.size();
+        self.waiting.push(waiting);
         let wakes = self
             .sleeps_until
             .is_some_and(|until| self.has_much() || self.since + self.patience < until);
         if wakes {
             self.sleeps_until = None;
         }
-        Ok((receipt, wakes))
+        Ok(wakes)
     }
 
     /// What is here; `arrived`, which is empty, is where the next records go.
@@ -132,14 +159,15 @@ impl Inbox {
 
 impl Arrived {
     /// The records, in their order; it is empty then.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Given<Ticket>> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Given<Token>> {
         let keys: Vec<&str> =
             self.waiting.iter().map(|waiting| &*waiting.record.partition_key).collect();
         let hashes = hash_key::of_partition_keys(&keys);
-        self.waiting.drain(..).zip(hashes).map(|(Waiting { ticket, record }, key_hash)| {
+        self.waiting.drain(..).zip(hashes).map(|(waiting, key_hash)| {
+            let Waiting { token, record, may_be_stored } = waiting;
             let Record { partition_key, explicit_hash_key, data, is_ordered } = record;
             let piece = Piece::new(partition_key, key_hash, explicit_hash_key, data);
-            Given { token: ticket, piece, is_ordered }
+            Given { token, piece, is_ordered, may_be_stored }
         })
     }
 

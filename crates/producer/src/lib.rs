@@ -5,7 +5,9 @@
 //! (aggregation), many stored records into one request (collection), keeps to the rate that each shard
 //! takes, and sends again what was not stored, record by record. Beyond that its memory is bounded
 //! ([`Producer::put`] waits, [`Producer::try_put`] refuses), records of a key can be kept in order
-//! ([`Record::ordered`]), and what may have been stored twice is said ([`Stored::may_be_twice`]).
+//! ([`Record::ordered`]), and what may have been stored twice is said ([`Stored::may_be_twice`]). With a
+//! [`Spool`] records are on the disk until they have an outcome: they survive the end of the process, and an
+//! outage that is longer than memory.
 //!
 //! ```no_run
 //! # async fn example(sdk: aws_sdk_kinesis::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +37,6 @@ mod record;
 mod sdk;
 mod service;
 mod settings;
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "no producer uses it yet")]
 mod spool;
 
 pub use producer::{CloseError, Producer, Refused, StreamProducer, Trouble, TryPutError};
@@ -45,3 +46,4 @@ pub use settings::{
     KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
     Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
+pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble};

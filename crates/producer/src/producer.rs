@@ -1,12 +1,13 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
-use crate::inbox::{Arrived, Inbox};
-use crate::pipeline::{Answer, Micros, Outcome, Pipeline, Reason, Step};
-use crate::receipt::{Receipt, Ticket};
+use crate::inbox::{Arrived, Closed, Inbox, Token, Waiting};
+use crate::pipeline::{Answer, Micros, Outcome, Pipeline, Reason, Step, Why};
+use crate::receipt::Receipt;
 use crate::record::{CLOSED, PutError, Record, Stored};
 use crate::sdk::Sdk;
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::spool::{SpoolTrouble, Store};
 use anabranch_client::Client;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -55,6 +56,8 @@ struct Shared {
     room: Semaphore,
     started: Instant,
     is_closed: AtomicBool,
+    /// Records go through it, if there is one.
+    spool: Option<Arc<Store<Self>>>,
 }
 
 /// A stream that records were put to.
@@ -72,7 +75,7 @@ struct Stream {
 
 #[derive(Debug)]
 struct State {
-    pipeline: Pipeline<Ticket>,
+    pipeline: Pipeline<Token>,
     /// Empty: the list that changes places with the inbox's.
     arrived: Arrived,
     /// Outcomes are being told.
@@ -102,6 +105,9 @@ pub enum Refused {
     /// [`Producer::close`] was called.
     #[error("the producer is closed")]
     Closed,
+    /// The spool does not keep it.
+    #[error("the spool does not keep the record: {0}")]
+    Spool(#[from] SpoolTrouble),
 }
 
 /// Why [`Producer::try_put`] does not take a record.
@@ -148,7 +154,8 @@ impl Producer {
     /// A producer that speaks to the service by this client. The client's retries are not used.
     ///
     /// # Panics
-    /// Its other methods panic outside of a Tokio runtime.
+    /// If the settings have a spool: that is for [`Producer::open`]. Its other methods panic outside of a Tokio
+    /// runtime.
     #[must_use]
     pub fn new(client: &Client, settings: Settings) -> Self {
         let sdk = Sdk::new(client, settings.request_timeout);
@@ -156,6 +163,15 @@ impl Producer {
     }
 
     pub(crate) fn with(service: Box<dyn Service>, settings: Settings) -> Self {
+        assert!(settings.spool.is_none(), "a producer with a spool is opened");
+        Self::having(service, settings, None)
+    }
+
+    fn having(
+        service: Box<dyn Service>,
+        settings: Settings,
+        spool: Option<Arc<Store<Shared>>>,
+    ) -> Self {
         let room = settings.buffer_max_bytes.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Handle(Arc::new(Shared {
             service,
@@ -164,6 +180,7 @@ impl Producer {
             settings: Settings { buffer_max_bytes: room, ..settings },
             started: Instant::now(),
             is_closed: AtomicBool::new(false),
+            spool,
         }))))
     }
 
@@ -200,16 +217,20 @@ impl Producer {
     /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
     /// where it is stored.
     ///
-    /// Cancel safe: a record whose `put` was dropped before it returned was not taken.
+    /// With a spool it returns when the record is durable in it, and waits while the spool is full.
+    ///
+    /// Cancel safe: a record whose `put` was dropped before it returned was not taken. With a spool it may have
+    /// been.
     ///
     /// # Errors
-    /// When the record is never taken.
+    /// When the record is not taken.
     pub async fn put(&self, stream: &str, record: Record) -> Result<Receipt, Refused> {
         let stream = self.shared().stream(stream);
         self.shared().put(&stream, record).await
     }
 
-    /// Takes a record if there is room for it.
+    /// Takes a record if there is room for it. With a spool that is room in the spool, and the record becomes
+    /// durable later, in turn: its receipt says if it does not ([`crate::PutErrorKind::NotSpooled`]).
     ///
     /// # Errors
     /// When the record is not taken, now or ever.
@@ -223,6 +244,9 @@ impl Producer {
     ///
     /// Cancel safe: what was put goes on without it.
     pub async fn flush(&self) {
+        if let Some(spool) = &self.shared().spool {
+            spool.until_handed_on().await;
+        }
         self.hurry(None);
         for stream in self.shared().all() {
             stream.until_idle().await;
@@ -245,11 +269,19 @@ impl Producer {
     /// Cancel safe: it may be called again, and goes on.
     ///
     /// # Errors
-    /// When there were records without an outcome then. They are given up, and their receipts say so.
+    /// When there were records without an outcome then. They are given up, and their receipts say so. With a
+    /// spool they stay there.
     pub async fn close(&self, patience: Duration) -> Result<(), CloseError> {
         let shared = self.shared();
-        shared.end();
-        let _ = timeout(patience, self.flush()).await;
+        if let Some(spool) = &shared.spool {
+            spool.close();
+            let _ = timeout(patience, self.flush()).await;
+            spool.stop();
+            shared.end();
+        } else {
+            shared.end();
+            let _ = timeout(patience, self.flush()).await;
+        }
         let (mut unsent, mut maybe_stored) = (0, 0);
         for stream in shared.all() {
             let settled = {
@@ -261,12 +293,16 @@ impl Producer {
                 state.pipeline.abandon(reason, shared.now());
                 let given_up = state.pipeline.settled();
                 unsent += given_up.len();
-                let may_be = |outcome: &&Outcome<Ticket>| matches!(outcome, Outcome::Failed { user, .. } if user.may_be_stored());
+                let may_be = |outcome: &&Outcome<Token>| matches!(outcome, Outcome::Failed { user, .. } if user.may_be_stored());
                 maybe_stored += given_up.iter().filter(may_be).count();
                 [before, given_up]
             };
             settled.into_iter().for_each(|settled| shared.tell(settled));
             stream.wake.notify_one();
+        }
+        if let Some(spool) = &shared.spool {
+            spool.finish(shared).await;
+            unsent = usize::try_from(spool.status().records).unwrap_or(usize::MAX);
         }
         if unsent == 0 { Ok(()) } else { Err(CloseError { unsent, maybe_stored }) }
     }
@@ -298,6 +334,10 @@ impl StreamProducer {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if let Some(spool) = &self.0.spool {
+            spool.close();
+            spool.stop();
+        }
         self.0.end();
         for stream in self.0.all() {
             stream.flush(&self.0);
@@ -332,13 +372,20 @@ impl Shared {
         if bytes > max {
             return Err(Refused::TooLarge { bytes, max });
         }
-        // One that is larger than the whole buffer has it for itself.
-        let charge = (bytes + Settings::RECORD_OVERHEAD_BYTES).min(self.settings.buffer_max_bytes);
-        Ok(u32::try_from(charge).unwrap_or(u32::MAX))
+        Ok(self.charge_of(bytes))
     }
 
-    async fn put(&self, stream: &Stream, record: Record) -> Result<Receipt, Refused> {
+    fn charge_of(&self, bytes: usize) -> u32 {
+        // One that is larger than the whole buffer has it for itself.
+        let charge = (bytes + Settings::RECORD_OVERHEAD_BYTES).min(self.settings.buffer_max_bytes);
+        u32::try_from(charge).unwrap_or(u32::MAX)
+    }
+
+    async fn put(self: &Arc<Self>, stream: &Stream, record: Record) -> Result<Receipt, Refused> {
         let charge = self.check(&record)?;
+        if let Some(spool) = &self.spool {
+            return self.put_spooled(spool, &stream.name, record, charge).await;
+        }
         match self.room.try_acquire_many(charge) {
             Ok(permit) => permit.forget(),
             Err(TryAcquireError::NoPermits) => {
@@ -351,8 +398,11 @@ impl Shared {
         self.take(stream, record, charge)
     }
 
-    fn try_put(&self, stream: &Stream, record: Record) -> Result<Receipt, TryPutError> {
+    fn try_put(self: &Arc<Self>, stream: &Stream, record: Record) -> Result<Receipt, TryPutError> {
         let charge = self.check(&record)?;
+        if let Some(spool) = &self.spool {
+            return self.try_put_spooled(spool, &stream.name, record, charge);
+        }
         match self.room.try_acquire_many(charge) {
             Ok(permit) => permit.forget(),
             Err(TryAcquireError::NoPermits) => return Err(TryPutError::Full(Box::new(record))),
@@ -372,6 +422,17 @@ impl Shared {
             stream.wake.notify_one();
         }
         Ok(receipt)
+    }
+
+    /// Takes a record of the spool that has its room. If nothing is taken any more, it stays there.
+    fn take_spooled(self: &Arc<Self>, stream: &str, waiting: Waiting) {
+        let stream = self.stream(stream);
+        let charge = waiting.token.ticket.charge;
+        match stream.inbox.lock().push_waiting(waiting, || self.now()) {
+            Ok(true) => stream.wake.notify_one(),
+            Ok(false) => {}
+            Err(Closed) => self.room.add_permits(charge as usize),
+        }
     }
 
     fn stream(self: &Arc<Self>, name: &str) -> Arc<Stream> {
@@ -418,12 +479,13 @@ impl Shared {
     }
 
     /// Tells the owners what became of their records.
-    fn tell(&self, settled: Vec<Outcome<Ticket>>) {
-        let mut charges = 0;
+    fn tell(self: &Arc<Self>, settled: Vec<Outcome<Token>>) {
+        let (mut charges, mut done) = (0, Vec::new());
         let mut wakers: Vec<Waker> = Vec::new();
-        let mut tell = |ticket: Ticket, result| {
-            charges += ticket.charge as usize;
-            wakers.extend(ticket.tell(result));
+        let mut tell = |token: Token, is_done: bool, result| {
+            charges += token.ticket.charge as usize;
+            done.extend(token.spooled.filter(|_| is_done).map(|id| *id));
+            wakers.extend(token.ticket.tell(result));
         };
         for outcome in settled {
             match outcome {
@@ -431,17 +493,19 @@ impl Shared {
                     for (place, user) in users.into_iter().enumerate() {
                         let place = place as u32;
                         let stored = Stored::new(at.clone(), place, user.arrived, user.past);
-                        tell(user.token, Ok(stored));
+                        tell(user.token, true, Ok(stored));
                     }
                 }
                 Outcome::Failed { why, user } => {
                     let error = PutError::new(why, user.past.as_deref());
-                    tell(user.token, Err(error));
+                    // What was given up stays in the spool.
+                    tell(user.token, why != Why::Abandoned, Err(error));
                 }
             }
         }
         // Nobody is woken for one record while the next ones are told.
         wakers.into_iter().for_each(Waker::wake);
+        self.settle_spooled(&done);
         self.room.add_permits(charges);
     }
 }
@@ -595,6 +659,8 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
         }
     }
 }
+
+mod spooled;
 
 #[cfg(test)]
 mod tests;

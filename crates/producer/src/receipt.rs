@@ -25,12 +25,13 @@ const SHEET_RECORDS: usize = 16;
 pub struct Receipt {
     sheet: Arc<Sheet>,
     place: u8,
+    is_taken: bool,
 }
 
 /// By which a record's owner is told. Dropped without, it says that the producer is gone.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// `None`: told.
+    /// `None`: told, or nobody's.
     sheet: Option<Arc<Sheet>>,
     place: u8,
     /// Bytes that come free with the outcome.
@@ -55,6 +56,7 @@ enum Entry {
     Awaited(Waker),
     Stored(Stored),
     Failed(Box<PutError>),
+    /// Nobody asks any more.
     Taken,
 }
 
@@ -71,11 +73,23 @@ impl Sheets {
         } else {
             Some(sheet.clone())
         };
-        (Ticket { sheet: of_ticket, place, charge }, Receipt { sheet, place })
+        (Ticket { sheet: of_ticket, place, charge }, Receipt { sheet, place, is_taken: false })
     }
 }
 
 impl Ticket {
+    /// Of a record that nobody waits for.
+    pub(crate) fn nobodys(charge: u32) -> Self {
+        Self { sheet: None, place: 0, charge }
+    }
+
+    /// Whether somebody waits for the outcome, or may.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let entry =
+            |sheet: &Arc<Sheet>| matches!(sheet.0.lock()[usize::from(self.place)], Entry::Taken);
+        self.sheet.as_ref().is_some_and(|sheet| !entry(sheet))
+    }
+
     /// Tells the owner, whose task is to be woken then.
     #[must_use]
     pub(crate) fn tell(mut self, result: Result<Stored, PutError>) -> Option<Waker> {
@@ -100,10 +114,25 @@ impl Sheet {
             Ok(stored) => Entry::Stored(stored),
             Err(error) => Entry::Failed(Box::new(error)),
         };
-        let before = std::mem::replace(&mut self.0.lock()[usize::from(place)], told);
-        match before {
-            Entry::Awaited(waker) => Some(waker),
-            _ => None,
+        let mut entries = self.0.lock();
+        let entry = &mut entries[usize::from(place)];
+        match entry {
+            Entry::Open => *entry = told,
+            Entry::Awaited(_) => {
+                if let Entry::Awaited(waker) = std::mem::replace(entry, told) {
+                    return Some(waker);
+                }
+            }
+            Entry::Taken | Entry::Stored(_) | Entry::Failed(_) => {}
+        }
+        None
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if !self.is_taken {
+            self.sheet.0.lock()[usize::from(self.place)] = Entry::Taken;
         }
     }
 }
@@ -111,13 +140,15 @@ impl Sheet {
 impl Future for Receipt {
     type Output = Result<Stored, PutError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut sheet = self.sheet.0.lock();
-        let entry = &mut sheet[usize::from(self.place)];
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { sheet, place, is_taken } = &mut *self;
+        let mut entries = sheet.0.lock();
+        let entry = &mut entries[usize::from(*place)];
         match entry {
             Entry::Open => *entry = Entry::Awaited(cx.waker().clone()),
             Entry::Awaited(waker) => waker.clone_from(cx.waker()),
             Entry::Stored(_) | Entry::Failed(_) => {
+                *is_taken = true;
                 return match std::mem::replace(entry, Entry::Taken) {
                     Entry::Stored(stored) => Poll::Ready(Ok(stored)),
                     Entry::Failed(error) => Poll::Ready(Err(*error)),

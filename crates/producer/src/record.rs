@@ -1,6 +1,7 @@
 //! User records, and what becomes of them.
 
 use crate::pipeline::{self, Landing, Micros, Past, Why};
+use crate::spool::SpoolTrouble;
 use anabranch_model::hash_key::HashKey;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -100,14 +101,25 @@ pub enum PutErrorKind {
     Refused,
     /// The shard throttles, and `fail_if_throttled` is set.
     Throttled,
-    /// The producer was closed or dropped before it was stored.
+    /// The producer was closed or dropped before it was stored. With a spool it stays there, and the next
+    /// producer sends it.
     Closed,
+    /// The spool could not keep it, and it was not sent.
+    NotSpooled,
 }
 
 impl PutError {
     fn reason(&self) -> String {
         let error = self.attempts.iter().rev().find_map(|attempt| attempt.error.as_ref());
         error.map_or_else(String::new, |(code, text)| format!("{code}: {text}"))
+    }
+
+    /// Of a record that the spool could not keep.
+    pub(crate) fn not_spooled(trouble: SpoolTrouble) -> Self {
+        let mut error = Self::gone(false);
+        error.kind = PutErrorKind::NotSpooled;
+        error.attempts[0].error = Some(("NotSpooled".into(), trouble.to_string().into()));
+        error
     }
 
     /// Of a record whose producer is gone.

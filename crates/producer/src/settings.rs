@@ -1,6 +1,7 @@
 //! How a producer works. The names are those of the Kinesis Producer Library's configuration.
 
 use crate::pipeline::{Micros, Rules};
+use crate::spool::Spool;
 use std::time::Duration;
 
 mod kpl;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub buffer_max_bytes: usize,
     /// `RequestTimeout`: how long an answer may take; 6 s by default.
     pub request_timeout: Duration,
+    /// Keeps records on the disk until they have an outcome, through the end of the process and an outage that
+    /// is longer than memory; off by default. For [`crate::Producer::open`]. With it `record_ttl` does not
+    /// hold: no record becomes too old.
+    pub spool: Option<Spool>,
 }
 
 impl Default for Settings {
@@ -71,6 +76,7 @@ impl Default for Settings {
             max_user_record_size: 1 << 20,
             buffer_max_bytes: 64 << 20,
             request_timeout: Duration::from_secs(6),
+            spool: None,
         }
     }
 }

@@ -142,6 +142,10 @@ impl<T> User<T> {
         self.past.as_ref().is_some_and(|past| past.may_be_stored)
     }
 
+    pub(super) fn set_may_be_stored(&mut self) {
+        self.past_mut().may_be_stored = true;
+    }
+
     pub(super) fn is_lone(&self) -> bool {
         self.past.as_ref().is_some_and(|past| past.is_lone)
     }
@@ -291,7 +295,7 @@ impl<T> Sealed<T> {
 
     /// An attempt of which nothing is known may have stored it.
     pub(crate) fn may_be_stored(&mut self) {
-        self.users.iter_mut().for_each(|user| user.past_mut().may_be_stored = true);
+        self.users.iter_mut().for_each(User::set_may_be_stored);
     }
 
     /// Its user records are to be stored one by one.

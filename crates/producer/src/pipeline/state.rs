@@ -88,6 +88,8 @@ pub(crate) struct Given<T> {
     pub(crate) piece: Piece,
     /// Its key asks for order.
     pub(crate) is_ordered: bool,
+    /// An earlier process may have stored it.
+    pub(crate) may_be_stored: bool,
 }
 
 /// Records that find their way again.
@@ -130,7 +132,10 @@ impl<T> Pipeline<T> {
 
     /// Takes a record that arrived at a time.
     pub(crate) fn put(&mut self, given: Given<T>, arrived: Micros, now: Micros) {
-        let user = User::new(given.token, arrived, given.is_ordered);
+        let mut user = User::new(given.token, arrived, given.is_ordered);
+        if given.may_be_stored {
+            user.set_may_be_stored();
+        }
         self.pending += 1;
         self.enter(Entry { user, piece: given.piece }, arrived + self.rules.linger, now);
     }

@@ -35,7 +35,7 @@ fn rules() -> Rules {
 fn given(token: usize, key: &str, data: &[u8], is_ordered: bool) -> Given<usize> {
     let key_hash = hash_key::of_partition_key(key);
     let piece = Piece::new(key.into(), key_hash, None, Bytes::copy_from_slice(data));
-    Given { token, piece, is_ordered }
+    Given { token, piece, is_ordered, may_be_stored: false }
 }
 
 /// What became of a user record.
@@ -167,7 +167,7 @@ impl World {
         let data_bytes = Bytes::from(data.clone());
         let piece = Piece::new(key.as_str().into(), key_hash, explicit_hash_key, data_bytes);
         self.put.push((UserStored { key, explicit_hash_key, data }, is_ordered));
-        self.pipeline.put_now(Given { token, piece, is_ordered }, self.now);
+        self.pipeline.put_now(Given { token, piece, is_ordered, may_be_stored: false }, self.now);
     }
 
     fn tell(&mut self, after: Micros, event: Event) {

@@ -258,3 +258,72 @@ async fn trouble_is_told_while_it_lasts() {
     receipt.await.expect("stored");
     assert_eq!(producer.trouble("s"), None);
 }
+
+fn spooling(fake: &Fake, disk: &anabranch_env::FakeDisk, settings: Settings) -> Producer {
+    let spool = Some(crate::Spool::new("/spool").max_bytes(4 << 20));
+    let disk = Arc::new(disk.clone());
+    let settings = Settings { spool, ..settings };
+    Producer::open_with(Box::new(fake.clone()), settings, disk).expect("opened")
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_spool_an_outage_may_be_longer_than_memory_and_nothing_is_lost_in_it() {
+    let (fake, disk) = (Fake::new(), anabranch_env::FakeDisk::default());
+    fake.is_up.send_replace(false);
+    let one = record(0).size() + Settings::RECORD_OVERHEAD_BYTES;
+    let settings = Settings { buffer_max_bytes: 10 * one, ..Settings::default() };
+    let producer = spooling(&fake, &disk, settings);
+    let mut receipts = Vec::new();
+    for number in 0..30 {
+        let record = Record::new("one key", format!("record-{number:03}")).ordered();
+        receipts.push(producer.put("s", record).await.expect("taken"));
+    }
+    for number in 30..200 {
+        let record = Record::new("one key", format!("record-{number:03}")).ordered();
+        drop(producer.put("s", record).await.expect("taken"));
+    }
+    // Hours.
+    let flushed = timeout(Duration::from_secs(20_000), producer.flush()).await;
+    assert!(flushed.is_err());
+    assert_eq!(producer.spool().expect("there is one").records, 200);
+    fake.is_up.send_replace(true);
+    for receipt in receipts {
+        receipt.await.expect("stored");
+    }
+    producer.close(PATIENCE).await.expect("all have an outcome");
+    let put: Vec<_> = (0..200).map(|number| format!("record-{number:03}")).collect();
+    assert_eq!(fake.stored(), put);
+    assert_eq!(producer.spool().expect("there is one").records, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_producer_did_not_send_the_next_one_sends() {
+    for is_closed in [true, false] {
+        let (fake, disk) = (Fake::new(), anabranch_env::FakeDisk::default());
+        fake.is_up.send_replace(false);
+        let producer = spooling(&fake, &disk, Settings::default());
+        let mut receipts = Vec::new();
+        for number in 0..100 {
+            receipts.push(producer.put("s", record(number)).await.expect("taken"));
+        }
+        if is_closed {
+            let error = producer.close(Duration::from_secs(1)).await.expect_err("it is down");
+            assert_eq!(error.unsent, 100);
+            let refused = producer.put("s", record(0)).await.expect_err("closed");
+            assert_eq!(refused, Refused::Closed);
+        }
+        let disk = disk.power_cut(anabranch_env::PowerCut::DropsUnsynced, 7);
+        let other = Fake::new();
+        let producer = spooling(&other, &disk, Settings::default());
+        assert_eq!(producer.spool().expect("there is one").found, 100);
+        let receipt = producer.put("s", record(100)).await.expect("taken");
+        producer.close(PATIENCE).await.expect("all have an outcome");
+        assert!(!receipt.await.expect("stored").may_be_twice());
+        let mut stored = other.stored();
+        stored.sort_unstable();
+        let mut put: Vec<_> = (0..101).map(|number| format!("record-{number}")).collect();
+        put.sort_unstable();
+        assert_eq!(stored, put);
+        assert!(fake.stored().is_empty());
+    }
+}

@@ -36,9 +36,6 @@ pub enum SpoolError {
         /// What it said.
         error: io::Error,
     },
-    /// The settings have a spool, and a producer with one must be opened.
-    #[error("a producer with a spool is opened with Producer::open")]
-    NotOpened,
 }
 
 impl SpoolError {

@@ -48,7 +48,7 @@ pub(crate) async fn feed<O: Outlet>(store: Arc<Store<O>>, outlet: Arc<O>) {
                 room = outlet.room(&record) => room,
             };
             let Some(room) = room else { return };
-            if !store.hand_on(&*outlet, &reading, index, record, room) {
+            if !store.hand_on(&outlet, &reading, index, record, room) {
                 return;
             }
         }
@@ -97,7 +97,7 @@ impl<O: Outlet> Store<O> {
     /// Whether it was handed on.
     fn hand_on(
         &self,
-        outlet: &O,
+        outlet: &Arc<O>,
         reading: &Reading,
         index: u32,
         record: SpoolRecord,

@@ -195,10 +195,6 @@ impl Ledger {
         self.segments.remove(&number).map_or(0, |segment| segment.charged)
     }
 
-    pub(super) fn has_unwritten(&self) -> bool {
-        !self.with_unwritten.is_empty()
-    }
-
     pub(super) fn get(&self, number: u64) -> Option<&Segment> {
         self.segments.get(&number)
     }
@@ -307,7 +303,6 @@ mod tests {
             ledger.sealed(number);
         }
         ledger.settle(&[ids(1, [3, 0, 1]), ids(2, [0, 1, 2, 3, 4])].concat());
-        assert!(ledger.has_unwritten());
         let expected = Unwritten { name: name(1), at: 0, ranges: vec![0..2, 3..4] };
         assert_eq!(ledger.take_unwritten(), [expected]);
         ledger.written(1, Some(96));
@@ -316,7 +311,6 @@ mod tests {
         ledger.written(1, None);
         ledger.settle(&ids(1, [2]));
         assert_eq!(ledger.take_unwritten(), []);
-        assert!(!ledger.has_unwritten());
     }
 
     #[test]

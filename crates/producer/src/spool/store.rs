@@ -42,7 +42,7 @@ pub(crate) trait Outlet: Debug + Send + Sync + 'static {
     type Ticket: Debug + Send + 'static;
 
     /// Takes a record over. Room was taken for it. Must not wait, nor call the store.
-    fn take(&self, spooled: Spooled<Self::Ticket>);
+    fn take(self: &Arc<Self>, spooled: Spooled<Self::Ticket>);
 
     /// Waits for room for a record and takes it. `None`: nothing is taken any more. Cancel safe.
     fn room<'a>(
@@ -391,7 +391,7 @@ impl<O: Outlet> Store<O> {
         if !state.is_working {
             state.is_working = true;
             let (store, outlet) = (self.clone(), outlet.clone());
-            self.runtime.spawn_blocking(move || store.work(&*outlet));
+            self.runtime.spawn_blocking(move || store.work(&outlet));
         }
     }
 

@@ -43,7 +43,7 @@ impl Sink {
 impl Outlet for Sink {
     type Ticket = Ticket;
 
-    fn take(&self, spooled: Spooled<Ticket>) {
+    fn take(self: &Arc<Self>, spooled: Spooled<Ticket>) {
         let Spooled { id, record, ticket, room, is_found } = spooled;
         assert_eq!(room, 1);
         self.taken.lock().push(Taken { id, record, has_ticket: ticket.is_some(), is_found });
@@ -82,8 +82,8 @@ fn record(number: u32) -> SpoolRecord {
     SpoolRecord {
         stream: format!("stream-{}", number % 3).into(),
         partition_key: format!("key-{}", number % 7).into(),
-        explicit_hash_key: (number % 2 == 0).then_some(u128::from(number)),
-        is_ordered: number % 5 == 0,
+        explicit_hash_key: (number.is_multiple_of(2)).then_some(u128::from(number)),
+        is_ordered: number.is_multiple_of(5),
         put_ms: u64::from(number),
         data: Bytes::from(data),
     }
@@ -111,6 +111,7 @@ impl Running {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let store = Store::open(disk, &spool, RECORD_MAX, 1 << 20)?;
         let sink = Sink::new(room);
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(feed(store.clone(), sink.clone()));
         Ok(Self { store, sink })
     }

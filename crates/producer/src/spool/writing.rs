@@ -80,7 +80,7 @@ impl Files {
 /// Fails what is queued if the one that writes comes to an end before its work, which is our mistake.
 struct Working<'a, O: Outlet> {
     store: &'a Store<O>,
-    outlet: &'a O,
+    outlet: &'a Arc<O>,
     is_done: bool,
 }
 
@@ -96,7 +96,7 @@ impl<O: Outlet> Drop for Working<'_, O> {
 
 impl<O: Outlet> Store<O> {
     /// Writes until there is nothing to write.
-    pub(super) fn work(&self, outlet: &O) {
+    pub(super) fn work(&self, outlet: &Arc<O>) {
         let mut files = self.files.lock();
         let mut working = Working { store: self, outlet, is_done: false };
         loop {
@@ -157,7 +157,7 @@ impl<O: Outlet> Store<O> {
         files.lock = None;
     }
 
-    fn write_batch(&self, files: &mut Files, outlet: &O, batch: VecDeque<Append<O::Ticket>>) {
+    fn write_batch(&self, files: &mut Files, outlet: &Arc<O>, batch: VecDeque<Append<O::Ticket>>) {
         let is_cancelled = |append: &Append<O::Ticket>| {
             append.accepted.as_ref().is_some_and(|accepted| accepted.is_closed())
         };
@@ -248,7 +248,7 @@ impl<O: Outlet> Store<O> {
     /// Hands on what has become durable, or leaves it on the disk.
     fn publish(
         &self,
-        outlet: &O,
+        outlet: &Arc<O>,
         mut active: Active,
         chunk: Chunk<O::Ticket>,
         written: usize,
@@ -302,7 +302,7 @@ impl<O: Outlet> Store<O> {
     fn give_up(
         &self,
         files: &mut Files,
-        outlet: &O,
+        outlet: &Arc<O>,
         active: Active,
         fault: Fault,
         refused: VecDeque<Append<O::Ticket>>,
@@ -339,7 +339,7 @@ impl<O: Outlet> Store<O> {
     }
 
     /// Takes nothing more.
-    fn fail(&self, outlet: &O, refused: VecDeque<Append<O::Ticket>>) {
+    fn fail(&self, outlet: &Arc<O>, refused: VecDeque<Append<O::Ticket>>) {
         let queued = {
             let mut state = self.state.lock();
             state.has_failed = true;
