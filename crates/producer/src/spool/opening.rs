@@ -12,6 +12,7 @@ use super::format::{
     read_file_header, seal,
 };
 use super::ledger::{FoundSegment, Ledger};
+use super::settings::LOCK;
 use anabranch_env::{Disk, DiskFile};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -67,7 +68,7 @@ fn list(disk: &dyn Disk, directory: &Path) -> Result<Listed, SpoolError> {
     let mut listed = Listed::default();
     let mut outcomes = Vec::new();
     for file_name in names {
-        if file_name == super::LOCK || file_name.starts_with('.') || file_name == "lost+found" {
+        if file_name == LOCK || file_name.starts_with('.') || file_name == "lost+found" {
             continue;
         }
         let Some((name, extension)) = SegmentName::parse(&file_name) else {

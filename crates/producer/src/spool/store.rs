@@ -1,14 +1,14 @@
 //! What the callers of a spool, the one that writes and the one that reads back share.
 
 use super::error::{Damage, SpoolError, SpoolTrouble};
+use super::files::Files;
 use super::format::{
     DATA_BYTES_MAX, FILE_HEADER_BYTES, HEAD_BYTES, KEY_BYTES_MAX, SEGMENT_BYTES_MAX,
     STREAM_BYTES_MAX, SpoolRecord,
 };
 use super::ledger::{Ledger, RecordId, SEGMENT_OVERHEAD_BYTES, charge_of};
 use super::opening::open;
-use super::writing::Files;
-use super::{LOCK, Spool, SpoolStatus};
+use super::settings::{LOCK, Spool, SpoolStatus};
 use anabranch_env::Disk;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};

@@ -5,48 +5,21 @@
 //! its place, before anybody is answered.
 
 use super::error::SpoolTrouble;
+use super::files::{Active, Files};
 use super::format::{
     FILE_HEADER_BYTES, FileKind, HEAD_BYTES, OUTCOME_BYTES, SegmentName, encode_outcome,
     file_header, seal,
 };
 use super::ledger::{RecordId, Unwritten};
 use super::store::{Append, Outlet, Spooled, Store};
-use anabranch_env::{DiskFile, DiskLock, is_out_of_space};
-use std::collections::{BTreeMap, VecDeque};
+use anabranch_env::{DiskFile, is_out_of_space};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Outcomes files that stay open.
 const OPEN_OUTCOMES_MAX: usize = 16;
-
-/// What only the one that writes uses.
-pub(super) struct Files {
-    /// `None`: the spool has ended.
-    lock: Option<DiskLock>,
-    active: Option<Active>,
-    next_number: u64,
-    buffer: Vec<u8>,
-    outcomes: BTreeMap<u64, Arc<dyn DiskFile>>,
-    has_warned: bool,
-}
-
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files").field("active", &self.active).finish_non_exhaustive()
-    }
-}
-
-/// The segment that is written to.
-#[derive(Debug)]
-struct Active {
-    name: SegmentName,
-    file: Arc<dyn DiskFile>,
-    /// Bytes that are durable; 0: it is new.
-    len: u64,
-    /// The index of the next record.
-    end: u32,
-}
 
 /// Records that go with one sync.
 #[derive(Debug)]
@@ -62,19 +35,6 @@ enum Fault {
         taken: u64,
     },
     Other(io::Error),
-}
-
-impl Files {
-    pub(super) fn new(lock: DiskLock, next_number: u64) -> Self {
-        Self {
-            lock: Some(lock),
-            active: None,
-            next_number,
-            buffer: Vec::new(),
-            outcomes: BTreeMap::new(),
-            has_warned: false,
-        }
-    }
 }
 
 /// Fails what is queued if the one that writes comes to an end before its work, which is our mistake.
