@@ -53,7 +53,7 @@ pub(crate) struct Task {
     pub(crate) number: u32,
     /// Records a second; `None`: as many as the library takes.
     pub(crate) rate: Option<f64>,
-    /// Receipts that are waited for at most: more than the library's buffer has.
+    /// Receipts that are waited for at most.
     pub(crate) receipts_max: usize,
     /// No more is to be put.
     pub(crate) stop: watch::Receiver<bool>,

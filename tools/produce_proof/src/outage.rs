@@ -18,15 +18,15 @@ const AFTER: Duration = Duration::from_secs(3);
 const SAMPLE: Duration = Duration::from_millis(500);
 const PERIOD: Duration = Duration::from_secs(5);
 /// What memory may grow by, in buffers.
-const GROWTH_MAX: f64 = 2.0;
-/// What it may grow by after a third of the outage.
+const GROWTH_MAX: f64 = 3.0;
+/// What it may grow by when the buffer is full.
 const LATER_GROWTH_MAX: f64 = 1.05;
 
 /// Resident memory during an outage, bytes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Watched {
     before: u64,
-    /// Highest in the first third, and after it.
+    /// Highest while the buffer filled, and after that.
     first: u64,
     later: u64,
     /// Records without an outcome at the end.
@@ -72,12 +72,13 @@ async fn watch(progress: &Progress, span: Duration) -> Watched {
     while begun.elapsed() < span {
         tokio::time::sleep(SAMPLE).await;
         let now = resident();
-        let highest = match begun.elapsed() < span / 3 {
+        let pending = progress.put.load(Ordering::Relaxed).saturating_sub(progress.settled());
+        let highest = match pending > watched.pending {
             true => &mut watched.first,
             false => &mut watched.later,
         };
         *highest = now.max(*highest);
-        watched.pending = progress.put.load(Ordering::Relaxed).saturating_sub(progress.settled());
+        watched.pending = pending;
         if told.elapsed() >= PERIOD {
             told = Instant::now();
             println!(

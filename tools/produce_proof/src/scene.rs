@@ -95,7 +95,9 @@ impl Scene {
 
     /// The tasks that put.
     pub(crate) fn load(&self, arguments: &Arguments) -> JoinSet<Result<(u32, Told)>> {
-        let receipts_max = arguments.buffer_bytes / Settings::RECORD_OVERHEAD_BYTES + 1;
+        // What has an outcome waits here behind what has none: no more than the library's buffer has.
+        let receipts_max = arguments.buffer_bytes / Settings::RECORD_OVERHEAD_BYTES;
+        let receipts_max = receipts_max / self.workload.tasks as usize + 1;
         let rate = Some(f64::from(arguments.rate)).filter(|rate| *rate > 0.0);
         let mut load = JoinSet::new();
         for number in 0..self.workload.tasks {

@@ -17,12 +17,15 @@ fn shard(number: u32) -> Listed {
     Listed { shard: Shard(number), parents: vec![], start, end_inclusive, is_closed: false }
 }
 
+/// Shard, sequence number, sub-sequence number, and whether it may be twice.
+type Answered = (u32, u32, Option<u32>, bool);
+
 /// What was put, said and stored, before somebody spoils it.
 struct Story {
     workload: Workload,
     /// Shard, sequence number, records.
     stored: Vec<(u32, u32, Vec<u64>)>,
-    told: [Vec<Option<(u32, u32, Option<u32>, bool)>>; 2],
+    told: [Vec<Option<Answered>>; 2],
 }
 
 /// Records of the ordered key with most of them, all in one task, that stand in shard 2.
