@@ -33,7 +33,7 @@ impl Progress {
         match outcome {
             Ok(stored) => {
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
-                let twice = u64::from(stored.may_be_twice);
+                let twice = u64::from(stored.may_be_twice());
                 self.possible_duplicates.fetch_add(twice, Ordering::Relaxed);
             }
             Err(error) => {
@@ -102,10 +102,10 @@ async fn outcomes(
         progress.note(&outcome);
         match outcome {
             Ok(stored) => told.stored(
-                &stored.shard_id,
-                &stored.sequence_number,
-                stored.sub_sequence_number,
-                stored.may_be_twice,
+                stored.shard_id(),
+                stored.sequence_number(),
+                stored.sub_sequence_number(),
+                stored.may_be_twice(),
             ),
             Err(error) => told.failed(error.may_be_stored),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anabranch_producer::Settings;
 use anyhow::{Result, ensure};
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::load::Progress;
 use crate::report::{self, Run, resident};
 use crate::scene::{self, Scene};

@@ -17,7 +17,7 @@ use shards::Failure;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::chaos::{self, Resharding, Setup, Supervisor};
 use crate::load::{Progress, Task};
 use crate::proxy::Proxy;

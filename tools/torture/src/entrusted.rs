@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::payload::{KeyId, Name};
 use crate::place::Place;
-use crate::truth::Problem;
+use crate::problem::Problem;
 
 /// What the library said of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::entrusted::Said;
 use crate::harness::Harness;
 use crate::payload::{self, Name};
-use crate::producer::place;
+use crate::place::place;
 use crate::server::{ACCESS_KEY, REGION, SECRET_KEY};
 
 const BUFFER_BYTES: usize = 16 << 20;
@@ -98,8 +98,8 @@ async fn note(
                 bail!("{name}, which was to be tried for ever: {error}");
             }
         };
-        let place = place(&stored.shard_id, &stored.sequence_number)?;
-        let said = Said::Stored { place, may_be_twice: stored.may_be_twice };
+        let place = place(stored.shard_id(), stored.sequence_number())?;
+        let said = Said::Stored { place, may_be_twice: stored.may_be_twice() };
         stream.truth().said(name, said).context("the library")?;
         stream.sample().offer(name, place);
     }

@@ -15,6 +15,7 @@ mod history;
 mod library;
 mod payload;
 mod place;
+mod problem;
 mod producer;
 mod relay;
 mod report;

@@ -57,6 +57,12 @@ impl fmt::Display for Place {
     }
 }
 
+/// Where a record is, as an answer says it.
+pub(crate) fn place(shard: &str, sequence: &str) -> Result<Place> {
+    let place = Place { shard: Shard::parse(shard)?, sequence: Sequence::parse(sequence)? };
+    Some(place).filter(|place| place.sequence.to_string() == sequence).context("zeros in front")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use rand::Rng;
@@ -13,7 +13,7 @@ use rand::seq::index;
 use crate::harness::{Failure, Harness, Phase, Running, Stream, failure};
 use crate::library::Library;
 use crate::payload::{self, HEADER_BYTES, KeyId, Name};
-use crate::place::{Place, Sequence, Shard};
+use crate::place::{Place, place};
 
 /// Keys of a producer: so large batches have no key twice.
 const KEYS: u16 = 600;
@@ -227,11 +227,6 @@ impl Producer {
         }
         Ok(answers)
     }
-}
-
-pub(crate) fn place(shard: &str, sequence: &str) -> Result<Place> {
-    let place = Place { shard: Shard::parse(shard)?, sequence: Sequence::parse(sequence)? };
-    Some(place).filter(|place| place.sequence.to_string() == sequence).context("zeros in front")
 }
 
 /// An answer that makes no sense.

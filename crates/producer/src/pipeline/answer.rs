@@ -3,9 +3,10 @@
 use super::backoff::backoff;
 use super::batch::Sealed;
 use super::lane::LaneKey;
-use super::outcome::{Landing, Outcome, Reason, Why};
+use super::outcome::{Landing, Reason, Why};
 use super::request::{Answer, Failure, Fault, RecordAnswer, RequestId};
 use super::rules::Micros;
+use super::settled::Outcome;
 use super::state::{Pipeline, Recalled, Undecided};
 use std::sync::Arc;
 

@@ -30,13 +30,15 @@ mod outcome;
 mod pace;
 mod request;
 mod rules;
+mod settled;
 mod shard_map;
 mod state;
 
 pub(crate) use batch::{Past, Piece};
-pub(crate) use outcome::{Attempt, Failed, Landing, Outcome, Reason, Why};
+pub(crate) use outcome::{Attempt, Failed, Landing, Reason, Why};
 pub(crate) use request::{Answer, Failure, Fault, Outgoing, OutgoingRecord, RecordAnswer};
 pub(crate) use rules::{Micros, Rules};
+pub(crate) use settled::Outcome;
 pub(crate) use shard_map::OpenShard;
 pub(crate) use state::{Given, Pipeline};
 

@@ -1,6 +1,5 @@
-//! What becomes of a user record.
+//! What becomes of a user record: where it is stored, and why not.
 
-use super::batch::User;
 use super::rules::Micros;
 use std::fmt;
 use std::sync::Arc;
@@ -51,19 +50,6 @@ pub(crate) enum Why {
     Throttled,
     /// The producer ends.
     Abandoned,
-}
-
-/// What became of user records.
-#[derive(Debug)]
-pub(crate) enum Outcome<T> {
-    /// They are stored, in one record.
-    Stored {
-        at: Arc<Landing>,
-        /// By their places in it.
-        users: Vec<User<T>>,
-    },
-    /// It is not stored, as far as is known. The last attempt says why.
-    Failed { why: Why, user: User<T> },
 }
 
 /// Attempts of one record that are kept: in an outage of hours there are thousands.
