@@ -24,12 +24,14 @@
 //! ```
 //!
 //! - `pipeline` is what happens to the records of one stream: a pure state machine, which is told the time.
+//! - `metrics` is what happened, counted.
 //! - `producer` is the shell around it: tasks, memory, futures. `inbox` is what it was given and has not looked
 //!   at, `receipt` how it answers. `service` is what it speaks to.
 
 #![warn(missing_docs)]
 
 mod inbox;
+mod metrics;
 mod pipeline;
 mod producer;
 mod receipt;
@@ -38,7 +40,9 @@ mod sdk;
 mod service;
 mod settings;
 mod spool;
+mod statistics;
 
+pub use metrics::{Metric, MetricName, MetricUnit, Metrics, Place};
 pub use producer::{CloseError, Producer, Refused, StreamProducer, Trouble, TryPutError};
 pub use receipt::Receipt;
 pub use record::{Attempt, PutError, PutErrorKind, Record, Stored};
@@ -47,3 +51,4 @@ pub use settings::{
     Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
 pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble};
+pub use statistics::Statistics;

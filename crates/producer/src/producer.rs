@@ -1,7 +1,8 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
 use crate::inbox::{Arrived, Closed, Inbox, Token, Waiting};
-use crate::pipeline::{Answer, Micros, Outcome, Pipeline, Reason, Step, Why};
+use crate::metrics::{Metrics, Registry};
+use crate::pipeline::{Answer, Fact, Micros, Outcome, Pipeline, Reason, Step, Why};
 use crate::receipt::Receipt;
 use crate::record::{CLOSED, PutError, Record, Stored};
 use crate::sdk::Sdk;
@@ -58,6 +59,8 @@ struct Shared {
     is_closed: AtomicBool,
     /// Records go through it, if there is one.
     spool: Option<Arc<Store<Self>>>,
+    /// Taken by itself.
+    counted: Mutex<Registry>,
 }
 
 /// A stream that records were put to.
@@ -177,6 +180,11 @@ impl Producer {
             service,
             streams: Mutex::default(),
             room: Semaphore::new(room),
+            counted: Mutex::new(Registry::new(
+                settings.metrics_level,
+                settings.metrics_granularity,
+                settings.metrics_max_bytes,
+            )),
             settings: Settings { buffer_max_bytes: room, ..settings },
             started: Instant::now(),
             is_closed: AtomicBool::new(false),
@@ -212,6 +220,19 @@ impl Producer {
     #[must_use]
     pub fn stream(&self, stream: &str) -> StreamProducer {
         StreamProducer { handle: self.0.clone(), stream: self.shared().stream(stream) }
+    }
+
+    /// What was counted since the start. Copies a few hundred bytes for each metric of each shard, and holds
+    /// nothing up but the counting meanwhile.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.shared().metrics(None)
+    }
+
+    /// What was counted in the last seconds: 1 to 60 of them, of which the last one is not over yet.
+    #[must_use]
+    pub fn metrics_of_last(&self, seconds: u64) -> Metrics {
+        self.shared().metrics(Some(seconds))
     }
 
     /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
@@ -352,6 +373,22 @@ impl Shared {
 
     fn at(&self, time: Micros) -> Instant {
         self.started + Duration::from_micros(time)
+    }
+
+    fn metrics(&self, seconds: Option<u64>) -> Metrics {
+        for stream in self.all() {
+            let told = stream.state.lock().told();
+            self.count(&stream.name, told);
+        }
+        self.counted.lock().snapshot(seconds, self.started.elapsed().as_secs())
+    }
+
+    /// Counts what a stream tells of itself.
+    fn count(&self, stream: &Arc<str>, (facts, pending): (Vec<Fact>, usize)) {
+        if !facts.is_empty() {
+            let now = self.started.elapsed().as_secs();
+            self.counted.lock().record(stream, &facts, pending, now);
+        }
     }
 
     fn all(&self) -> Vec<Arc<Stream>> {
@@ -511,6 +548,11 @@ impl Shared {
 }
 
 impl State {
+    /// What has happened, and how many records have no outcome.
+    fn told(&mut self) -> (Vec<Fact>, usize) {
+        (self.pipeline.facts(), self.pipeline.pending())
+    }
+
     /// Whether all records that it knows have an outcome that their owners have been told.
     fn is_idle(&self) -> bool {
         self.pipeline.pending() == 0 && !self.is_telling && !self.pipeline.has_settled()
@@ -588,15 +630,17 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
     let _giving_up = GivingUp { shared: shared.clone(), stream: stream.clone() };
     let mut under_way = JoinSet::new();
     loop {
-        let (next, settled) = {
+        let (next, settled, told) = {
             let mut state = stream.state(&shared);
             let step = state.pipeline.step(shared.now());
+            let told = state.told();
             let settled = state.pipeline.settled();
             state.is_telling = !settled.is_empty();
             let inbox = stream.inbox.lock();
             let is_over = inbox.is_closed() && inbox.is_empty() && state.pipeline.pending() == 0;
-            (if is_over { Next::End } else { Next::Do(step) }, settled)
+            (if is_over { Next::End } else { Next::Do(step) }, settled, told)
         };
+        shared.count(&stream.name, told);
         if !settled.is_empty() {
             shared.tell(settled);
             stream.state.lock().is_telling = false;

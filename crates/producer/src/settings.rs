@@ -52,6 +52,13 @@ pub struct Settings {
     /// Bytes of records that have no outcome yet, each with [`Settings::RECORD_OVERHEAD_BYTES`] more; 64 MiB
     /// by default. Beyond it [`crate::Producer::put`] waits.
     pub buffer_max_bytes: usize,
+    /// `MetricsLevel`: how much is counted for [`crate::Producer::metrics`]; all by default.
+    pub metrics_level: MetricsLevel,
+    /// `MetricsGranularity`: for what it is counted; for each shard by default.
+    pub metrics_granularity: MetricsGranularity,
+    /// Bytes of what is counted of streams and shards; 32 MiB by default, which are some 800 shards with all
+    /// metrics. What finds no room is counted under `(others)`; beside it there is 1 MiB at most.
+    pub metrics_max_bytes: usize,
     /// `RequestTimeout`: how long an answer may take; 6 s by default.
     pub request_timeout: Duration,
     /// Keeps records on the disk until they have an outcome, through the end of the process and an outage that
@@ -75,6 +82,9 @@ impl Default for Settings {
             max_connections: 24,
             max_user_record_size: 1 << 20,
             buffer_max_bytes: 64 << 20,
+            metrics_level: MetricsLevel::Detailed,
+            metrics_granularity: MetricsGranularity::Shard,
+            metrics_max_bytes: 32 << 20,
             request_timeout: Duration::from_secs(6),
             spool: None,
         }
@@ -99,6 +109,7 @@ impl Settings {
             rate_percent: self.rate_limit.map(|percent| percent.max(1)),
             fail_if_throttled: self.fail_if_throttled,
             requests_max: self.max_connections.max(1),
+            is_counted: self.metrics_level > MetricsLevel::None,
             seed,
         }
     }
@@ -125,6 +136,8 @@ impl From<&KplSettings> for Settings {
             fail_if_throttled: kpl.fail_if_throttled,
             max_connections: size(kpl.max_connections),
             max_user_record_size: size(kpl.max_user_record_size),
+            metrics_level: kpl.metrics_level,
+            metrics_granularity: kpl.metrics_granularity,
             request_timeout: Duration::from_millis(kpl.request_timeout),
             ..Self::default()
         }

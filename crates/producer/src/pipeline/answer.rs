@@ -25,6 +25,7 @@ impl<T> Pipeline<T> {
     pub(crate) fn on_answer(&mut self, id: RequestId, answer: Answer, now: Micros) {
         let Some(request) = self.requests.remove(&id) else { return };
         let (records, sent_at) = (request.records, request.sent_at);
+        self.facts.request(&records, now.saturating_sub(sent_at));
         match answer {
             Answer::Records(answers) if answers.len() == records.len() => {
                 self.on_records(records, answers, sent_at, now);
@@ -68,6 +69,7 @@ impl<T> Pipeline<T> {
                     self.on_stored(sealed, shard, sequence_number, sent_at, now);
                 }
                 RecordAnswer::Failed { reason, is_throttled } => {
+                    self.facts.refused(sealed.shard.map(|shard| self.map.id(shard)), &reason.code);
                     let mut sealed = noted(sealed, &Arc::new(reason), sent_at, now);
                     self.slow_down(&mut sealed, has_stored, now);
                     if !is_throttled {
@@ -153,6 +155,7 @@ impl<T> Pipeline<T> {
     /// An aggregate was stored by a shard that does not hold all of it: consumers may drop it whole.
     fn take_back(&mut self, sealed: Sealed<T>, at: &Landing, now: Micros) {
         let message = format!("stored by {}, which does not hold all of it", at.shard);
+        self.facts.refused(Some(&at.shard), WRONG_SHARD);
         let reason = Arc::new(Reason { code: WRONG_SHARD.into(), message: message.into() });
         let mut sealed = noted(sealed, &reason, at.sent_at, now);
         // The next time each goes by itself: a stream that places records as it likes must not take them
@@ -170,6 +173,9 @@ impl<T> Pipeline<T> {
         sent_at: Micros,
         now: Micros,
     ) {
+        for shard in records.iter().map(|sealed| sealed.shard) {
+            self.facts.refused(shard.map(|shard| self.map.id(shard)), &reason.code);
+        }
         let reason = Arc::new(reason);
         let records = records.into_iter().map(|sealed| noted(sealed, &reason, sent_at, now));
         let mut records: Vec<Sealed<T>> = records.collect();
@@ -239,6 +245,7 @@ impl<T> Pipeline<T> {
     }
 
     fn settle_stored(&mut self, sealed: Sealed<T>, at: Landing, now: Micros) {
+        self.facts.stored(&sealed, &at.shard, at.sent_at);
         let waiting = self.free_keys(&sealed);
         let users = sealed.users;
         self.pending -= users.len();

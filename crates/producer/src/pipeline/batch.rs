@@ -5,6 +5,7 @@ use super::outcome::{Attempt, Failed, Reason};
 use super::request::OutgoingRecord;
 use super::rules::Micros;
 use super::shard_map::ShardNumber;
+use crate::statistics::Statistics;
 use anabranch_model::hash_key::{self, HashKey, HashKeyRange};
 use anabranch_model::md5_lanes;
 use anabranch_protocol::aggregation::{Aggregate, AggregateBuilder, Draft};
@@ -80,6 +81,7 @@ pub(crate) struct Open<T> {
     first: Piece,
     placed_by: HashKey,
     range: HashKeyRange,
+    data_sizes: Statistics,
     deadline: Micros,
     expiry: Micros,
 }
@@ -93,6 +95,8 @@ pub(crate) struct Sealed<T> {
     body: Body,
     /// From the lowest to the highest hash key of its user records.
     pub(crate) range: HashKeyRange,
+    /// Of the data of its user records.
+    pub(super) data_sizes: Statistics,
     /// The shard that it should come to.
     pub(crate) shard: Option<ShardNumber>,
     /// When it should be in a request.
@@ -121,6 +125,10 @@ impl Piece {
         self.explicit_hash_key.unwrap_or(self.key_hash)
     }
 
+    fn data_size(&self) -> Statistics {
+        Statistics::of(self.data.len() as f64)
+    }
+
     /// Bytes of an aggregate of this record alone.
     pub(super) fn bytes_alone(&self) -> usize {
         AggregateBuilder::bytes_alone(&self.partition_key, self.explicit_hash_key, &self.data)
@@ -144,6 +152,11 @@ impl<T> User<T> {
 
     pub(super) fn set_may_be_stored(&mut self) {
         self.past_mut().may_be_stored = true;
+    }
+
+    /// Attempts to store it that failed.
+    pub(super) fn failed_count(&self) -> u32 {
+        self.past.as_ref().map_or(0, |past| past.failed.count)
     }
 
     pub(super) fn is_lone(&self) -> bool {
@@ -193,6 +206,7 @@ impl<T> Open<T> {
             users: vec![user],
             orders,
             builder,
+            data_sizes: piece.data_size(),
             first: piece,
             placed_by,
             range: HashKeyRange { start: placed_by, end_inclusive: placed_by },
@@ -219,6 +233,7 @@ impl<T> Open<T> {
         self.orders.extend(entry.order());
         let placed_by = entry.piece.placed_by();
         self.users.push(entry.user);
+        self.data_sizes = self.data_sizes.and(entry.piece.data_size());
         self.range.start = self.range.start.min(placed_by);
         self.range.end_inclusive = self.range.end_inclusive.max(placed_by);
         // What is sent again is older than what was there.
@@ -243,6 +258,7 @@ impl<T> Open<T> {
             orders: self.orders,
             body,
             range: self.range,
+            data_sizes: self.data_sizes,
             shard,
             deadline: self.deadline,
             expiry: self.expiry,
@@ -265,6 +281,7 @@ impl<T> Sealed<T> {
         let placed_by = entry.piece.placed_by();
         Self {
             range: HashKeyRange { start: placed_by, end_inclusive: placed_by },
+            data_sizes: entry.piece.data_size(),
             shard,
             deadline,
             expiry,

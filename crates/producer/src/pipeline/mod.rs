@@ -24,6 +24,7 @@ mod backoff;
 mod batch;
 mod collect;
 mod collection;
+mod facts;
 mod lane;
 mod order;
 mod outcome;
@@ -35,6 +36,7 @@ mod shard_map;
 mod state;
 
 pub(crate) use batch::{Past, Piece};
+pub(crate) use facts::Fact;
 pub(crate) use outcome::{Attempt, Failed, Landing, Reason, Why};
 pub(crate) use request::{Answer, Failure, Fault, Outgoing, OutgoingRecord, RecordAnswer};
 pub(crate) use rules::{Micros, Rules};

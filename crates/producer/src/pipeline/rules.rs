@@ -22,6 +22,8 @@ pub(crate) struct Rules {
     pub(crate) fail_if_throttled: bool,
     /// Requests under way at once.
     pub(crate) requests_max: usize,
+    /// What happens is told as facts.
+    pub(crate) is_counted: bool,
     /// Where jitter begins.
     pub(crate) seed: u64,
 }

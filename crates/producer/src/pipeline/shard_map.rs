@@ -97,6 +97,10 @@ impl ShardMap {
         self.numbers.get(id).copied()
     }
 
+    pub(crate) fn id(&self, number: ShardNumber) -> &Arc<str> {
+        &self.ids[number.index()].id
+    }
+
     pub(crate) fn range(&self, number: ShardNumber) -> HashKeyRange {
         self.ids[number.index()].range
     }

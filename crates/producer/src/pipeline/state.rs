@@ -2,6 +2,7 @@
 
 use super::batch::{Entry, Open, Piece, Sealed, User};
 use super::collection::Collection;
+use super::facts::{Fact, Facts};
 use super::lane::{Lane, LaneKey, Lanes};
 use super::order::{Order, OrderKey};
 use super::outcome::{Landing, Reason, Why};
@@ -57,6 +58,7 @@ pub(crate) struct Pipeline<T> {
     pub(super) requests: HashMap<RequestId, Request<T>>,
     /// Aggregates that a shard took of which nothing is known yet.
     pub(super) undecided: Vec<Undecided<T>>,
+    pub(super) facts: Facts,
     pub(super) settled: Vec<Outcome<T>>,
     /// What arrived until then goes at once.
     pub(super) flushed_at: Option<Micros>,
@@ -106,7 +108,7 @@ pub(super) type Waiting<T> = (OrderKey, VecDeque<Entry<T>>);
 
 impl<T> Pipeline<T> {
     pub(crate) fn new(rules: Rules) -> Self {
-        let jitter = rules.seed;
+        let (jitter, is_counted) = (rules.seed, rules.is_counted);
         Self {
             rules,
             map: ShardMap::new(),
@@ -119,6 +121,7 @@ impl<T> Pipeline<T> {
             collection: Collection::new(),
             requests: HashMap::new(),
             undecided: Vec::new(),
+            facts: Facts::new(is_counted),
             settled: Vec::new(),
             flushed_at: None,
             paused_until: 0,
@@ -137,6 +140,7 @@ impl<T> Pipeline<T> {
         if given.may_be_stored {
             user.set_may_be_stored();
         }
+        self.facts.received += 1;
         self.pending += 1;
         self.enter(Entry { user, piece: given.piece }, arrived + self.rules.linger, now);
     }
@@ -329,6 +333,7 @@ impl<T> Pipeline<T> {
     }
 
     pub(super) fn settle_failed(&mut self, user: User<T>, why: Why) {
+        self.facts.failed(&user, why);
         self.pending -= 1;
         self.counts.failed += 1;
         self.settled.push(Outcome::Failed { why, user });
@@ -355,6 +360,11 @@ impl<T> Pipeline<T> {
     /// What has become of user records since this was last asked.
     pub(crate) fn settled(&mut self) -> Vec<Outcome<T>> {
         std::mem::take(&mut self.settled)
+    }
+
+    /// What has happened since this was last asked.
+    pub(crate) fn facts(&mut self) -> Vec<Fact> {
+        self.facts.take()
     }
 
     /// Puts records back into their lanes, where they were.

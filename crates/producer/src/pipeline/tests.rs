@@ -28,6 +28,7 @@ fn rules() -> Rules {
         rate_percent: None,
         fail_if_throttled: false,
         requests_max: 24,
+        is_counted: true,
         seed: 1,
     }
 }
@@ -392,6 +393,52 @@ impl World {
     }
 
     /// The first copies of an ordered key's records that were stored are in the order of the puts.
+    /// The facts say the same as the outcomes.
+    fn check_facts(&self, facts: &[Fact]) {
+        let (mut received, mut requests, mut refused, mut sent) = (0, 0, 0, 0);
+        let (mut stored, mut failed, mut expired, mut retries, mut bytes) = (0, 0, 0, 0.0, 0.0);
+        let mut taken = 0;
+        for fact in facts {
+            match fact {
+                Fact::Received(count) => received += count,
+                Fact::Request { kinesis_records, .. } => {
+                    requests += 1;
+                    sent += *kinesis_records as u64;
+                }
+                Fact::Stored { data, buffering, retries: of_each, .. } => {
+                    assert_eq!((data.count, buffering.count), (of_each.count, of_each.count));
+                    taken += 1;
+                    stored += data.count;
+                    bytes += data.sum;
+                    retries += of_each.sum;
+                }
+                // A shard that does not hold an aggregate has taken it all the same.
+                Fact::Refused { count, .. } => refused += count,
+                Fact::Failed { count, expired: of_them, .. } => {
+                    failed += count;
+                    expired += of_them;
+                }
+            }
+        }
+        let is_stored = |told: &&Told| told.result.is_ok();
+        let (mut attempts, mut sizes, mut too_old) = (0.0, 0, 0);
+        for (token, outcome) in &self.outcomes {
+            match outcome.result {
+                Ok(_) => {
+                    attempts += f64::from(outcome.past.failed.count);
+                    sizes += self.put[*token].0.data.len();
+                }
+                Err(why) => too_old += u64::from(why == Why::Expired),
+            }
+        }
+        assert_eq!(received, self.put.len() as u64);
+        assert_eq!(stored, self.outcomes.values().filter(is_stored).count() as u64);
+        assert_eq!((stored + failed, expired), (received, too_old));
+        assert_eq!((bytes, retries), (sizes as f64, attempts));
+        assert_eq!(requests, self.pipeline.request_count);
+        assert_eq!(sent, taken + refused, "each has one answer");
+    }
+
     fn check_order(&self) {
         let tokens: HashMap<&[u8], usize> =
             self.put.iter().enumerate().map(|(token, (user, _))| (&user.data[..], token)).collect();
@@ -439,6 +486,8 @@ fn run(seed: u64, trouble: Trouble, rules: Rules, poison: bool) -> World {
     }
     world.run_dry();
     world.check();
+    let facts = world.pipeline.facts();
+    world.check_facts(&facts);
     world
 }
 

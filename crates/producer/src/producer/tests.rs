@@ -326,4 +326,73 @@ async fn what_a_producer_did_not_send_the_next_one_sends() {
         assert_eq!(stored, put);
         assert!(fake.stored().is_empty());
     }
+#[tokio::test(start_paused = true)]
+async fn what_happened_is_counted_once_whoever_asks() {
+    let fake = Fake::new();
+    let producer = producer(&fake, Settings::default());
+    producer.prepare("s").await.expect("shards");
+    fake.is_up.send_replace(false);
+    for number in 0..100 {
+        let _receipt = producer.put("s", record(number)).await.expect("taken");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let all = |metrics: &Metrics, name: &str| {
+        let mut found = metrics.iter().filter(|metric| metric.name.as_str() == name);
+        found.next().map(|metric| (metric.statistics.count, metric.statistics.sum))
+    };
+    assert_eq!(all(&producer.metrics(), "UserRecordsPut"), None);
+    let text = producer.metrics().to_prometheus();
+    assert!(
+        text.contains("\nanabranch_producer_user_records_pending{stream=\"s\"} 100\n"),
+        "{text}"
+    );
+    fake.is_up.send_replace(true);
+    producer.flush().await;
+    let metrics = producer.metrics();
+    assert_eq!(all(&metrics, "UserRecordsReceived"), Some((100, 100.0)));
+    assert_eq!(all(&metrics, "UserRecordsPut"), Some((100, 100.0)));
+    let bytes: usize = (0..100).map(|number| record(number).size() - "key-0".len()).sum();
+    assert_eq!(all(&metrics, "UserRecordsDataPut"), Some((100, bytes as f64)));
+    let (attempts, stored) = all(&metrics, "KinesisRecordsPut").expect("counted");
+    let errors = all(&metrics, "ErrorsByCode").expect("counted");
+    assert_eq!((attempts - stored as u64) as f64, errors.1);
+    assert_eq!(all(&metrics, "AllErrors"), Some(errors));
+    // All were tried as often.
+    let (_, retries) = all(&metrics, "RetriesPerRecord").expect("counted");
+    assert!(retries >= 100.0 && errors.1 >= stored, "{retries} {errors:?}");
+    let of_shards: f64 = metrics
+        .iter()
+        .filter(|metric| {
+            metric.name.as_str() == "UserRecordsPut" && metric.dimensions().count() == 2
+        })
+        .map(|metric| metric.statistics.sum)
+        .sum();
+    assert_eq!(of_shards, 100.0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(producer.metrics_of_last(60).iter().count(), 0);
+    assert_eq!(all(&producer.metrics(), "UserRecordsPut"), Some((100, 100.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_is_counted() {
+    let fake = Fake::new();
+    let settings = Settings { record_ttl: Some(Duration::from_secs(1)), ..Settings::default() };
+    let producer = producer(&fake, settings);
+    fake.is_up.send_replace(false);
+    for number in 0..3 {
+        let _receipt = producer.put("s", record(number)).await.expect("taken");
+    }
+    producer.flush().await;
+    let metrics = producer.metrics();
+    let found = |name: &str, code: Option<&str>| {
+        let is_it = |metric: &&crate::Metric| {
+            metric.name.as_str() == name && metric.error_code.as_deref() == code
+        };
+        let metric = metrics.iter().find(is_it).expect("counted");
+        (metric.statistics.count, metric.statistics.sum)
+    };
+    assert_eq!(found("UserRecordExpired", None), (3, 3.0));
+    assert_eq!(found("ErrorsByCode", Some("Expired")), (3, 3.0));
+    assert_eq!(found("UserRecordsPut", None), (3, 0.0));
+    assert!(found("ErrorsByCode", Some("Unreachable")).1 >= 3.0);
 }
