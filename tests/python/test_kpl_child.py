@@ -208,6 +208,8 @@ def test_metrics_are_answered(start, kinesis):
     found = child.ask_metrics()
     assert found[("UserRecordsReceived",)] == found[("UserRecordsPut", stream)] == 3
     assert found[("UserRecordsDataPut", stream, "shardId-000000000000")] == 15
+    assert found[("UserRecordsPerKinesisRecord", stream)] == found[("UserRecordsPerPutRecordsRequest",)] == 3
+    assert found[("RequestTime", stream)] > 0 and ("AllErrors",) not in found
     assert child.ask_metrics("UserRecordsPut", 60)[("UserRecordsPut",)] == 3
     assert child.ask_metrics("NoSuchMetric") == {}
 

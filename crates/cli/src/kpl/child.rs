@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anabranch_producer::{
     KplSettings, LogLevel, Producer, PutError, Receipt, Record, Settings, Stored,
@@ -23,8 +22,7 @@ use super::arguments::Arguments;
 use super::credentials::{CredentialsInbox, piped};
 use super::frames::{self, FrameError};
 use super::messages::{Body, Message, PutRecord};
-use super::metrics::Metrics;
-use super::{configuration, connection, pipes, results};
+use super::{configuration, connection, metrics, pipes, results};
 use crate::log_writer::LogWriter;
 
 /// No other child would do better.
@@ -72,22 +70,7 @@ struct Child {
     arguments: Arguments,
     producer: Producer,
     credentials: CredentialsInbox,
-    metrics: Counted,
     log: LogWriter,
-}
-
-/// The metrics and when they began.
-#[derive(Clone)]
-struct Counted {
-    metrics: Arc<Mutex<Metrics>>,
-    started: Instant,
-}
-
-impl Counted {
-    fn with<T>(&self, work: impl FnOnce(&mut Metrics, Duration) -> T) -> T {
-        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut metrics, self.started.elapsed())
-    }
 }
 
 /// Every error is one of configuration.
@@ -97,12 +80,10 @@ async fn set_up(words: &[OsString]) -> anyhow::Result<Child> {
     let log = start_log(arguments.log_level.as_deref(), &settings)?;
     let (inbox, credentials) = piped(arguments.credentials.take());
     let client = connection::client(&settings, credentials).await?;
-    let metrics = Metrics::new(settings.metrics_level, settings.metrics_granularity);
     Ok(Child {
         arguments,
         producer: Producer::new(&client, Settings::from(&settings)),
         credentials: inbox,
-        metrics: Counted { metrics: Arc::new(Mutex::new(metrics)), started: Instant::now() },
         log,
     })
 }
@@ -141,14 +122,12 @@ enum Told {
 /// A record that was put.
 struct Waiting {
     id: u64,
-    stream: Arc<str>,
-    data_bytes: usize,
     receipt: Receipt,
 }
 
 impl Waiting {
-    async fn outcome(self) -> (u64, Arc<str>, usize, Result<Stored, PutError>) {
-        (self.id, self.stream, self.data_bytes, self.receipt.await)
+    async fn outcome(self) -> (u64, Result<Stored, PutError>) {
+        (self.id, self.receipt.await)
     }
 }
 
@@ -160,7 +139,7 @@ impl Child {
             pipes::open(&self.arguments.from_java, &self.arguments.to_java).await?;
         tracing::info!("started");
         let (queue, told) = mpsc::channel(QUEUE);
-        let mut telling = std::pin::pin!(tell(to_java, told, self.metrics.clone()));
+        let mut telling = std::pin::pin!(tell(to_java, told));
         let mut reading = std::pin::pin!(self.read(from_java, queue));
         let ended = tokio::select! {
             read = &mut reading => Ended::Read(read),
@@ -214,7 +193,7 @@ impl Child {
                     continue;
                 }
                 Some(Body::MetricsRequest(request)) => {
-                    let answer = self.metrics.with(|metrics, now| metrics.answer(&request, now));
+                    let answer = metrics::answer(&self.producer, &request);
                     Told::Answer(id, Box::new(Body::MetricsResponse(answer)))
                 }
                 // Streams are known by their names; answers are not for us; others are newer.
@@ -233,7 +212,6 @@ impl Child {
             Told::Answer(id, Box::new(Body::PutRecordResult(results::of_refused(reason))))
         };
         let PutRecord { stream_name, partition_key, explicit_hash_key, data } = message;
-        let data_bytes = data.len();
         let mut record = Record::new(partition_key, own(data));
         if let Some(text) = explicit_hash_key.filter(|text| !text.is_empty()) {
             let Some(key) = anabranch_model::hash_key::parse(&text) else {
@@ -241,12 +219,8 @@ impl Child {
             };
             record = record.explicit_hash_key(key);
         }
-        let stream: Arc<str> = stream_name.into();
-        match self.producer.put(&stream, record).await {
-            Ok(receipt) => {
-                self.metrics.with(|metrics, now| metrics.on_received(&stream, now));
-                Told::Waiting(Waiting { id, stream, data_bytes, receipt })
-            }
+        match self.producer.put(&stream_name, record).await {
+            Ok(receipt) => Told::Waiting(Waiting { id, receipt }),
             Err(error) => refused(&error.to_string()),
         }
     }
@@ -263,11 +237,7 @@ fn own(data: Bytes) -> Bytes {
 }
 
 /// Tells results as they come, until the queue is closed and empty.
-async fn tell(
-    mut pipe: Sender,
-    mut queue: mpsc::Receiver<Told>,
-    metrics: Counted,
-) -> std::io::Result<()> {
+async fn tell(mut pipe: Sender, mut queue: mpsc::Receiver<Told>) -> std::io::Result<()> {
     let mut waiting = FuturesUnordered::new();
     let mut buffer = Vec::new();
     let mut answers: u64 = 0;
@@ -278,8 +248,7 @@ async fn tell(
             let next = async {
                 tokio::select! {
                     biased;
-                    Some((id, stream, bytes, outcome)) = waiting.next() => {
-                        metrics.with(|metrics, now| metrics.on_result(&stream, bytes, &outcome, now));
+                    Some((id, outcome)) = waiting.next() => {
                         Some(Told::Answer(id, Box::new(Body::PutRecordResult(results::of(&outcome)))))
                     }
                     told = queue.recv(), if is_open => told,
