@@ -326,6 +326,8 @@ async fn what_a_producer_did_not_send_the_next_one_sends() {
         assert_eq!(stored, put);
         assert!(fake.stored().is_empty());
     }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_happened_is_counted_once_whoever_asks() {
     let fake = Fake::new();
