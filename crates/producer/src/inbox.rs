@@ -89,18 +89,18 @@ impl Inbox {
         let (ticket, receipt) = self.sheets.next(charge);
         let token = Token { ticket, spooled: None };
         let waiting = Waiting { token, record, may_be_stored: false };
-        let wakes = self.push_waiting(waiting, now)?;
+        let wakes = self.push_waiting(waiting, now).map_err(|_| Closed)?;
         Ok((receipt, wakes))
     }
 
-    /// The same of a record that has its token.
+    /// The same of a record that has its token; it is given back when nothing is taken any more.
     pub(crate) fn push_waiting(
         &mut self,
         waiting: Waiting,
         now: impl FnOnce() -> Micros,
-    ) -> Result<bool, Closed> {
+    ) -> Result<bool, Box<Waiting>> {
         if self.is_closed {
-            return Err(Closed);
+            return Err(Box::new(waiting));
         }
         if self.waiting.is_empty() {
             self.since = now();

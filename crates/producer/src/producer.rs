@@ -1,6 +1,6 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
-use crate::inbox::{Arrived, Closed, Inbox, Token, Waiting};
+use crate::inbox::{Arrived, Inbox, Token, Waiting};
 use crate::metrics::{Metrics, Registry};
 use crate::pipeline::{Answer, Fact, Micros, Outcome, Pipeline, Reason, Step, Why};
 use crate::receipt::Receipt;
@@ -246,8 +246,8 @@ impl Producer {
     /// # Errors
     /// When the record is not taken.
     pub async fn put(&self, stream: &str, record: Record) -> Result<Receipt, Refused> {
-        let stream = self.shared().stream(stream);
-        self.shared().put(&stream, record).await
+        let shared = self.shared();
+        shared.put(stream, || shared.stream(stream), record).await
     }
 
     /// Takes a record if there is room for it. With a spool that is room in the spool, and the record becomes
@@ -256,8 +256,8 @@ impl Producer {
     /// # Errors
     /// When the record is not taken, now or ever.
     pub fn try_put(&self, stream: &str, record: Record) -> Result<Receipt, TryPutError> {
-        let stream = self.shared().stream(stream);
-        self.shared().try_put(&stream, record)
+        let shared = self.shared();
+        shared.try_put(stream, || shared.stream(stream), record)
     }
 
     /// Sends what was put so far without waiting for more, and returns when there is an outcome of all
@@ -341,7 +341,7 @@ impl StreamProducer {
     /// # Errors
     /// When the record is never taken.
     pub async fn put(&self, record: Record) -> Result<Receipt, Refused> {
-        self.handle.0.put(&self.stream, record).await
+        self.handle.0.put(&self.stream.name, || self.stream.clone(), record).await
     }
 
     /// As [`Producer::try_put`].
@@ -349,7 +349,7 @@ impl StreamProducer {
     /// # Errors
     /// When the record is not taken, now or ever.
     pub fn try_put(&self, record: Record) -> Result<Receipt, TryPutError> {
-        self.handle.0.try_put(&self.stream, record)
+        self.handle.0.try_put(&self.stream.name, || self.stream.clone(), record)
     }
 }
 
@@ -418,10 +418,16 @@ impl Shared {
         u32::try_from(charge).unwrap_or(u32::MAX)
     }
 
-    async fn put(self: &Arc<Self>, stream: &Stream, record: Record) -> Result<Receipt, Refused> {
+    /// `stream` is of this name. It is made for a record that is taken alone.
+    async fn put(
+        self: &Arc<Self>,
+        name: &str,
+        stream: impl FnOnce() -> Arc<Stream>,
+        record: Record,
+    ) -> Result<Receipt, Refused> {
         let charge = self.check(&record)?;
         if let Some(spool) = &self.spool {
-            return self.put_spooled(spool, &stream.name, record, charge).await;
+            return self.put_spooled(spool, name, record, charge).await;
         }
         match self.room.try_acquire_many(charge) {
             Ok(permit) => permit.forget(),
@@ -432,20 +438,25 @@ impl Shared {
             }
             Err(TryAcquireError::Closed) => return Err(Refused::Closed),
         }
-        self.take(stream, record, charge)
+        self.take(&stream(), record, charge)
     }
 
-    fn try_put(self: &Arc<Self>, stream: &Stream, record: Record) -> Result<Receipt, TryPutError> {
+    fn try_put(
+        self: &Arc<Self>,
+        name: &str,
+        stream: impl FnOnce() -> Arc<Stream>,
+        record: Record,
+    ) -> Result<Receipt, TryPutError> {
         let charge = self.check(&record)?;
         if let Some(spool) = &self.spool {
-            return self.try_put_spooled(spool, &stream.name, record, charge);
+            return self.try_put_spooled(spool, name, record, charge);
         }
         match self.room.try_acquire_many(charge) {
             Ok(permit) => permit.forget(),
             Err(TryAcquireError::NoPermits) => return Err(TryPutError::Full(Box::new(record))),
             Err(TryAcquireError::Closed) => return Err(Refused::Closed.into()),
         }
-        Ok(self.take(stream, record, charge)?)
+        Ok(self.take(&stream(), record, charge)?)
     }
 
     /// Takes a record that has its room.
@@ -464,11 +475,16 @@ impl Shared {
     /// Takes a record of the spool that has its room. If nothing is taken any more, it stays there.
     fn take_spooled(self: &Arc<Self>, stream: &str, waiting: Waiting) {
         let stream = self.stream(stream);
-        let charge = waiting.token.ticket.charge;
-        match stream.inbox.lock().push_waiting(waiting, || self.now()) {
+        let pushed = stream.inbox.lock().push_waiting(waiting, || self.now());
+        match pushed {
             Ok(true) => stream.wake.notify_one(),
             Ok(false) => {}
-            Err(Closed) => self.room.add_permits(charge as usize),
+            Err(waiting) => {
+                let Waiting { token, may_be_stored, .. } = *waiting;
+                self.room.add_permits(token.ticket.charge as usize);
+                let told = token.ticket.tell(Err(PutError::gone(may_be_stored)));
+                told.into_iter().for_each(Waker::wake);
+            }
         }
     }
 
@@ -686,6 +702,12 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
             }
             Next::Do(Step::Wait(at)) => {
                 let at = stream.inbox.lock().sleep(at.unwrap_or(Micros::MAX));
+                if at <= shared.now() {
+                    // Records came meanwhile that wait for nothing; a timer would round their time up.
+                    stream.inbox.lock().wake();
+                    tokio::task::yield_now().await;
+                    continue;
+                }
                 let until = async {
                     match at {
                         Micros::MAX => std::future::pending().await,

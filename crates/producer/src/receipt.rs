@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Records of a sheet: more are cheaper to put, and keep more memory for one that nobody asks about.
-const SHEET_RECORDS: usize = 16;
+const SHEET_RECORDS: usize = 8;
 
 /// What a record's result is waited for with. Dropping it does not take the record back.
 ///
@@ -23,7 +23,7 @@ const SHEET_RECORDS: usize = 16;
 #[derive(Debug)]
 #[must_use = "only the receipt says whether the record is stored"]
 pub struct Receipt {
-    sheet: Arc<Sheet>,
+    sheet: Sheet,
     place: u8,
     is_taken: bool,
 }
@@ -32,7 +32,7 @@ pub struct Receipt {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     /// `None`: told, or nobody's.
-    sheet: Option<Arc<Sheet>>,
+    sheet: Option<Sheet>,
     place: u8,
     /// Bytes that come free with the outcome.
     pub(crate) charge: u32,
@@ -41,12 +41,11 @@ pub(crate) struct Ticket {
 /// Where the next receipts are.
 #[derive(Debug, Default)]
 pub(crate) struct Sheets {
-    current: Option<Arc<Sheet>>,
+    current: Option<Sheet>,
     used: u8,
 }
 
-#[derive(Debug)]
-struct Sheet(Mutex<[Entry; SHEET_RECORDS]>);
+type Sheet = Arc<Mutex<[Entry]>>;
 
 #[derive(Debug)]
 enum Entry {
@@ -63,7 +62,7 @@ enum Entry {
 impl Sheets {
     /// The two ends of a record's outcome.
     pub(crate) fn next(&mut self, charge: u32) -> (Ticket, Receipt) {
-        let is_new = || Arc::new(Sheet(Mutex::new([const { Entry::Open }; SHEET_RECORDS])));
+        let is_new = || -> Sheet { Arc::new(Mutex::new([const { Entry::Open }; SHEET_RECORDS])) };
         let sheet = self.current.get_or_insert_with(is_new).clone();
         let place = self.used;
         self.used += 1;
@@ -77,6 +76,14 @@ impl Sheets {
     }
 }
 
+/// The two ends of an outcome that has a sheet of its own: of a record that may wait for long while others
+/// do not.
+pub(crate) fn alone(charge: u32) -> (Ticket, Receipt) {
+    let sheet: Sheet = Arc::new(Mutex::new([Entry::Open]));
+    let ticket = Ticket { sheet: Some(sheet.clone()), place: 0, charge };
+    (ticket, Receipt { sheet, place: 0, is_taken: false })
+}
+
 impl Ticket {
     /// Of a record that nobody waits for.
     pub(crate) fn nobodys(charge: u32) -> Self {
@@ -85,54 +92,52 @@ impl Ticket {
 
     /// Whether somebody waits for the outcome, or may.
     pub(crate) fn is_wanted(&self) -> bool {
-        let entry =
-            |sheet: &Arc<Sheet>| matches!(sheet.0.lock()[usize::from(self.place)], Entry::Taken);
-        self.sheet.as_ref().is_some_and(|sheet| !entry(sheet))
+        let is_taken =
+            |sheet: &Sheet| matches!(sheet.lock()[usize::from(self.place)], Entry::Taken);
+        self.sheet.as_ref().is_some_and(|sheet| !is_taken(sheet))
     }
 
     /// Tells the owner, whose task is to be woken then.
     #[must_use]
     pub(crate) fn tell(mut self, result: Result<Stored, PutError>) -> Option<Waker> {
         let sheet = self.sheet.take()?;
-        sheet.tell(self.place, result)
+        tell(&sheet, self.place, result)
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(sheet) = self.sheet.take()
-            && let Some(waker) = sheet.tell(self.place, Err(PutError::gone(true)))
+            && let Some(waker) = tell(&sheet, self.place, Err(PutError::gone(true)))
         {
             waker.wake();
         }
     }
 }
 
-impl Sheet {
-    fn tell(&self, place: u8, result: Result<Stored, PutError>) -> Option<Waker> {
-        let told = match result {
-            Ok(stored) => Entry::Stored(stored),
-            Err(error) => Entry::Failed(Box::new(error)),
-        };
-        let mut entries = self.0.lock();
-        let entry = &mut entries[usize::from(place)];
-        match entry {
-            Entry::Open => *entry = told,
-            Entry::Awaited(_) => {
-                if let Entry::Awaited(waker) = std::mem::replace(entry, told) {
-                    return Some(waker);
-                }
+fn tell(sheet: &Sheet, place: u8, result: Result<Stored, PutError>) -> Option<Waker> {
+    let told = match result {
+        Ok(stored) => Entry::Stored(stored),
+        Err(error) => Entry::Failed(Box::new(error)),
+    };
+    let mut entries = sheet.lock();
+    let entry = &mut entries[usize::from(place)];
+    match entry {
+        Entry::Open => *entry = told,
+        Entry::Awaited(_) => {
+            if let Entry::Awaited(waker) = std::mem::replace(entry, told) {
+                return Some(waker);
             }
-            Entry::Taken | Entry::Stored(_) | Entry::Failed(_) => {}
         }
-        None
+        Entry::Taken | Entry::Stored(_) | Entry::Failed(_) => {}
     }
+    None
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
         if !self.is_taken {
-            self.sheet.0.lock()[usize::from(self.place)] = Entry::Taken;
+            self.sheet.lock()[usize::from(self.place)] = Entry::Taken;
         }
     }
 }
@@ -142,7 +147,7 @@ impl Future for Receipt {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { sheet, place, is_taken } = &mut *self;
-        let mut entries = sheet.0.lock();
+        let mut entries = sheet.lock();
         let entry = &mut entries[usize::from(*place)];
         match entry {
             Entry::Open => *entry = Entry::Awaited(cx.waker().clone()),

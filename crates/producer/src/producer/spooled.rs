@@ -2,7 +2,7 @@
 
 use super::{Producer, Refused, Shared, TryPutError};
 use crate::inbox::{Token, Waiting};
-use crate::receipt::{Receipt, Sheets, Ticket};
+use crate::receipt::{self, Receipt, Ticket};
 use crate::record::{PutError, Record};
 use crate::sdk::Sdk;
 use crate::service::Service;
@@ -75,7 +75,7 @@ impl Shared {
         let record = spool_record(stream, record);
         Store::<Self>::check(&record)?;
         let admission = store.admit(self, &record).await.ok_or(Refused::Closed)?;
-        let (ticket, receipt) = Sheets::default().next(charge);
+        let (ticket, receipt) = receipt::alone(charge);
         let (accepted, told) = oneshot::channel();
         let (room, accepted) = (self.room_now(charge), Some(accepted));
         store.append(self, Append { record, ticket, room, accepted, admission });
@@ -99,7 +99,7 @@ impl Shared {
             Ok(None) => return Err(TryPutError::Full(Box::new(given))),
             Err(()) => return Err(Refused::Closed.into()),
         };
-        let (ticket, receipt) = Sheets::default().next(charge);
+        let (ticket, receipt) = receipt::alone(charge);
         let room = self.room_now(charge);
         store.append(self, Append { record, ticket, room, accepted: None, admission });
         Ok(receipt)
