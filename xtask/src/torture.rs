@@ -40,11 +40,15 @@ pub(crate) fn build_server(project: &Project) -> Result<()> {
     run_command(build.current_dir(&project.root))
 }
 
+/// A test that is quick to build. What is built beside a test has the features that its dependencies have in
+/// tests, and so is not built anew for them.
+const BESIDE: &str = "sdk";
+
 /// A program of `tools/`, built, with its data below the target directory unless it is told
 /// otherwise.
 pub(crate) fn harness(project: &Project, name: &str, arguments: &[String]) -> Result<Command> {
     let mut build = cargo();
-    build.args(["build", "--quiet", "--workspace", "--bin", name]);
+    build.args(["build", "--quiet", "--workspace", "--test", BESIDE, "--bin", name]);
     run_command(build.current_dir(&project.root))?;
     Ok(program(project, "debug", name, arguments))
 }

@@ -1,8 +1,10 @@
 //! What was put to a stream and its task has not looked at yet.
 //!
 //! Who puts only adds to a list here, so that a `put` waits for other puts alone and never for the work on
-//! aggregates and answers. The task takes the whole list at once, which also lets it hash many partition
-//! keys together. It is woken when there is much, or when what is here would wait for too long.
+//! aggregates and answers. The whole list is taken at once, which also lets many partition keys be hashed
+//! together: by whoever makes it long, if nobody works on aggregates just then, since the records are in
+//! the caches of that processor; else by the task, which is woken when there is much, or when what is here
+//! would wait for too long.
 
 use crate::pipeline::{Given, Micros, Piece};
 use crate::receipt::{Receipt, Sheets, Ticket};
@@ -59,6 +61,16 @@ pub(crate) struct Arrived {
     pub(crate) since: Micros,
 }
 
+/// What who has put a record does then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Nothing,
+    /// Wakes the task.
+    Wake,
+    /// Empties the inbox.
+    Empty,
+}
+
 /// The inbox takes nothing any more.
 #[derive(Debug)]
 pub(crate) struct Closed;
@@ -76,21 +88,21 @@ impl Inbox {
         }
     }
 
-    /// Takes a record, and says whether the task is to be woken. The clock is asked for the first of many.
+    /// Takes a record, and says what is to be done then. The clock is asked for the first of many.
     pub(crate) fn push(
         &mut self,
         record: Record,
         charge: u32,
         now: impl FnOnce() -> Micros,
-    ) -> Result<(Receipt, bool), Closed> {
+    ) -> Result<(Receipt, Then), Closed> {
         if self.is_closed {
             return Err(Closed);
         }
         let (ticket, receipt) = self.sheets.next(charge);
         let token = Token { ticket, spooled: None };
         let waiting = Waiting { token, record, may_be_stored: false };
-        let wakes = self.push_waiting(waiting, now).map_err(|_| Closed)?;
-        Ok((receipt, wakes))
+        let then = self.push_waiting(waiting, now).map_err(|_| Closed)?;
+        Ok((receipt, then))
     }
 
     /// The same of a record that has its token; it is given back when nothing is taken any more.
@@ -98,7 +110,7 @@ impl Inbox {
         &mut self,
         waiting: Waiting,
         now: impl FnOnce() -> Micros,
-    ) -> Result<bool, Box<Waiting>> {
+    ) -> Result<Then, Box<Waiting>> {
         if self.is_closed {
             return Err(Box::new(waiting));
         }
@@ -107,13 +119,36 @@ impl Inbox {
         }
         self.bytes += waiting.record.size();
         self.waiting.push(waiting);
-        let wakes = self
-            .sleeps_until
-            .is_some_and(|until| self.has_much() || self.since + self.patience < until);
+        Ok(match () {
+            () if self.has_much() => Then::Empty,
+            () if self.wakes_for(self.since + self.patience) => Then::Wake,
+            () => Then::Nothing,
+        })
+    }
+
+    /// Whether a task that sleeps is to be woken for what is here and to be looked at by this time.
+    fn wakes_for(&mut self, at: Micros) -> bool {
+        let wakes = self.sleeps_until.is_some_and(|until| at < until);
         if wakes {
             self.sleeps_until = None;
         }
-        Ok(wakes)
+        wakes
+    }
+
+    /// Whether the task is to be told that there is something to do at this time that was never here. One that is
+    /// awake may have decided already until when it will sleep.
+    pub(crate) fn wakes_for_work(&mut self, at: Micros) -> bool {
+        let wakes = self.sleeps_until.is_none_or(|until| at < until);
+        if wakes {
+            self.sleeps_until = None;
+        }
+        wakes
+    }
+
+    /// The same of all that is here.
+    pub(crate) fn wakes_for_records(&mut self) -> bool {
+        let at = if self.has_much() { 0 } else { self.since + self.patience };
+        !self.is_empty() && self.wakes_for(at)
     }
 
     /// What is here; `arrived`, which is empty, is where the next records go.
@@ -187,42 +222,55 @@ mod tests {
         Record::new(format!("key-{number}"), "data")
     }
 
-    fn push(inbox: &mut Inbox, number: usize, now: Micros) -> bool {
-        let (_, wakes) = inbox.push(record(number), 1, || now).expect("it is open");
-        wakes
+    fn push(inbox: &mut Inbox, number: usize, now: Micros) -> Then {
+        inbox.push(record(number), 1, || now).expect("it is open").1
     }
 
     #[test]
     fn the_task_is_woken_once_and_no_later_than_records_may_wait() {
         let mut inbox = Inbox::new(100);
-        assert!(!push(&mut inbox, 0, 10), "it is awake");
+        assert_eq!(push(&mut inbox, 0, 10), Then::Nothing, "it is awake");
         assert_eq!(inbox.sleep(Micros::MAX), 110, "the first came at 10");
-        assert!(!push(&mut inbox, 1, 50), "it will look in time");
+        assert_eq!(push(&mut inbox, 1, 50), Then::Nothing, "it will look in time");
         inbox.wake();
         inbox.take(&mut Arrived::default());
         assert_eq!(inbox.sleep(1_000), 1_000);
-        assert!(push(&mut inbox, 2, 500));
-        assert!(!push(&mut inbox, 3, 501), "it is being woken");
+        assert_eq!(push(&mut inbox, 2, 500), Then::Wake);
+        assert_eq!(push(&mut inbox, 3, 501), Then::Nothing, "it is being woken");
     }
 
     #[test]
     fn much_is_looked_at_at_once() {
         let mut inbox = Inbox::new(100);
         inbox.sleep(50);
-        let woken = (0..RECORDS_TO_WAKE).map(|number| push(&mut inbox, number, 10));
-        assert_eq!(woken.filter(|wakes| *wakes).count(), 1);
+        let then: Vec<Then> =
+            (0..RECORDS_TO_WAKE).map(|number| push(&mut inbox, number, 10)).collect();
+        let (last, before) = then.split_last().expect("there are many");
+        assert_eq!(*last, Then::Empty);
+        assert!(before.iter().all(|then| *then == Then::Nothing), "it will look in time");
+        assert!(inbox.wakes_for_records(), "nobody has emptied it");
+        assert!(!inbox.wakes_for_records(), "it is being woken");
         assert_eq!(inbox.sleep(50), 0);
         let mut inbox = Inbox::new(100);
         inbox.sleep(50);
         let large = Record::new("key", vec![0; BYTES_TO_WAKE]);
-        assert!(inbox.push(large, 1, || 10).expect("it is open").1);
+        assert_eq!(inbox.push(large, 1, || 10).expect("it is open").1, Then::Empty);
+    }
+
+    #[test]
+    fn a_task_that_decides_how_long_it_sleeps_is_told_of_other_work() {
+        let mut inbox = Inbox::new(100);
+        assert!(inbox.wakes_for_work(70), "who is awake may have decided already");
+        inbox.sleep(50);
+        assert!(!inbox.wakes_for_work(50), "it will look in time");
+        assert!(inbox.wakes_for_work(49));
     }
 
     #[test]
     fn what_was_put_comes_out_in_its_order_with_its_hashes() {
         for count in [1, 7, 100] {
             let mut inbox = Inbox::new(100);
-            (0..count).for_each(|number| assert!(!push(&mut inbox, number, 10)));
+            (0..count).for_each(|number| assert_eq!(push(&mut inbox, number, 10), Then::Nothing));
             let mut arrived = Arrived::default();
             inbox.take(&mut arrived);
             assert!(inbox.is_empty());

@@ -1,6 +1,6 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
-use crate::inbox::{Arrived, Inbox, Token, Waiting};
+use crate::inbox::{Arrived, Inbox, Then, Token, Waiting};
 use crate::metrics::{Metrics, Registry};
 use crate::pipeline::{Answer, Fact, Micros, Outcome, Pipeline, Reason, Step, Why};
 use crate::receipt::Receipt;
@@ -19,6 +19,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, TryAcquireError};
 use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// A record is in the inbox for this part of the linger at most, and for no longer than this.
@@ -429,6 +430,8 @@ impl Shared {
         if let Some(spool) = &self.spool {
             return self.put_spooled(spool, name, record, charge).await;
         }
+        // Who puts for ever lets others work, the stream's task among them.
+        consume_budget().await;
         match self.room.try_acquire_many(charge) {
             Ok(permit) => permit.forget(),
             Err(TryAcquireError::NoPermits) => {
@@ -462,12 +465,14 @@ impl Shared {
     /// Takes a record that has its room.
     fn take(&self, stream: &Stream, record: Record, charge: u32) -> Result<Receipt, Refused> {
         let pushed = stream.inbox.lock().push(record, charge, || self.now());
-        let Ok((receipt, wakes)) = pushed else {
+        let Ok((receipt, then)) = pushed else {
             self.room.add_permits(charge as usize);
             return Err(Refused::Closed);
         };
-        if wakes {
-            stream.wake.notify_one();
+        match then {
+            Then::Nothing => {}
+            Then::Wake => stream.wake.notify_one(),
+            Then::Empty => stream.try_empty_inbox(self),
         }
         Ok(receipt)
     }
@@ -477,8 +482,9 @@ impl Shared {
         let stream = self.stream(stream);
         let pushed = stream.inbox.lock().push_waiting(waiting, || self.now());
         match pushed {
-            Ok(true) => stream.wake.notify_one(),
-            Ok(false) => {}
+            Ok(Then::Nothing) => {}
+            Ok(Then::Wake) => stream.wake.notify_one(),
+            Ok(Then::Empty) => stream.try_empty_inbox(self),
             Err(waiting) => {
                 let Waiting { token, may_be_stored, .. } = *waiting;
                 self.room.add_permits(token.ticket.charge as usize);
@@ -564,6 +570,17 @@ impl Shared {
 }
 
 impl State {
+    /// What was put before.
+    fn take_in(&mut self, inbox: &Mutex<Inbox>, now: Micros) {
+        let Self { pipeline, arrived, .. } = self;
+        inbox.lock().take(arrived);
+        let since = arrived.since;
+        for given in arrived.drain() {
+            pipeline.put(given, since, now);
+        }
+        arrived.shrink();
+    }
+
     /// What has happened, and how many records have no outcome.
     fn told(&mut self) -> (Vec<Fact>, usize) {
         (self.pipeline.facts(), self.pipeline.pending())
@@ -579,14 +596,26 @@ impl Stream {
     /// The state, with all that was put before.
     fn state(&self, shared: &Shared) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
-        let State { pipeline, arrived, .. } = &mut *state;
-        self.inbox.lock().take(arrived);
-        let (since, now) = (arrived.since, shared.now());
-        for given in arrived.drain() {
-            pipeline.put(given, since, now);
-        }
-        arrived.shrink();
+        state.take_in(&self.inbox, shared.now());
         state
+    }
+
+    /// Does the task's work on the records that are here, if nobody is at it: who has put them has them at hand
+    /// still.
+    fn try_empty_inbox(&self, shared: &Shared) {
+        let Some(mut state) = self.state.try_lock() else {
+            // Who is at it need not see the newest.
+            if self.inbox.lock().wakes_for_records() {
+                self.wake.notify_one();
+            }
+            return;
+        };
+        state.take_in(&self.inbox, shared.now());
+        let at = state.pipeline.wake_at(shared.now());
+        drop(state);
+        if self.inbox.lock().wakes_for_work(at.unwrap_or(Micros::MAX)) {
+            self.wake.notify_one();
+        }
     }
 
     fn flush(&self, shared: &Shared) {

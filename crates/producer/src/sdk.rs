@@ -4,11 +4,11 @@ use crate::pipeline::{Answer, Failure, Fault, OpenShard, OutgoingRecord, Reason,
 use crate::service::{Answering, Service};
 use anabranch_client::{self as client, Client, Sent, stream_reference};
 use anabranch_model::hash_key::{self, HashKeyRange};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{
-    PutRecordsRequestEntry, PutRecordsResultEntry, Shard, ShardFilter, ShardFilterType,
-};
+use aws_sdk_kinesis::types::{PutRecordsResultEntry, Shard, ShardFilter, ShardFilterType};
+use own_body::OwnBody;
 use std::time::Duration;
+
+mod own_body;
 
 /// The code of a record that its shard throttled.
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
@@ -42,9 +42,11 @@ impl Service for Sdk {
     ) -> Answering<'a, Answer> {
         Box::pin(async move {
             let (name, arn) = stream_reference(stream);
-            let entries = records.into_iter().map(entry).collect();
+            let body = OwnBody::new(name.as_deref(), arn.as_deref(), &records);
+            drop(records);
             let put = self.0.put_records().set_stream_name(name).set_stream_arn(arn);
-            match put.set_records(Some(entries)).send().await {
+            let put = put.set_records(Some(Vec::new())).customize().interceptor(body);
+            match put.send().await {
                 Ok(answer) => {
                     Answer::Records(answer.records.into_iter().map(record_answer).collect())
                 }
@@ -75,14 +77,6 @@ impl Service for Sdk {
             Ok(shards)
         })
     }
-}
-
-fn entry(record: OutgoingRecord) -> PutRecordsRequestEntry {
-    let entry = PutRecordsRequestEntry::builder()
-        .partition_key(record.partition_key)
-        .set_explicit_hash_key(record.explicit_hash_key.map(|key| key.to_string()))
-        .data(Blob::from_maybe_shared(record.data));
-    entry.build().expect("it has data")
 }
 
 fn record_answer(record: PutRecordsResultEntry) -> RecordAnswer {

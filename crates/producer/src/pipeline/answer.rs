@@ -158,9 +158,7 @@ impl<T> Pipeline<T> {
         self.facts.refused(Some(&at.shard), WRONG_SHARD);
         let reason = Arc::new(Reason { code: WRONG_SHARD.into(), message: message.into() });
         let mut sealed = noted(sealed, &reason, at.sent_at, now);
-        // The next time each goes by itself: a stream that places records as it likes must not take them
-        // for ever.
-        sealed.must_be_apart();
+        sealed.came_to_wrong_shard();
         sealed.may_be_stored();
         self.take_apart_and_enter(sealed, now);
     }

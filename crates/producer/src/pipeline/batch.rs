@@ -15,6 +15,10 @@ use std::sync::Arc;
 /// The partition key of an aggregate: it is placed by its explicit hash key.
 const AGGREGATE_KEY: &str = "a";
 
+/// A user record is no longer aggregated after so many aggregates with it came to a wrong shard: more than reshards
+/// that follow each other do, so that a stream that places records as it likes does not take them for ever.
+const WRONG_SHARDS_MAX: u8 = 3;
+
 /// What is known of a user record beside what it says.
 #[derive(Debug)]
 pub(crate) struct User<T> {
@@ -32,8 +36,10 @@ pub(crate) struct User<T> {
 pub(crate) struct Past {
     /// It may have been stored by an attempt of which nothing is known.
     pub(crate) may_be_stored: bool,
-    /// It is not to be aggregated: an aggregate that it was in was refused, or came to a wrong shard.
+    /// It is not to be aggregated: an aggregate that it was in was refused, or too many came to a wrong shard.
     pub(super) is_lone: bool,
+    /// Aggregates with it that came to a wrong shard.
+    wrong_shards: u8,
     /// When its last attempt ended.
     pub(crate) idle_since: Option<Micros>,
     /// Attempts that failed.
@@ -313,6 +319,14 @@ impl<T> Sealed<T> {
     /// An attempt of which nothing is known may have stored it.
     pub(crate) fn may_be_stored(&mut self) {
         self.users.iter_mut().for_each(User::set_may_be_stored);
+    }
+
+    /// It was stored by a shard that does not hold all of it: its user records go another way.
+    pub(crate) fn came_to_wrong_shard(&mut self) {
+        for past in self.users.iter_mut().map(User::past_mut) {
+            past.wrong_shards += 1;
+            past.is_lone |= past.wrong_shards >= WRONG_SHARDS_MAX;
+        }
     }
 
     /// Its user records are to be stored one by one.

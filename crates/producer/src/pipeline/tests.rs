@@ -599,7 +599,7 @@ fn records_go_by_themselves_until_the_shards_are_known() {
 }
 
 #[test]
-fn an_aggregate_that_a_shard_took_without_holding_it_is_sent_again_record_by_record() {
+fn an_aggregate_that_a_shard_took_without_holding_it_is_sent_again_by_the_newest_map() {
     for ranges in [
         // The children are known after the answer.
         vec![
@@ -615,18 +615,41 @@ fn an_aggregate_that_a_shard_took_without_holding_it_is_sent_again_record_by_rec
         pipeline.on_answer(outgoing.id, stored_by("b", &outgoing), now + 1);
         assert!(pipeline.settled().is_empty(), "it is not known whether b holds both");
         assert!(matches!(pipeline.step(now + 1), Step::ListShards));
-        pipeline.on_shards(ranges, now + 2);
+        pipeline.on_shards(ranges.clone(), now + 2);
         now += 2;
         let outgoing = next_request(&mut pipeline, &mut now);
-        assert_eq!(outgoing.records.len(), 2);
-        assert!(outgoing.records.iter().all(|record| Aggregate::parse(&record.data).is_none()));
-        pipeline.on_answer(outgoing.id, stored_by("c", &outgoing), now);
+        let aggregate = Aggregate::parse(&outgoing.records[0].data).expect("an aggregate");
+        assert_eq!((outgoing.records.len(), aggregate.len()), (1, 2));
+        let holder = if ranges.len() == 1 { "d" } else { "c" };
+        pipeline.on_answer(outgoing.id, stored_by(holder, &outgoing), now);
         for (_, Told { result, past }) in told(&mut pipeline) {
             assert!(result.is_ok() && past.may_be_stored);
             assert_eq!(&*past.failed.kept[0].error.code, "Wrong Shard");
         }
         assert_eq!((pipeline.counts.possible_duplicates, pipeline.pending()), (2, 0));
     }
+}
+
+#[test]
+fn records_whose_aggregates_always_come_to_a_wrong_shard_go_by_themselves() {
+    let mut pipeline = with_two_records();
+    let mut now = 0;
+    let shards = |wrong: &str| {
+        let rest = HashKeyRange { start: 10, end_inclusive: u128::MAX };
+        vec![shard(wrong, HashKeyRange { start: 0, end_inclusive: 9 }), shard("right", rest)]
+    };
+    for wrong in ["b", "c", "d"] {
+        let outgoing = next_request(&mut pipeline, &mut now);
+        assert_eq!(outgoing.records.len(), 1, "they are in an aggregate before {wrong}");
+        pipeline.on_answer(outgoing.id, stored_by(wrong, &outgoing), now);
+        assert!(matches!(pipeline.step(now), Step::ListShards));
+        pipeline.on_shards(shards(wrong), now);
+    }
+    let outgoing = next_request(&mut pipeline, &mut now);
+    assert_eq!(outgoing.records.len(), 2);
+    assert!(outgoing.records.iter().all(|record| Aggregate::parse(&record.data).is_none()));
+    pipeline.on_answer(outgoing.id, stored_by("d", &outgoing), now);
+    assert_eq!((pipeline.counts.stored, pipeline.counts.possible_duplicates), (2, 2));
 }
 
 #[test]
