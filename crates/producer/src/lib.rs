@@ -50,5 +50,5 @@ pub use settings::{
     KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
     Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
-pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble};
+pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble, Spooling};
 pub use statistics::Statistics;

@@ -28,6 +28,7 @@ mod ledger;
 mod opening;
 mod reading;
 mod settings;
+mod spooling;
 mod store;
 mod writing;
 
@@ -36,7 +37,8 @@ pub(crate) use feeding::feed;
 pub(crate) use format::SpoolRecord;
 pub(crate) use ledger::RecordId;
 pub use settings::{Spool, SpoolStatus};
-pub(crate) use store::{Append, Outlet, Spooled, Store};
+pub use spooling::Spooling;
+pub(crate) use store::{Append, Outlet, Settled, Spooled, Store};
 
 #[cfg(test)]
 mod tests;

@@ -143,8 +143,9 @@ impl Running {
             taken.iter().filter(is_one).map(|taken| taken.id).collect()
         };
         assert_eq!(ids.len(), numbers.len());
-        self.store.settle(&self.sink, &ids);
-        self.sink.room.add_permits(ids.len());
+        let count = ids.len();
+        self.store.settle(&self.sink, Settled { stored: ids, ..Settled::default() });
+        self.sink.room.add_permits(count);
     }
 
     async fn handed_on(&self) -> Vec<u32> {
