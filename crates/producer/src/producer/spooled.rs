@@ -154,7 +154,10 @@ impl Settled {
     /// A record's outcome, of which it has no other.
     pub(super) fn note(&mut self, id: RecordId, result: &Result<Stored, PutError>) {
         match result {
-            Ok(_) => self.stored.push(id),
+            Ok(stored) => {
+                self.stored.push(id);
+                self.maybe_twice += u64::from(stored.may_be_twice());
+            }
             Err(error) => {
                 self.failed.push(id);
                 self.failure.get_or_insert_with(|| error.reason().into());

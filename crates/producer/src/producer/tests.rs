@@ -370,6 +370,7 @@ async fn what_a_producer_did_not_send_the_next_one_sends() {
         producer.close(PATIENCE).await.expect("all have an outcome");
         let status = producer.spool().expect("there is one");
         assert_eq!((status.stored, status.found_stored, status.failed), (101, 100, 0));
+        assert_eq!(status.maybe_twice, 100);
         assert!(!receipt.await.expect("stored").may_be_twice());
         let mut stored = other.stored();
         stored.sort_unstable();

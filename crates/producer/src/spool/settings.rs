@@ -45,6 +45,8 @@ pub struct SpoolStatus {
     pub stored: u64,
     /// How many of `stored` an earlier process had left.
     pub found_stored: u64,
+    /// How many of `stored` an earlier attempt, of whatever process, may have stored as well.
+    pub maybe_twice: u64,
     /// Records that failed for good since the spool was opened, for the service refuses them. They are not in
     /// it any more.
     pub failed: u64,

@@ -92,6 +92,8 @@ pub(crate) struct Append<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
     pub(crate) stored: Vec<RecordId>,
+    /// How many of `stored` may be stored twice.
+    pub(crate) maybe_twice: u64,
     pub(crate) failed: Vec<RecordId>,
     /// Why the first of `failed` did.
     pub(crate) failure: Option<Box<str>>,
@@ -145,6 +147,7 @@ pub(super) struct State<T> {
     found: u64,
     stored: u64,
     found_stored: u64,
+    maybe_twice: u64,
     failed: u64,
     failure: Option<Box<str>>,
     damage: Vec<Damage>,
@@ -221,6 +224,7 @@ impl<O: Outlet> Store<O> {
                 found,
                 stored: 0,
                 found_stored: 0,
+                maybe_twice: 0,
                 failed: 0,
                 failure: None,
                 damage: Vec::new(),
@@ -329,7 +333,7 @@ impl<O: Outlet> Store<O> {
 
     /// These have an outcome. Each is told once.
     pub(crate) fn settle(self: &Arc<Self>, outlet: &Arc<O>, settled: Settled) {
-        let Settled { stored, failed, failure } = settled;
+        let Settled { stored, maybe_twice, failed, failure } = settled;
         if stored.is_empty() && failed.is_empty() {
             return;
         }
@@ -337,6 +341,7 @@ impl<O: Outlet> Store<O> {
         state.found_stored += state.ledger.settle(&stored);
         state.ledger.settle(&failed);
         state.stored += stored.len() as u64;
+        state.maybe_twice += maybe_twice;
         state.failed += failed.len() as u64;
         state.failure = state.failure.take().or(failure);
         self.kick(&mut state, outlet);
@@ -407,6 +412,7 @@ impl<O: Outlet> Store<O> {
             records: state.ledger.unsettled(),
             stored: state.stored,
             found_stored: state.found_stored,
+            maybe_twice: state.maybe_twice,
             failed: state.failed,
             failure: state.failure.clone(),
             bytes: state.ledger.charged(),
