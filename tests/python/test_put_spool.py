@@ -279,8 +279,11 @@ def test_a_full_volume_ends_it_and_what_it_took_is_sent(
     what = re.search(r"(\d+) of (\d+) records were not stored, the first is record (\d+): the spool "
                      "does not keep it: there is no room on its volume", text)
     assert what, text
-    kept = int(what[2]) - int(what[1])
-    assert f"{kept} records stay in the spool" in text and int(what[3]) == kept + 1
+    kept, before = int(what[2]) - int(what[1]), int(what[3]) - 1
+    assert f"{kept} records stay in the spool" in text
     os.remove(volume / "fill")
     send_left(stream, spool, server)
-    assert streams.data(streams.read(client, stream)) == rows[:kept]
+    data = streams.data(streams.read(client, stream))
+    # A few that came together with the refused ones may have found room.
+    assert len(data) == kept and data[:before] == rows[:before]
+    assert data == [row for row in rows if row in set(data)]
