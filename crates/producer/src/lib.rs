@@ -51,4 +51,6 @@ pub use settings::{
     Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
 pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble, Spooling};
+#[doc(hidden)]
+pub use spool::{SpoolContents, spool_contents};
 pub use statistics::Statistics;
