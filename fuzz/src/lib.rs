@@ -1,5 +1,6 @@
 //! What several targets need.
 
+pub mod spool;
 pub mod storage;
 
 use std::borrow::Cow;

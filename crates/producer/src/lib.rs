@@ -50,5 +50,7 @@ pub use settings::{
     KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
     Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
-pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble};
+pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble, Spooling};
+#[doc(hidden)]
+pub use spool::{SpoolContents, spool_contents};
 pub use statistics::Statistics;

@@ -8,7 +8,7 @@ use crate::record::{CLOSED, PutError, Record, Stored};
 use crate::sdk::Sdk;
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::spool::{SpoolTrouble, Store};
+use crate::spool::{Settled, SpoolTrouble, Store};
 use anabranch_client::Client;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -539,11 +539,13 @@ impl Shared {
 
     /// Tells the owners what became of their records.
     fn tell(self: &Arc<Self>, settled: Vec<Outcome<Token>>) {
-        let (mut charges, mut done) = (0, Vec::new());
+        let (mut charges, mut spooled) = (0, Settled::default());
         let mut wakers: Vec<Waker> = Vec::new();
         let mut tell = |token: Token, is_done: bool, result| {
             charges += token.ticket.charge as usize;
-            done.extend(token.spooled.filter(|_| is_done).map(|id| *id));
+            if let Some(id) = token.spooled.filter(|_| is_done) {
+                spooled.note(*id, &result);
+            }
             wakers.extend(token.ticket.tell(result));
         };
         for outcome in settled {
@@ -564,7 +566,7 @@ impl Shared {
         }
         // Nobody is woken for one record while the next ones are told.
         wakers.into_iter().for_each(Waker::wake);
-        self.settle_spooled(&done);
+        self.settle_spooled(spooled);
         self.room.add_permits(charges);
     }
 }

@@ -109,7 +109,7 @@ pub enum PutErrorKind {
 }
 
 impl PutError {
-    fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let error = self.attempts.iter().rev().find_map(|attempt| attempt.error.as_ref());
         error.map_or_else(String::new, |(code, text)| format!("{code}: {text}"))
     }

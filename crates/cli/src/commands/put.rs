@@ -6,28 +6,33 @@
 //! records of a partition key never pass each other, and other keys do not wait for them.
 //!
 //! Memory: what the producer has room for, and a bounded number of receipts, which are printed in the
-//! order of the input.
+//! order of the input. With `--spool` the input may be ahead by more: it is on the disk then (`spooled`).
 
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anabranch_producer::{Producer, Settings};
+use anabranch_client::Client;
+use anabranch_producer::{Producer, Settings, Spool, SpoolError, SpoolStatus};
 use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::commands::block_on;
 use crate::connection::ConnectionArgs;
-use crate::units::parse_span;
+use crate::units::{ByteSize, parse_span};
 
 mod decompress;
 mod feed;
 mod input;
 mod key;
 mod outcome;
+mod printer;
 mod progress;
+mod spool_report;
+mod spooled;
 mod watch;
 
 use decompress::Decompress;
@@ -35,6 +40,7 @@ use feed::{Fed, Feed, Shape};
 use input::{Form, Input, RECORD_BYTES_MAX, Source};
 use key::parse_pointer;
 use outcome::Outcome;
+use printer::Printer;
 use progress::Screen;
 use watch::{Stop, Target, Watch};
 
@@ -55,6 +61,8 @@ Examples:
   anabranch put orders --file orders.jsonl.zst --key-field /customer/id --ordered --aggregate
   anabranch put images --file cat.jpg --whole --key cat
   anabranch put orders '{}' --json | jq -r .sequenceNumber
+  tail -F app.log | anabranch put logs --spool /var/spool/logs
+                                 nothing read is lost in an outage, or when the program is killed
 
 Order: the records of a shard are stored in the order of the input, but for those that their shard
 throttles: they are sent again before all later requests, and after the rest of their own. With
@@ -62,7 +70,14 @@ throttles: they are sent again before all later requests, and after the rest of 
 --in-flight 2 or more without --ordered gives up order for speed.
 
 When a record cannot be stored, no more input is read, what has been read is still sent, and the exit
-status is 1. Ctrl-C sends what has been read; a second one gives it up.")]
+status is 1. Ctrl-C sends what has been read; a second one gives it up.
+
+With --spool DIR a record is durable in DIR before it is sent, and input is read on through an outage
+until DIR has --spool-max bytes; then reading waits. What an earlier run left in DIR is sent first, to
+the streams that it was for, and may be there twice. --timeout counts from the end of the input: what
+is not stored then stays in DIR, the next run with this DIR sends it, and the exit status is 1. Of a
+record that is stored when 65,536 later ones have been read no line is printed. One run at a time may
+use a DIR.")]
 pub(crate) struct PutArgs {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
@@ -113,7 +128,14 @@ pub(crate) struct PutArgs {
     /// [default: as fast as it goes]
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate_limit: Option<u32>,
-    /// Give up when the next record is not stored for so long
+    /// Keep records in this directory, which is made, until they are stored
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Bytes of the spool at most, 11MiB at least; when it has them, reading waits
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "spool")]
+    spool_max: ByteSize,
+    /// Give up when the next record is not stored for so long; with --spool, when none is after the end of
+    /// the input
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = parse_span)]
     timeout: Duration,
     /// Keep the line end (LF or CR LF) in the record
@@ -143,15 +165,21 @@ impl PutArgs {
     async fn put(self) -> anyhow::Result<()> {
         let input = self.input()?;
         let client = self.connection.client().await?;
-        let producer = Producer::new(&client, self.settings());
+        let producer = self.producer(&client)?;
+        let is_full = Arc::default();
         let target = Target {
             producer: producer.clone(),
             stream: self.stream.clone(),
             endpoint: client.endpoint().to_owned(),
+            spool_max: self.spool.as_ref().map(|_| self.spool_max.0),
+            is_full: Arc::clone(&is_full),
         };
         let watch = Watch::new(target, self.timeout, Screen::new(self.quiet), input.size())?;
+        if let Some(found) = producer.spool().and_then(|status| spool_report::found(&status)) {
+            watch.screen.say(&format!("anabranch: {found}"));
+        }
         self.prepare(&producer, &watch).await?;
-        let mut feed = Feed::start(input, self.shape(), producer);
+        let mut feed = Feed::start(input, self.shape(), producer.clone(), is_full);
         let ended = {
             let mut work = pin!(self.settle_all(&mut feed, &watch));
             let mut watching = pin!(watch.run());
@@ -161,12 +189,38 @@ impl PutArgs {
                 never = &mut watching => match never {},
             }
         };
-        watch.screen.say(&watch.tally.borrow().summary());
-        match (watch.tally.borrow().failure(), ended) {
+        if producer.spool().is_some() {
+            // What is left is said by the status.
+            let _ = producer.close(Duration::ZERO).await;
+        }
+        let (summary, failure) = self.sum_up(&watch, producer.spool());
+        watch.screen.say(&summary);
+        match (failure, ended) {
             (Some(failure), Err(error)) => bail!("{failure}; {error:#}"),
             (Some(failure), Ok(())) => bail!(failure),
             (None, ended) => ended,
         }
+    }
+
+    /// What was done, and what went wrong, if anything did.
+    fn sum_up(&self, watch: &Watch, spool: Option<SpoolStatus>) -> (String, Option<String>) {
+        let tally = watch.tally.borrow();
+        let (Some(status), Some(directory)) = (spool, &self.spool) else {
+            return (tally.summary(), tally.failure());
+        };
+        watch.say_damage(&status);
+        let taken = watch.taken.get();
+        let trouble = watch.trouble();
+        let problems = spool_report::problems(taken, &tally, &status, directory, trouble.as_ref());
+        (spool_report::summary(taken, &status), problems)
+    }
+
+    fn producer(&self, client: &Client) -> anyhow::Result<Producer> {
+        Producer::open(client, self.settings()).map_err(|error| {
+            let is_small = matches!(error, SpoolError::TooSmall { .. });
+            let what = if is_small { "--spool-max is too small" } else { "cannot open the spool" };
+            anyhow::Error::new(error).context(what)
+        })
     }
 
     fn settings(&self) -> Settings {
@@ -182,6 +236,7 @@ impl PutArgs {
             max_user_record_size: RECORD_BYTES_MAX + KEY_BYTES_MAX,
             // A second try before it is given up.
             request_timeout: (self.timeout / 2).max(Duration::from_millis(1)),
+            spool: self.spool.as_ref().map(|dir| Spool::new(dir).max_bytes(self.spool_max.0)),
             ..Settings::default()
         }
     }
@@ -237,8 +292,11 @@ impl PutArgs {
     /// Waits for the outcomes in the order of the input, and prints them.
     async fn settle_all(&self, feed: &mut Feed, watch: &Watch) -> anyhow::Result<()> {
         let mut printer = Printer::new(!self.quiet, self.json);
-        let ended = self.settle_each(feed, watch, &mut printer).await;
-        printer.flush(watch)?;
+        let ended = match &self.spool {
+            None => self.settle_each(feed, watch, &mut printer).await,
+            Some(_) => spooled::settle(feed, watch, &mut printer, self.aggregate).await,
+        };
+        printer.flush(&watch.screen)?;
         ended
     }
 
@@ -252,7 +310,7 @@ impl PutArgs {
             let fed = match feed.try_next() {
                 Some(fed) => Some(fed),
                 None => {
-                    printer.flush(watch)?;
+                    printer.flush(&watch.screen)?;
                     tokio::select! {
                         biased;
                         fed = feed.next() => fed,
@@ -264,14 +322,14 @@ impl PutArgs {
                 }
             };
             let (mut receipt, bytes, position) = match fed.context("the input's thread is gone")? {
-                Fed::Record { receipt, bytes, position } => (receipt, bytes, position),
+                Fed::Record { receipt, bytes, position, .. } => (receipt, bytes, position),
                 Fed::End(ended) => return ended,
             };
             let at_once = poll_fn(|cx| Poll::Ready(pin!(&mut receipt).poll(cx))).await;
             let result = match at_once {
                 Poll::Ready(result) => result,
                 Poll::Pending => {
-                    printer.flush(watch)?;
+                    printer.flush(&watch.screen)?;
                     let _waiting = watch.wait_for_next();
                     receipt.await
                 }
@@ -279,48 +337,10 @@ impl PutArgs {
             let outcome = Outcome::of(result, bytes);
             watch.note(&outcome, position, self.aggregate);
             match &outcome.result {
-                Ok(place) => printer.print(place, watch)?,
+                Ok(place) => printer.print(place, &watch.screen)?,
                 // The rest of the input would come after a gap.
                 Err(_) => watch.stop(Stop::AfterWhatWasRead),
             }
         }
-    }
-}
-
-/// Prints where records are, as long as somebody reads it.
-#[derive(Debug)]
-struct Printer {
-    is_on: bool,
-    json: bool,
-    buffer: Vec<u8>,
-}
-
-impl Printer {
-    const FLUSH_BYTES: usize = 64 << 10;
-
-    fn new(is_on: bool, json: bool) -> Self {
-        Self { is_on, json, buffer: Vec::new() }
-    }
-
-    fn print(&mut self, place: &outcome::Place, watch: &Watch) -> anyhow::Result<()> {
-        if self.is_on {
-            place.print(&mut self.buffer, self.json)?;
-        }
-        if self.buffer.len() >= Self::FLUSH_BYTES { self.flush(watch) } else { Ok(()) }
-    }
-
-    /// Records are still sent when nobody reads where they are.
-    fn flush(&mut self, watch: &Watch) -> anyhow::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        watch.screen.erase();
-        let written = crate::output::write_stdout(&self.buffer);
-        self.buffer.clear();
-        match written {
-            Err(error) if crate::output::is_broken_pipe(&error) => self.is_on = false,
-            other => other?,
-        }
-        Ok(())
     }
 }

@@ -3,13 +3,13 @@
 use super::{Producer, Refused, Shared, TryPutError};
 use crate::inbox::{Token, Waiting};
 use crate::receipt::{self, Receipt, Ticket};
-use crate::record::{PutError, Record};
+use crate::record::{PutError, Record, Stored};
 use crate::sdk::Sdk;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::spool::{
-    Append, Outlet, RecordId, SpoolError, SpoolRecord, SpoolStatus, SpoolTrouble, Spooled, Store,
-    feed,
+    Append, Outlet, RecordId, Settled, SpoolError, SpoolRecord, SpoolStatus, SpoolTrouble, Spooled,
+    Spooling, Store, feed,
 };
 use anabranch_client::Client;
 use anabranch_env::{Clock, Disk, RealDisk, SystemClock};
@@ -56,6 +56,27 @@ impl Producer {
         Ok(producer)
     }
 
+    /// Takes a record if there is room for it in the spool, and does not wait until it is durable: who puts one
+    /// after another has many of them share a sync. When it is not kept, only the first of the two says why.
+    ///
+    /// # Panics
+    /// If the producer has no spool.
+    ///
+    /// # Errors
+    /// When the record is not taken, now or ever.
+    pub fn try_spool(
+        &self,
+        stream: &str,
+        record: Record,
+    ) -> Result<(Spooling, Receipt), TryPutError> {
+        let shared = self.shared();
+        let store = shared.spool.as_ref().expect("a producer without a spool was asked to use it");
+        let charge = shared.check(&record)?;
+        let (accepted, told) = oneshot::channel();
+        let receipt = shared.try_append(store, stream, record, charge, Some(accepted))?;
+        Ok((Spooling::new(told), receipt))
+    }
+
     /// What is in the spool. `None`: there is none.
     #[must_use]
     pub fn spool(&self) -> Option<SpoolStatus> {
@@ -92,6 +113,17 @@ impl Shared {
         given: Record,
         charge: u32,
     ) -> Result<Receipt, TryPutError> {
+        self.try_append(store, stream, given, charge, None)
+    }
+
+    fn try_append(
+        self: &Arc<Self>,
+        store: &Arc<Store<Self>>,
+        stream: &str,
+        given: Record,
+        charge: u32,
+        accepted: Option<oneshot::Sender<Result<(), SpoolTrouble>>>,
+    ) -> Result<Receipt, TryPutError> {
         let record = spool_record(stream, given.clone());
         Store::<Self>::check(&record).map_err(Refused::from)?;
         let admission = match store.try_admit(self, &record) {
@@ -101,7 +133,7 @@ impl Shared {
         };
         let (ticket, receipt) = receipt::alone(charge);
         let room = self.room_now(charge);
-        store.append(self, Append { record, ticket, room, accepted: None, admission });
+        store.append(self, Append { record, ticket, room, accepted, admission });
         Ok(receipt)
     }
 
@@ -111,9 +143,25 @@ impl Shared {
     }
 
     /// These are done with: what was given up stays in the spool.
-    pub(super) fn settle_spooled(self: &Arc<Self>, done: &[RecordId]) {
-        if let Some(store) = self.spool.as_ref().filter(|_| !done.is_empty()) {
-            store.settle(self, done);
+    pub(super) fn settle_spooled(self: &Arc<Self>, settled: Settled) {
+        if let Some(store) = &self.spool {
+            store.settle(self, settled);
+        }
+    }
+}
+
+impl Settled {
+    /// A record's outcome, of which it has no other.
+    pub(super) fn note(&mut self, id: RecordId, result: &Result<Stored, PutError>) {
+        match result {
+            Ok(stored) => {
+                self.stored.push(id);
+                self.maybe_twice += u64::from(stored.may_be_twice());
+            }
+            Err(error) => {
+                self.failed.push(id);
+                self.failure.get_or_insert_with(|| error.reason().into());
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use anabranch_model::hash_key::{self, uniform_ranges};
 use anabranch_protocol::aggregation::Aggregate;
 use tokio::sync::watch;
 
+/// The data of a record that the service refuses.
+const REFUSED: &str = "refused";
+
 /// A service of four shards that stores what it is sent, when it is up.
 #[derive(Clone, Debug)]
 struct Fake {
@@ -48,6 +51,11 @@ impl Service for Fake {
             if !*self.is_up.borrow() {
                 let reason = Reason { code: "Unreachable".into(), message: "it is down".into() };
                 return Answer::Failed(Failure { reason, fault: Fault::NothingStored });
+            }
+            if records.iter().flat_map(texts).any(|text| text == REFUSED) {
+                let (code, message) = ("ValidationException".into(), "it is refused".into());
+                let reason = Reason { code, message };
+                return Answer::Failed(Failure { reason, fault: Fault::Invalid });
             }
             self.requests.lock().push(records.iter().flat_map(texts).collect());
             let answer = |record: &OutgoingRecord| {
@@ -297,6 +305,48 @@ async fn with_a_spool_an_outage_may_be_longer_than_memory_and_nothing_is_lost_in
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_records_are_durable_after_one_sync_and_what_is_not_kept_is_said() {
+    let (fake, disk) = (Fake::new(), anabranch_env::FakeDisk::default());
+    fake.is_up.send_replace(false);
+    let producer = spooling(&fake, &disk, Settings::default());
+    producer.try_spool("s", record(0)).expect("room").0.await.expect("kept");
+    let before = disk.operations();
+    let taken: Vec<_> =
+        (1..1_000).map(|number| producer.try_spool("s", record(number)).expect("room")).collect();
+    let mut receipts = Vec::new();
+    for (spooling, receipt) in taken {
+        spooling.await.expect("kept");
+        receipts.push(receipt);
+    }
+    assert!(disk.operations() - before < 100, "{}", disk.operations() - before);
+    assert_eq!(producer.spool().expect("there is one").records, 1_000);
+    disk.set_space(Some(0));
+    let (spooling, _receipt) = producer.try_spool("s", record(0)).expect("room in the spool");
+    assert_eq!(spooling.await, Err(crate::SpoolTrouble::NoRoom));
+    assert_eq!(producer.spool().expect("there is one").records, 1_000);
+    disk.set_space(None);
+    fake.is_up.send_replace(true);
+    for receipt in receipts {
+        receipt.await.expect("stored");
+    }
+    producer.close(PATIENCE).await.expect("all have an outcome");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_the_spool_that_is_refused_is_counted_with_its_reason() {
+    let (fake, disk) = (Fake::new(), anabranch_env::FakeDisk::default());
+    let producer = spooling(&fake, &disk, Settings::default());
+    for number in 0..3 {
+        drop(producer.put("s", record(number)).await.expect("taken"));
+    }
+    drop(producer.put("s", Record::new("key", REFUSED)).await.expect("taken"));
+    producer.close(PATIENCE).await.expect("all have an outcome");
+    let status = producer.spool().expect("there is one");
+    assert_eq!((status.stored, status.found_stored, status.failed), (3, 0, 1));
+    assert_eq!(status.failure.as_deref(), Some("ValidationException: it is refused"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_producer_did_not_send_the_next_one_sends() {
     for is_closed in [true, false] {
         let (fake, disk) = (Fake::new(), anabranch_env::FakeDisk::default());
@@ -318,6 +368,9 @@ async fn what_a_producer_did_not_send_the_next_one_sends() {
         assert_eq!(producer.spool().expect("there is one").found, 100);
         let receipt = producer.put("s", record(100)).await.expect("taken");
         producer.close(PATIENCE).await.expect("all have an outcome");
+        let status = producer.spool().expect("there is one");
+        assert_eq!((status.stored, status.found_stored, status.failed), (101, 100, 0));
+        assert_eq!(status.maybe_twice, 100);
         assert!(!receipt.await.expect("stored").may_be_twice());
         let mut stored = other.stored();
         stored.sort_unstable();

@@ -6,7 +6,9 @@ use super::ledger::RecordId;
 use super::opening::outcomes;
 use super::reading::Part;
 use super::store::{Outlet, Place, Spooled, State, Store};
+use anabranch_env::Disk;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -16,12 +18,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A part of a segment that is to be read.
 #[derive(Clone, Debug)]
-struct Reading {
-    name: SegmentName,
-    bytes: Range<u64>,
-    indices: Range<u32>,
+pub(super) struct Reading {
+    pub(super) name: SegmentName,
+    pub(super) bytes: Range<u64>,
+    pub(super) indices: Range<u32>,
     /// Another process wrote it.
-    is_found: bool,
+    pub(super) is_found: bool,
 }
 
 /// Hands on what is on the disk alone, until the store is stopped or nothing is taken any more.
@@ -77,21 +79,7 @@ impl<O: Outlet> Store<O> {
     }
 
     fn read(&self, reading: &Reading) -> Result<Part, SpoolError> {
-        let path = self.path(reading.name, FileKind::Records);
-        let io = SpoolError::io(&path);
-        let file = self.disk.open(&path, false).map_err(&io)?;
-        // Somebody may have cut it.
-        let end = reading.bytes.end.min(file.len().map_err(&io)?);
-        let len = end.saturating_sub(reading.bytes.start);
-        let bytes =
-            file.read_vec_at(usize::try_from(len).unwrap_or(usize::MAX), reading.bytes.start);
-        let bytes = bytes.map_err(&io)?;
-        let done = match reading.is_found {
-            true => outcomes(&*self.disk, &self.directory, reading.name)?.0,
-            false => Vec::new(),
-        };
-        let (id, indices) = (reading.name.id, reading.indices.clone());
-        Ok(Part::new(bytes, 0, id, indices, &done, reading.is_found))
+        read(&*self.disk, &self.directory, reading)
     }
 
     /// Whether it was handed on.
@@ -132,6 +120,28 @@ impl<O: Outlet> Store<O> {
             self.kick(&mut state, outlet);
         }
     }
+}
+
+/// Reads a part of a segment.
+pub(super) fn read(
+    disk: &dyn Disk,
+    directory: &Path,
+    reading: &Reading,
+) -> Result<Part, SpoolError> {
+    let path = directory.join(reading.name.file_name(FileKind::Records));
+    let io = SpoolError::io(&path);
+    let file = disk.open(&path, false).map_err(&io)?;
+    // Somebody may have cut it.
+    let end = reading.bytes.end.min(file.len().map_err(&io)?);
+    let len = end.saturating_sub(reading.bytes.start);
+    let bytes = file.read_vec_at(usize::try_from(len).unwrap_or(usize::MAX), reading.bytes.start);
+    let bytes = bytes.map_err(&io)?;
+    let done = match reading.is_found {
+        true => outcomes(disk, directory, reading.name)?.0,
+        false => Vec::new(),
+    };
+    let (id, indices) = (reading.name.id, reading.indices.clone());
+    Ok(Part::new(bytes, 0, id, indices, &done, reading.is_found))
 }
 
 /// What is to be read next. `None`: nothing is on the disk alone any more.

@@ -132,11 +132,13 @@ impl Ledger {
         }
     }
 
-    /// These have an outcome. Each is told once.
-    pub(super) fn settle(&mut self, ids: &[RecordId]) {
+    /// These have an outcome. Each is told once. Returns how many of them were found.
+    pub(super) fn settle(&mut self, ids: &[RecordId]) -> u64 {
+        let mut found = 0;
         for id in ids {
             let Some(segment) = self.segments.get_mut(&id.segment) else { continue };
             segment.settled += 1;
+            found += u64::from(segment.is_found);
             if segment.unwritten.is_empty() {
                 self.with_unwritten.push(id.segment);
             }
@@ -145,6 +147,7 @@ impl Ledger {
                 self.maybe_finished.push(id.segment);
             }
         }
+        found
     }
 
     /// So many records of a segment cannot be read, and have no outcome.
@@ -329,7 +332,7 @@ mod tests {
         assert_eq!(ledger.next_finished(false), Some(8));
         assert_eq!(ledger.unsettled(), 1);
         assert_eq!(ledger.removed(8), SEGMENT_OVERHEAD_BYTES + 500 + 32);
-        ledger.settle(&ids(7, [2]));
+        assert_eq!(ledger.settle(&ids(7, [2])), 1);
         assert_eq!(ledger.next_finished(false), Some(7));
     }
 }

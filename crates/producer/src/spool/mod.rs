@@ -20,6 +20,7 @@
 //! a segment is handed on: pure. `opening` is what the last process left, `store` what all threads share,
 //! `writing` the one that writes, `feeding` the task that reads back.
 
+mod contents;
 mod error;
 mod feeding;
 mod files;
@@ -28,15 +29,19 @@ mod ledger;
 mod opening;
 mod reading;
 mod settings;
+mod spooling;
 mod store;
 mod writing;
 
+#[doc(hidden)]
+pub use contents::{SpoolContents, spool_contents};
 pub use error::{Damage, SpoolError, SpoolTrouble};
 pub(crate) use feeding::feed;
 pub(crate) use format::SpoolRecord;
 pub(crate) use ledger::RecordId;
 pub use settings::{Spool, SpoolStatus};
-pub(crate) use store::{Append, Outlet, Spooled, Store};
+pub use spooling::Spooling;
+pub(crate) use store::{Append, Outlet, Settled, Spooled, Store};
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,17 @@ pub struct SpoolStatus {
     pub found: u64,
     /// Records without an outcome now.
     pub records: u64,
+    /// Records that were stored since the spool was opened, those of an earlier process too.
+    pub stored: u64,
+    /// How many of `stored` an earlier process had left.
+    pub found_stored: u64,
+    /// How many of `stored` an earlier attempt, of whatever process, may have stored as well.
+    pub maybe_twice: u64,
+    /// Records that failed for good since the spool was opened, for the service refuses them. They are not in
+    /// it any more.
+    pub failed: u64,
+    /// Why the first of `failed` did.
+    pub failure: Option<Box<str>>,
     /// Bytes of `max_bytes` that are taken.
     pub bytes: u64,
     /// A write or a sync failed: nothing more is taken.

@@ -88,6 +88,17 @@ pub(crate) struct Append<T> {
     pub(crate) admission: Admission,
 }
 
+/// Records that have an outcome.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) stored: Vec<RecordId>,
+    /// How many of `stored` may be stored twice.
+    pub(crate) maybe_twice: u64,
+    pub(crate) failed: Vec<RecordId>,
+    /// Why the first of `failed` did.
+    pub(crate) failure: Option<Box<str>>,
+}
+
 /// What a record takes of the bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admission {
@@ -134,6 +145,11 @@ pub(super) struct State<T> {
     is_closed: bool,
     pub(super) has_failed: bool,
     found: u64,
+    stored: u64,
+    found_stored: u64,
+    maybe_twice: u64,
+    failed: u64,
+    failure: Option<Box<str>>,
     damage: Vec<Damage>,
 }
 
@@ -206,6 +222,11 @@ impl<O: Outlet> Store<O> {
                 is_closed: false,
                 has_failed: false,
                 found,
+                stored: 0,
+                found_stored: 0,
+                maybe_twice: 0,
+                failed: 0,
+                failure: None,
                 damage: Vec::new(),
             }),
             wake: Notify::new(),
@@ -311,9 +332,18 @@ impl<O: Outlet> Store<O> {
     }
 
     /// These have an outcome. Each is told once.
-    pub(crate) fn settle(self: &Arc<Self>, outlet: &Arc<O>, ids: &[RecordId]) {
+    pub(crate) fn settle(self: &Arc<Self>, outlet: &Arc<O>, settled: Settled) {
+        let Settled { stored, maybe_twice, failed, failure } = settled;
+        if stored.is_empty() && failed.is_empty() {
+            return;
+        }
         let mut state = self.state.lock();
-        state.ledger.settle(ids);
+        state.found_stored += state.ledger.settle(&stored);
+        state.ledger.settle(&failed);
+        state.stored += stored.len() as u64;
+        state.maybe_twice += maybe_twice;
+        state.failed += failed.len() as u64;
+        state.failure = state.failure.take().or(failure);
         self.kick(&mut state, outlet);
     }
 
@@ -380,6 +410,11 @@ impl<O: Outlet> Store<O> {
         SpoolStatus {
             found: state.found,
             records: state.ledger.unsettled(),
+            stored: state.stored,
+            found_stored: state.found_stored,
+            maybe_twice: state.maybe_twice,
+            failed: state.failed,
+            failure: state.failure.clone(),
             bytes: state.ledger.charged(),
             has_failed: state.has_failed,
             damage: state.damage.clone(),

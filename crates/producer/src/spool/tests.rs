@@ -143,8 +143,9 @@ impl Running {
             taken.iter().filter(is_one).map(|taken| taken.id).collect()
         };
         assert_eq!(ids.len(), numbers.len());
-        self.store.settle(&self.sink, &ids);
-        self.sink.room.add_permits(ids.len());
+        let count = ids.len();
+        self.store.settle(&self.sink, Settled { stored: ids, ..Settled::default() });
+        self.sink.room.add_permits(count);
     }
 
     async fn handed_on(&self) -> Vec<u32> {
@@ -436,4 +437,20 @@ async fn after_a_failed_sync_nothing_is_taken_until_it_is_opened_again() {
     let running = Running::open(&disk.power_cut(PowerCut::DropsUnsynced, 1), 10).expect("opened");
     assert!(running.handed_on().await.ends_with(&[1, 2]));
     running.put(5).await.expect("accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn contents_are_what_the_next_producer_sends() {
+    let disk = FakeDisk::default();
+    let running = Running::open(&disk, 1_000).expect("opened");
+    running.put_all(0..60).await;
+    running.settle(&[0, 1, 2, 30]);
+    running.finish().await;
+    let contents = spool_contents(&disk, Path::new(DIRECTORY)).expect("opened");
+    let expected: Vec<_> = (0..60)
+        .filter(|number| ![0, 1, 2, 30].contains(number))
+        .map(record)
+        .map(|one| ((*one.stream).into(), one.partition_key, one.data))
+        .collect();
+    assert_eq!(contents, SpoolContents { records: expected, lost: 0, unsettled: 56 });
 }

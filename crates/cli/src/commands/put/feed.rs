@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anabranch_producer::{Producer, Receipt, Record, Refused, TryPutError};
+use anabranch_producer::{Producer, Receipt, Record, Refused, Spooling, TryPutError};
 use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use crate::commands::put::input::Input;
 use crate::commands::put::key::partition_key;
 
 /// Receipts whose turn to be printed has not come. One takes some 500 bytes.
-const RECEIPTS_MAX: usize = 1 << 16;
+pub(super) const RECEIPTS_MAX: usize = 1 << 16;
 
 /// What becomes of an input's records.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(super) enum Fed {
     /// A record was given to the producer.
     Record {
         receipt: Receipt,
+        /// If there is a spool: ready when the record is durable there. `None`: it is.
+        spooling: Option<Spooling>,
         /// Of its data.
         bytes: usize,
         /// Bytes of the input that had been read by then.
@@ -50,17 +52,28 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts the thread. It ends with the input, or when the producer is closed.
-    pub(super) fn start(input: Input, shape: Shape, producer: Producer) -> Self {
+    /// Starts the thread. It ends with the input, or when the producer is closed. `is_full` is set while a
+    /// record waits for room.
+    pub(super) fn start(
+        input: Input,
+        shape: Shape,
+        producer: Producer,
+        is_full: Arc<AtomicBool>,
+    ) -> Self {
         let (tell, told) = mpsc::channel(RECEIPTS_MAX);
         let is_giving = Arc::new(AtomicBool::new(false));
         let (giving, runtime) = (is_giving.clone(), Handle::current());
+        let has_spool = producer.spool().is_some();
         std::thread::spawn(move || {
             let _inside = runtime.enter();
-            let ended = feed(input, &shape, &producer, &giving, &tell);
+            let giver = Giver { producer, has_spool, is_full };
+            let ended = feed(input, &shape, &giver, &giving, &tell);
             // What is here need not wait for more.
             let _ = tell.blocking_send(Fed::End(ended));
-            runtime.block_on(producer.flush());
+            // With a spool the producer is closed at the end.
+            if !has_spool {
+                runtime.block_on(giver.producer.flush());
+            }
         });
         Self { told, is_giving }
     }
@@ -92,7 +105,7 @@ impl Feed {
 fn feed(
     mut input: Input,
     shape: &Shape,
-    producer: &Producer,
+    giver: &Giver,
     is_giving: &AtomicBool,
     tell: &mpsc::Sender<Fed>,
 ) -> anyhow::Result<()> {
@@ -102,12 +115,12 @@ fn feed(
         let context = || format!("record {number} of the input cannot be sent");
         let (record, bytes) = shape.record(raw).with_context(context)?;
         is_giving.store(true, Ordering::SeqCst);
-        let receipt = match give(producer, &shape.stream, record) {
-            Ok(receipt) => receipt,
+        let (spooling, receipt) = match giver.give(&shape.stream, record) {
+            Ok(taken) => taken,
             Err(Refused::Closed) => return Ok(()),
             Err(refused) => return Err(refused).with_context(context),
         };
-        let fed = Fed::Record { receipt, bytes, position: input.position() };
+        let fed = Fed::Record { receipt, spooling, bytes, position: input.position() };
         if tell.blocking_send(fed).is_err() {
             return Ok(());
         }
@@ -116,12 +129,35 @@ fn feed(
     Ok(())
 }
 
-fn give(producer: &Producer, stream: &str, record: Record) -> Result<Receipt, Refused> {
-    match producer.try_put(stream, record) {
-        Ok(receipt) => Ok(receipt),
-        Err(TryPutError::Refused(refused)) => Err(refused),
-        Err(TryPutError::Full(record)) => Handle::current().block_on(producer.put(stream, *record)),
-        Err(error) => unreachable!("a record is full, refused or taken: {error}"),
+/// Gives records to the producer, and waits when it is full.
+#[derive(Debug)]
+struct Giver {
+    producer: Producer,
+    has_spool: bool,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Giver {
+    fn give(&self, stream: &str, record: Record) -> Result<(Option<Spooling>, Receipt), Refused> {
+        let taken = match self.has_spool {
+            true => {
+                let taken = self.producer.try_spool(stream, record);
+                taken.map(|(spooling, receipt)| (Some(spooling), receipt))
+            }
+            false => self.producer.try_put(stream, record).map(|receipt| (None, receipt)),
+        };
+        match taken {
+            Ok(taken) => Ok(taken),
+            Err(TryPutError::Refused(refused)) => Err(refused),
+            Err(TryPutError::Full(record)) => {
+                self.is_full.store(true, Ordering::Relaxed);
+                let put = Handle::current().block_on(self.producer.put(stream, *record));
+                self.is_full.store(false, Ordering::Relaxed);
+                // With a spool it is durable by now.
+                Ok((None, put?))
+            }
+            Err(error) => unreachable!("a record is full, refused or taken: {error}"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anabranch_producer::{Attempt, PutError, Stored};
+use anabranch_producer::{Attempt, PutError, SpoolTrouble, Stored};
 use serde::Serialize;
 
 /// The code of a record that its shard, or of a request that the service throttled.
@@ -39,6 +39,19 @@ pub(super) struct Failure {
 }
 
 impl Outcome {
+    /// Of a record that the spool does not keep.
+    pub(super) fn not_kept(trouble: SpoolTrouble, bytes: usize) -> Self {
+        // After a failed sync it may be there all the same, and be sent by the next run.
+        let may_be_stored = trouble == SpoolTrouble::Failed;
+        let reason = format!("the spool does not keep it: {trouble}");
+        Outcome {
+            bytes,
+            result: Err(Failure { reason, may_be_stored }),
+            was_throttled: false,
+            was_sent_again: false,
+        }
+    }
+
     pub(super) fn of(result: Result<Stored, PutError>, bytes: usize) -> Self {
         let attempts = match &result {
             Ok(stored) => stored.attempts(),
@@ -105,7 +118,13 @@ impl Tally {
         self.stored + self.failed
     }
 
+    /// Notes the outcome of the next record of the input.
     pub(super) fn note(&mut self, outcome: &Outcome) {
+        self.note_at(self.seen() + 1, outcome);
+    }
+
+    /// Notes the outcome of the record with this place in the input.
+    pub(super) fn note_at(&mut self, number: u64, outcome: &Outcome) {
         self.sent_again += u64::from(outcome.was_sent_again);
         match &outcome.result {
             Ok(place) => {
@@ -118,10 +137,16 @@ impl Tally {
             Err(failure) => {
                 self.failed += 1;
                 self.maybe_stored += u64::from(failure.may_be_stored);
-                let number = self.stored + self.failed;
-                self.first_failure.get_or_insert_with(|| (number, failure.reason.clone()));
+                if self.first_failure.as_ref().is_none_or(|(first, _)| number < *first) {
+                    self.first_failure = Some((number, failure.reason.clone()));
+                }
             }
         }
+    }
+
+    /// How many failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed
     }
 
     /// A line about what is stored.
@@ -139,8 +164,13 @@ impl Tally {
 
     /// How many are not stored and why, if any.
     pub(super) fn failure(&self) -> Option<String> {
+        self.failure_of(self.seen())
+    }
+
+    /// The same of so many records.
+    pub(super) fn failure_of(&self, seen: u64) -> Option<String> {
         let (number, reason) = self.first_failure.as_ref()?;
-        let (failed, seen) = (self.failed, self.seen());
+        let failed = self.failed;
         let mut text =
             format!("{failed} of {seen} records were not stored, the first is record {number}");
         if self.maybe_stored > 0 {
