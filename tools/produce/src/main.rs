@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use anabranch_client::{Client, Connection, EndpointChoice};
-use anabranch_producer::{Producer, Record, Settings};
+use anabranch_producer::{Producer, Receipt, Record, Settings};
 use anabranch_testkit::TestServer;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::primitives::Blob;
@@ -20,7 +20,8 @@ use tokio::sync::mpsc;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const STREAM: &str = "produce";
+/// Receipts that are looked at together.
+const TOGETHER: usize = 100;
 /// Records of a PutRecords call.
 const REQUEST_RECORDS: usize = 500;
 
@@ -46,9 +47,12 @@ struct Arguments {
     /// Partition keys
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     keys: u32,
-    /// An endpoint that is there already, with a stream of this name to be made in it
+    /// An endpoint that is there already
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    /// Name of the stream, which is made
+    #[arg(long, value_name = "NAME", default_value = "produce")]
+    stream: String,
     /// `AggregationMaxSize`
     #[arg(long, value_name = "BYTES", default_value_t = 51_200)]
     aggregation_max_size: usize,
@@ -86,7 +90,12 @@ async fn measure(arguments: Arguments) -> Result<()> {
     };
     let client = Connection { endpoint: EndpointChoice::Url(endpoint), ..Connection::default() };
     let client = client.client().await?;
-    client.create_stream().stream_name(STREAM).shard_count(arguments.shards).send().await?;
+    client
+        .create_stream()
+        .stream_name(&arguments.stream)
+        .shard_count(arguments.shards)
+        .send()
+        .await?;
     let before = processor_time();
     let began = Instant::now();
     let records = match arguments.client {
@@ -130,30 +139,33 @@ async fn library(client: &Client, arguments: &Arguments) -> Result<u64> {
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..arguments.tasks {
-        let (producer, keys) = (producer.clone(), keys.clone());
+        let keys = keys.clone();
         let (record_bytes, is_ordered) = (arguments.record_bytes, arguments.ordered);
+        let stream = producer.stream(&arguments.stream);
         tasks.spawn(async move {
-            // Receipts are looked at in order behind the puts, as a program does that counts.
-            let (sender, mut receipts) = mpsc::unbounded_channel();
+            // Receipts are looked at in order behind the puts, a hundred at a time, as a program does that counts.
+            let (sender, mut behind) = mpsc::unbounded_channel::<Vec<Receipt>>();
             let counting = tokio::spawn(async move {
                 let mut count = 0u64;
-                while let Some(receipt) = receipts.recv().await {
-                    let receipt: anabranch_producer::Receipt = receipt;
-                    receipt.await?;
-                    count += 1;
+                while let Some(receipts) = behind.recv().await {
+                    for receipt in receipts {
+                        receipt.await?;
+                        count += 1;
+                    }
                 }
                 Ok::<_, anyhow::Error>(count)
             });
             let mut rng = SmallRng::seed_from_u64(number as u64);
             let data = vec![b'x'; record_bytes];
-            let stream = producer.stream(STREAM);
             while Instant::now() < until {
-                for _ in 0..100 {
+                let mut receipts = Vec::with_capacity(TOGETHER);
+                for _ in 0..TOGETHER {
                     let key = &keys[rng.random_range(0..keys.len())];
                     let record = Record::new(key.as_str(), data.clone());
                     let record = if is_ordered { record.ordered() } else { record };
-                    sender.send(stream.put(record).await?)?;
+                    receipts.push(stream.put(record).await?);
                 }
+                sender.send(receipts)?;
             }
             drop(sender);
             counting.await?
@@ -173,6 +185,7 @@ async fn sdk(client: &Client, arguments: &Arguments) -> Result<u64> {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..arguments.tasks {
         let (client, keys, record_bytes) = (client.clone(), keys.clone(), arguments.record_bytes);
+        let stream = arguments.stream.clone();
         tasks.spawn(async move {
             let mut rng = SmallRng::seed_from_u64(number as u64);
             let data = vec![b'x'; record_bytes];
@@ -184,7 +197,7 @@ async fn sdk(client: &Client, arguments: &Arguments) -> Result<u64> {
                     entry.data(Blob::new(data.clone())).build()
                 };
                 let entries: Result<Vec<_>, _> = (0..REQUEST_RECORDS).map(entry).collect();
-                let put = client.put_records().stream_name(STREAM).set_records(Some(entries?));
+                let put = client.put_records().stream_name(&stream).set_records(Some(entries?));
                 let answer = put.send().await.context("PutRecords")?;
                 ensure!(answer.failed_record_count() == Some(0), "records failed");
                 count += answer.records().len() as u64;
