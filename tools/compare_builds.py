@@ -32,8 +32,9 @@ CASES = {
 }
 
 
-def start(binary, directory):
+def start(binary, directory, *flags):
     command = [binary, "serve", "--data-dir", directory, "--listen", "127.0.0.1:0", "--limits", "off"]
+    command += flags
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     for line in server.stdout:
         for word in line.replace('"', " ").split():

@@ -124,13 +124,12 @@ def main():
         results = {}
         for number in range(options.rounds):
             with tempfile.TemporaryDirectory() as directory:
-                server, endpoint = start(f"{options.release}/anabranch", directory)
+                server, endpoint = start(f"{options.release}/anabranch", directory,
+                                         "--transition-ms", "0")
                 try:
                     client = boto3.client("kinesis", endpoint_url=endpoint, region_name="us-east-1",
                                           aws_access_key_id="a", aws_secret_access_key="b")
                     client.create_stream(StreamName="python", ShardCount=SHARDS)
-                    client.get_waiter("stream_exists").wait(StreamName="python",
-                                                            WaiterConfig={"Delay": 1})
                     runs = {
                         "SDK for Rust, PutRecords of 500": lambda: by_tool(
                             options.release, "sdk", endpoint, size, options.seconds, "sdk"),
@@ -156,8 +155,8 @@ def main():
             ratios = sorted(of_sdk / used for (_, used), of_sdk in zip(rounds, sdk))
             rate = statistics.median(rate for rate, _ in rounds)
             used = statistics.median(used for _, used in rounds)
-            print(f"| {size} B | {name} | {rate:,.0f} | {used:.2f} | {statistics.median(ratios):.2f} "
-                  f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |", flush=True)
+            print(f"| {size} B | {name} | {rate:,.0f} | {used:.2f} | {statistics.median(ratios):.3g} "
+                  f"({ratios[0]:.3g} to {ratios[-1]:.3g}) |", flush=True)
 
 
 if __name__ == "__main__":
