@@ -2,8 +2,8 @@
 """Measures what a user record costs a client, by each of several producers, against one server.
 
     cargo build --release -p anabranch -p produce
-    python3 -m venv /tmp/aiokpl && /tmp/aiokpl/bin/pip install aiokpl==0.2.0
-    target/venv/bin/python tools/compare_producers.py --aiokpl /tmp/aiokpl/bin/python
+    python3 -m venv target/aiokpl && target/aiokpl/bin/pip install aiokpl==0.2.0
+    target/venv/bin/python tools/compare_producers.py --aiokpl target/aiokpl/bin/python
 
 64 shards, limits off, 100,000 partition keys. A row for each: medians of the rounds of user records a
 second, of the client's processor time for each, and of its ratio to that of the SDK in the same round.
