@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures two builds of the server in turns, on an empty directory each time.
 
-    python3 tools/compare_builds.py BEFORE AFTER [--rounds 5] [--seconds 3] [CASE ...]
+    python3 tools/compare_builds.py BEFORE AFTER [--rounds 5] [--seconds 3] [--pin] [CASE ...]
 
-The load comes from AFTER's `anabranch bench`. Prints a row for each case: the median of the ratios of
+The load comes from AFTER's `anabranch bench`; `--pin` gives it and the server a processor each, without
+which one connection depends on where the system puts threads. Prints a row for each case: the median of the ratios of
 the rounds (after ÷ before), with the lowest and the highest, and the medians themselves. Puts of
 `fan-out` have a fixed rate: look at its processor time and latency.
 """
@@ -32,8 +33,11 @@ CASES = {
 }
 
 
-def start(binary, directory, *flags):
-    command = [binary, "serve", "--data-dir", directory, "--listen", "127.0.0.1:0", "--limits", "off"]
+PIN_SERVER, PIN_LOAD = ["taskset", "-c", "0"], ["taskset", "-c", "1"]
+
+
+def start(binary, directory, *flags, before=()):
+    command = [*before, binary, "serve", "--data-dir", directory, "--listen", "127.0.0.1:0", "--limits", "off"]
     command += flags
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     for line in server.stdout:
@@ -43,12 +47,12 @@ def start(binary, directory, *flags):
     raise SystemExit(f"{binary} did not start")
 
 
-def measure(binary, generator, runs, seconds):
+def measure(binary, generator, runs, seconds, pin):
     directory = tempfile.mkdtemp()
-    server, url = start(binary, directory)
+    server, url = start(binary, directory, before=PIN_SERVER if pin else ())
     try:
         for run in runs:
-            command = [generator, "bench", "--endpoint", url, "--stream", "load", "--json"]
+            command = [*(PIN_LOAD if pin else ()), generator, "bench", "--endpoint", url, "--stream", "load", "--json"]
             command += ["--server-pid", str(server.pid), "--workload", *run]
             if "--duration" not in run:
                 command += ["--duration", f"{seconds}s"]
@@ -75,6 +79,7 @@ def main():
     parser.add_argument("cases", nargs="*", help="parts of names; default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--pin", action="store_true", help="a processor for the server, one for the load")
     options = parser.parse_args()
     builds = [options.before, options.after]
     print("| case | what | before | after | after ÷ before (lowest to highest) |")
@@ -86,7 +91,7 @@ def main():
         for round_number in range(options.rounds):
             # Who goes first changes, so that neither always finds the disk as the other left it.
             for build in (0, 1) if round_number % 2 == 0 else (1, 0):
-                result = measure(builds[build], options.after, runs, options.seconds)
+                result = measure(builds[build], options.after, runs, options.seconds, options.pin)
                 results[build].append(result)
         for what in results[0][0]:
             before, after = ([result[what] for result in build] for build in results)
