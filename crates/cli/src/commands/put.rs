@@ -62,7 +62,7 @@ Examples:
   anabranch put images --file cat.jpg --whole --key cat
   anabranch put orders '{}' --json | jq -r .sequenceNumber
   tail -F app.log | anabranch put logs --spool /var/spool/logs
-                                 nothing read is lost in an outage, or when the program is killed
+                                 what is in the spool outlives outages, and the program being killed
 
 Order: the records of a shard are stored in the order of the input, but for those that their shard
 throttles: they are sent again before all later requests, and after the rest of their own. With
@@ -74,10 +74,11 @@ status is 1. Ctrl-C sends what has been read; a second one gives it up.
 
 With --spool DIR a record is durable in DIR before it is sent, and input is read on through an outage
 until DIR has --spool-max bytes; then reading waits. What an earlier run left in DIR is sent first, to
-the streams that it was for, and may be there twice. --timeout counts from the end of the input: what
-is not stored then stays in DIR, the next run with this DIR sends it, and the exit status is 1. Of a
-record that is stored when 65,536 later ones have been read no line is printed. One run at a time may
-use a DIR.")]
+the streams that it was for, and may be there twice. When the input is over and no record is stored for
+--timeout, what is left stays in DIR, the next run with this DIR sends it, and the exit status is 1. When
+the program is killed, what it had read in the last moment and was not durable yet is lost. Of a record
+that is stored when 65,536 later ones have been read no line is printed. One run at a time may use a
+DIR.")]
 pub(crate) struct PutArgs {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
