@@ -121,12 +121,12 @@ impl Inbox {
         self.waiting.push(waiting);
         Ok(match () {
             () if self.has_much() => Then::Empty,
-            () if self.wakes_for(self.since + self.patience) => Then::Wake,
+            () if self.wakes_for_records() => Then::Wake,
             () => Then::Nothing,
         })
     }
 
-    /// Whether a task that sleeps is to be woken for what is here and to be looked at by this time.
+    /// Whether a task that sleeps is to be woken for what is to be done at this time.
     fn wakes_for(&mut self, at: Micros) -> bool {
         let wakes = self.sleeps_until.is_some_and(|until| at < until);
         if wakes {
@@ -138,17 +138,21 @@ impl Inbox {
     /// Whether the task is to be told that there is something to do at this time that was never here. One that is
     /// awake may have decided already until when it will sleep.
     pub(crate) fn wakes_for_work(&mut self, at: Micros) -> bool {
-        let wakes = self.sleeps_until.is_none_or(|until| at < until);
-        if wakes {
-            self.sleeps_until = None;
-        }
-        wakes
+        self.sleeps_until.is_none() || self.wakes_for(at)
     }
 
-    /// The same of all that is here.
+    /// Whether a task that sleeps is to be woken for what is here.
     pub(crate) fn wakes_for_records(&mut self) -> bool {
-        let at = if self.has_much() { 0 } else { self.since + self.patience };
-        !self.is_empty() && self.wakes_for(at)
+        self.wakes_for(self.due())
+    }
+
+    /// When what is here is to be looked at.
+    fn due(&self) -> Micros {
+        match () {
+            () if self.is_empty() => Micros::MAX,
+            () if self.has_much() => 0,
+            () => self.since + self.patience,
+        }
     }
 
     /// What is here; `arrived`, which is empty, is where the next records go.
@@ -160,11 +164,7 @@ impl Inbox {
 
     /// The task is about to sleep until this time. When it is to look here again, which may be at once.
     pub(crate) fn sleep(&mut self, until: Micros) -> Micros {
-        let until = match () {
-            () if self.waiting.is_empty() => until,
-            () if self.has_much() => 0,
-            () => until.min(self.since + self.patience),
-        };
+        let until = until.min(self.due());
         self.sleeps_until = Some(until);
         until
     }

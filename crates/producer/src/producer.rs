@@ -469,11 +469,7 @@ impl Shared {
             self.room.add_permits(charge as usize);
             return Err(Refused::Closed);
         };
-        match then {
-            Then::Nothing => {}
-            Then::Wake => stream.wake.notify_one(),
-            Then::Empty => stream.try_empty_inbox(self),
-        }
+        stream.follow(then, self);
         Ok(receipt)
     }
 
@@ -482,9 +478,7 @@ impl Shared {
         let stream = self.stream(stream);
         let pushed = stream.inbox.lock().push_waiting(waiting, || self.now());
         match pushed {
-            Ok(Then::Nothing) => {}
-            Ok(Then::Wake) => stream.wake.notify_one(),
-            Ok(Then::Empty) => stream.try_empty_inbox(self),
+            Ok(then) => stream.follow(then, self),
             Err(waiting) => {
                 let Waiting { token, may_be_stored, .. } = *waiting;
                 self.room.add_permits(token.ticket.charge as usize);
@@ -572,15 +566,16 @@ impl Shared {
 }
 
 impl State {
-    /// What was put before.
-    fn take_in(&mut self, inbox: &Mutex<Inbox>, now: Micros) {
+    /// What was put before. Returns the time of that.
+    fn take_in(&mut self, inbox: &Mutex<Inbox>, shared: &Shared) -> Micros {
         let Self { pipeline, arrived, .. } = self;
         inbox.lock().take(arrived);
-        let since = arrived.since;
+        let (since, now) = (arrived.since, shared.now());
         for given in arrived.drain() {
             pipeline.put(given, since, now);
         }
         arrived.shrink();
+        now
     }
 
     /// What has happened, and how many records have no outcome.
@@ -598,8 +593,17 @@ impl Stream {
     /// The state, with all that was put before.
     fn state(&self, shared: &Shared) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
-        state.take_in(&self.inbox, shared.now());
+        state.take_in(&self.inbox, shared);
         state
+    }
+
+    /// Does what is to be done after a record was put.
+    fn follow(&self, then: Then, shared: &Shared) {
+        match then {
+            Then::Nothing => {}
+            Then::Wake => self.wake.notify_one(),
+            Then::Empty => self.try_empty_inbox(shared),
+        }
     }
 
     /// Does the task's work on the records that are here, if nobody is at it: who has put them has them at hand
@@ -612,8 +616,8 @@ impl Stream {
             }
             return;
         };
-        state.take_in(&self.inbox, shared.now());
-        let at = state.pipeline.wake_at(shared.now());
+        let now = state.take_in(&self.inbox, shared);
+        let at = state.pipeline.wake_at(now);
         drop(state);
         if self.inbox.lock().wakes_for_work(at.unwrap_or(Micros::MAX)) {
             self.wake.notify_one();

@@ -8,17 +8,16 @@
 //! Memory: what the producer has room for, and a bounded number of receipts, which are printed in the
 //! order of the input. With `--spool` the input may be ahead by more: it is on the disk then (`spooled`).
 
-use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use anabranch_client::Client;
 use anabranch_producer::{Producer, Settings, Spool, SpoolError, SpoolStatus};
 use anyhow::{Context, bail};
 use clap::Args;
+use futures_util::FutureExt;
 
 use crate::commands::block_on;
 use crate::connection::ConnectionArgs;
@@ -326,10 +325,9 @@ impl PutArgs {
                 Fed::Record { receipt, bytes, position, .. } => (receipt, bytes, position),
                 Fed::End(ended) => return ended,
             };
-            let at_once = poll_fn(|cx| Poll::Ready(pin!(&mut receipt).poll(cx))).await;
-            let result = match at_once {
-                Poll::Ready(result) => result,
-                Poll::Pending => {
+            let result = match (&mut receipt).now_or_never() {
+                Some(result) => result,
+                None => {
                     printer.flush(&watch.screen)?;
                     let _waiting = watch.wait_for_next();
                     receipt.await

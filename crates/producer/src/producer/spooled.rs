@@ -100,8 +100,7 @@ impl Shared {
         let (accepted, told) = oneshot::channel();
         let (room, accepted) = (self.room_now(charge), Some(accepted));
         store.append(self, Append { record, ticket, room, accepted, admission });
-        // Nobody tells when the runtime has ended.
-        told.await.unwrap_or(Err(SpoolTrouble::Failed))?;
+        Spooling::new(told).await?;
         Ok(receipt)
     }
 

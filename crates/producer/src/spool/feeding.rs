@@ -30,7 +30,8 @@ pub(super) struct Reading {
 pub(crate) async fn feed<O: Outlet>(store: Arc<Store<O>>, outlet: Arc<O>) {
     while let Some(reading) = store.next_reading().await {
         let (reader, to_read) = (store.clone(), reading.clone());
-        let read = tokio::task::spawn_blocking(move || reader.read(&to_read)).await;
+        let reading_it = move || read(&*reader.disk, &reader.directory, &to_read);
+        let read = tokio::task::spawn_blocking(reading_it).await;
         let mut part = match read {
             Ok(Ok(part)) => part,
             Ok(Err(error)) => {
@@ -76,10 +77,6 @@ impl<O: Outlet> Store<O> {
                 () = self.wake.notified() => {}
             }
         }
-    }
-
-    fn read(&self, reading: &Reading) -> Result<Part, SpoolError> {
-        read(&*self.disk, &self.directory, reading)
     }
 
     /// Whether it was handed on.
