@@ -291,6 +291,57 @@ def test_a_child_that_is_full_stops_reading_and_drops_nothing(start, start_serve
     assert all(one.success for one in child.wait(*sent))
 
 
+def test_a_stream_that_is_not_there_fails_attempts_until_it_is_made_or_records_expire(start, kinesis):
+    child, hasty = start(), start(settings={"record_ttl": 500})
+    expired, = hasty.wait(hasty.put("not-there-yet", "k", b"1"))
+    assert not expired.success and expired.codes[-1] == "Expired"
+    assert "ResourceNotFoundException" in expired.codes
+    put = child.put("not-there-yet", "k", b"2")
+    poll(lambda: child.ask_metrics("AllErrors").get(("AllErrors",), 0) > 1)
+    assert put not in child.results
+    kinesis.create_stream(StreamName="not-there-yet", ShardCount=1)
+    result, = child.wait(put)
+    assert result.success and [one[2] for one in result.attempts][-2:] == [False, True]
+    assert [data for *_, data in stored(kinesis, "not-there-yet")] == [b"2"]
+
+
+# `cargo xtask long kpl-load` takes more.
+LOAD = int(os.environ.get("ANABRANCH_KPL_RECORDS", 20_000))
+MAX_GROWTH_BYTES = 24 << 20
+
+
+def test_records_that_come_without_pause(start, kinesis):
+    """Each has one result, everything else is answered beside them, and memory stays flat."""
+    stream = streams.create(kinesis, 4)
+    child = start(settings={"record_ttl": 300_000})
+    step = LOAD // 20
+    resident, unanswered, received = [], [], 0
+    for first in range(0, LOAD, step):
+        for i in range(first, first + step):
+            unanswered.append(child.put(stream, f"k{i % 97}", b"%d" % i))
+            if i % 500 == 0:
+                child.set_credentials()
+                child.set_credentials(for_metrics=True)
+                before = received
+                received = child.ask_metrics("UserRecordsReceived").get(("UserRecordsReceived",), 0)
+                assert before <= received <= i + 1
+            if i % 700 == 0:
+                child.flush()
+        # The newest are still in the child: it never has nothing to do.
+        resident.append(child.resident())
+        old, unanswered = unanswered[:-step // 2], unanswered[-step // 2:]
+        assert all(one.success for one in child.wait(*old, seconds=120))
+        for number in old:
+            del child.results[number]
+    assert not child.ended
+    # The last ones are answered while it ends.
+    assert child.close() == 0
+    assert all(one.success for one in child.wait(*unanswered))
+    assert child.results.keys() == set(unanswered), "a second result"
+    assert max(resident[10:]) < max(resident[5:10]) + MAX_GROWTH_BYTES, resident
+    assert sorted(int(data) for *_, data in stored(kinesis, stream)) == list(range(LOAD))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_either_side_dies_at_any_point(start, kinesis, seed):
     """Every put has a result or the child is gone; what was acknowledged is in the stream."""

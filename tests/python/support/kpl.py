@@ -4,6 +4,7 @@ named pipes. Written from the protocol's tables."""
 import os
 import pathlib
 import queue
+import shlex
 import struct
 import subprocess
 import threading
@@ -48,6 +49,11 @@ def settings_for(server, **more):
             "verify_certificate": False, **more}
 
 
+def child_command():
+    """Another build of the child, perhaps with the emulator before it, or the binary under test."""
+    return shlex.split(os.environ.get("ANABRANCH_KPL_CHILD", "")) or [binary(), "kpl"]
+
+
 class Result:
     """A put_record_result."""
 
@@ -73,7 +79,7 @@ class Child:
         for path in (self.ours, self.theirs):
             path.unlink(missing_ok=True)
             os.mkfifo(path)
-        command = [str(executable)] if executable else [binary(), "kpl"]
+        command = [str(executable)] if executable else child_command()
         command += ["-o", self.ours, "-i", self.theirs,
                     "-c", config or configuration(**(settings or {})), *flags]
         self.log_path = directory / "child.log"
@@ -168,6 +174,11 @@ class Child:
             missing = [number for number in numbers if number not in self.results]
             assert done and not missing, f"no result of {missing[:5]}: {self.log()}"
             return [self.results[number] for number in numbers]
+
+    def resident(self):
+        """Bytes of memory that the child has."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
     def close(self):
         """Closes the pipe to the child, as a Java half that ends, and gives the exit code."""
