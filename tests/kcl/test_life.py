@@ -1,11 +1,15 @@
 """The unmodified Java KCL reads a stream through splits, merges and a restart of its worker."""
 
 import collections
+import hashlib
+import json
 import signal
+
+from support.server import run_cli
 
 from harness import journal
 from harness.life import FIRST, SECOND
-from harness.producer import KEYS
+from harness.producer import ENVIRONMENT, KEYS
 
 
 def test_every_acknowledged_record_is_delivered_exactly_once(life):
@@ -14,6 +18,23 @@ def test_every_acknowledged_record_is_delivered_exactly_once(life):
 
     delivered = journal.records(life.events())
     assert comparable(delivered) == comparable(life.producer.acknowledged)
+
+
+def test_user_records_of_our_aggregates_are_what_our_reader_says(resumed_life):
+    """Keys, data and places of every user record. The KCL drops an aggregate with a hash key, explicit or not,
+    of another shard."""
+    life = resumed_life
+    result = run_cli("tail", life.stream, "--from", "trim-horizon", "--no-follow", "--format", "json",
+                     "--endpoint", life.server.endpoint, env=ENVIRONMENT)
+    assert result.returncode == 0, result.stderr
+    ours = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sum("explicitHashKey" in line for line in ours) == len(KEYS) // 2 * 3
+    assert {line.get("subSequenceNumber") for line in ours} == {None, 0, 1, 2}
+    found = [(r["shard"], r["sequence"], r["sub_sequence"], r["key"], r["digest"])
+             for r in journal.records(life.events())]
+    assert sorted(found) == sorted(
+        (line["shard"], line["sequenceNumber"], line.get("subSequenceNumber", 0),
+         line["partitionKey"], hashlib.sha256(line["data"].encode()).hexdigest()) for line in ours)
 
 
 def test_records_of_a_key_come_in_their_order_over_all_shards(life):

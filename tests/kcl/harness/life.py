@@ -57,6 +57,8 @@ class Life:
         end within its time while it still holds the lease of a finished shard."""
         self.worker.start()
         self.wait_for_all_records()
+        self.producer.put_aggregated(self.server)
+        self.wait_for_all_records()
         self.exit_code = self.worker.terminate()
         self.first_events = self.events()
         self.first_checkpoints = self.checkpoints_now()

@@ -24,6 +24,7 @@ class Recorder(processor.RecordProcessorBase):
         records = [
             {
                 "sequence": record.sequence_number,
+                "sub_sequence": record.sub_sequence_number,
                 "key": record.partition_key,
                 "number": int(record.binary_data.split(b" ")[0]),
                 "digest": hashlib.sha256(record.binary_data).hexdigest(),
