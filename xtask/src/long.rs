@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::kpl_child;
 use crate::tools::{Project, run as run_command};
 use crate::torture::{build_server, harness, harness_released};
 
@@ -22,6 +23,11 @@ enum Proof {
     Produce,
     /// Nothing listens for an hour while records are put: memory stays flat, and nothing is lost
     Outage,
+    /// The KPL's child without libraries of its machine, for x86-64 and ARM: its tests drive each. What follows
+    /// -- goes to cargo instead of --release
+    KplChild,
+    /// A million records without pause through the KPL's child
+    KplLoad,
 }
 
 /// What every run of the tests has: small aggregates, so that there are many, and everything more often.
@@ -53,6 +59,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let usual: &[&str] = match options.name {
         Proof::Produce => &[],
         Proof::Outage => &OUTAGE,
+        Proof::KplChild => return kpl_child::run(project, &options.arguments),
+        Proof::KplLoad => return kpl_child::load(project, &options.arguments),
     };
     let usual = usual.iter().map(|one| (*one).to_owned());
     let arguments: Vec<String> = usual.chain(options.arguments.iter().cloned()).collect();

@@ -9,6 +9,7 @@
 mod bench;
 mod deny;
 mod drift;
+mod kpl_child;
 mod long;
 mod overload;
 mod sbom;

@@ -1,0 +1,157 @@
+//! The KPL's child as a program that needs no library of its machine, for two kinds of machines; the tests of the
+//! child drive each. These builds take minutes, so that CI has none of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools::{Project, apt_install, cargo, is_installed, run as run_command};
+
+/// A kind of machine, and what builds and runs programs for it on a Debian of x86-64.
+struct Target {
+    triple: &'static str,
+    /// The compiler of C, which links as well.
+    compiler: &'static str,
+    /// The package that has it.
+    packages: &'static [&'static str],
+    /// What the compiler of Rust is told.
+    flags: &'static str,
+    /// Runs its programs here, unless the machine does.
+    emulator: Option<&'static str>,
+}
+
+const TARGETS: [Target; 2] = [
+    Target {
+        triple: "x86_64-unknown-linux-musl",
+        compiler: "musl-gcc",
+        packages: &["musl-tools"],
+        flags: "",
+        emulator: None,
+    },
+    Target {
+        triple: "aarch64-unknown-linux-gnu",
+        compiler: "aarch64-linux-gnu-gcc",
+        packages: &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
+        flags: "-C target-feature=+crt-static",
+        emulator: Some("qemu-aarch64-static"),
+    },
+];
+
+/// Builds each, with these arguments of `cargo build` instead of `--release`, and runs the child's tests with it
+/// against the server under test.
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<()> {
+    let python = project.python()?;
+    for target in &TARGETS {
+        let child = target.build(project, arguments)?;
+        println!("==> {} of {} bytes", child.display(), fs::metadata(&child)?.len());
+        let emulator = target.emulator.map(|name| format!("{name} ")).unwrap_or_default();
+        let command = format!("{emulator}{}", child.display());
+        run_command(tests(project, &python).env("ANABRANCH_KPL_CHILD", command))?;
+    }
+    Ok(())
+}
+
+/// The child of the program under test takes a million records without pause; `arguments` go to pytest.
+pub(crate) fn load(project: &Project, arguments: &[String]) -> Result<()> {
+    let mut tests = tests(project, &project.python()?);
+    tests.args(["-k", "without_pause"]).args(arguments);
+    run_command(tests.env("ANABRANCH_KPL_RECORDS", "1000000"))
+}
+
+fn tests(project: &Project, python: &Path) -> Command {
+    let mut tests = Command::new(python);
+    tests.args(["-m", "pytest", "test_kpl_child.py"]);
+    tests.current_dir(project.root.join("tests/python"));
+    tests.env("ANABRANCH_BIN", project.server_binary());
+    tests
+}
+
+impl Target {
+    /// Builds the child, and gives its path, under the name of the original.
+    fn build(&self, project: &Project, arguments: &[String]) -> Result<PathBuf> {
+        self.install()?;
+        let variable = self.triple.replace('-', "_");
+        let linker = format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase());
+        let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", variable.to_uppercase());
+        let mut build = cargo();
+        build.args(["build", "--package", "anabranch", "--target", self.triple]);
+        if arguments.is_empty() {
+            build.arg("--release");
+        }
+        build.args(arguments).arg("--message-format=json-render-diagnostics");
+        build.env(format!("CC_{variable}"), self.compiler).env(linker, self.compiler);
+        build.env(flags, self.flags).current_dir(&project.root).stderr(Stdio::inherit());
+        let output = build.output().context("cannot run cargo build")?;
+        if !output.status.success() {
+            bail!("the child for {} does not build", self.triple);
+        }
+        let built = executable(&output.stdout).context("cargo names no program")?;
+        let directory = project.target.join("kpl-child").join(self.triple);
+        fs::create_dir_all(&directory)?;
+        let child = directory.join("kinesis_producer");
+        fs::copy(&built, &child)?;
+        if needs_libraries(&fs::read(&child)?) {
+            bail!("{} needs an interpreter of its machine: it is not static", child.display());
+        }
+        Ok(child)
+    }
+
+    fn install(&self) -> Result<()> {
+        run_command(Command::new("rustup").args(["target", "add", self.triple]))?;
+        if !is_installed(self.compiler) {
+            apt_install(self.packages)?;
+        }
+        match self.emulator {
+            Some(emulator) if !is_installed(emulator) => apt_install(&["qemu-user-static"]),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The program of which cargo's messages tell.
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    let messages = messages.split(|byte| *byte == b'\n');
+    messages.rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_slice(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    })
+}
+
+/// Whether an ELF file of 64 bits, least byte first, has a program header `PT_INTERP`.
+fn needs_libraries(elf: &[u8]) -> bool {
+    const PT_INTERP: u64 = 3;
+    let number = |at: usize, size: usize| {
+        let bytes = elf.get(at..at + size).unwrap_or_default();
+        bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    // The place, the size and the count of the headers.
+    let (first, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    (0..count).any(|place| {
+        let at = usize::try_from(first + place * size).unwrap_or(usize::MAX - 4);
+        number(at, 4) == PT_INTERP
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_test_itself_is_not_static() {
+        let program = std::env::current_exe().and_then(fs::read).expect("a program");
+        assert!(needs_libraries(&program));
+        let mut program = program;
+        // No program headers.
+        program[56..58].fill(0);
+        assert!(!needs_libraries(&program));
+    }
+
+    #[test]
+    fn the_program_is_found_in_messages() {
+        let messages = b"{\"executable\":null}\n{\"executable\":\"/a\"}\n{\"reason\":\"end\"}\n";
+        assert_eq!(executable(messages), Some("/a".into()));
+        assert_eq!(executable(b"{}\n"), None);
+    }
+}
