@@ -12,12 +12,15 @@ use crate::tools::{Project, apt_install, cargo, is_installed, run as run_command
 /// A kind of machine, and what builds and runs programs for it on a Debian of x86-64.
 struct Target {
     triple: &'static str,
-    /// The compiler of C, which links as well.
+    /// The compiler of C.
     compiler: &'static str,
-    /// The package that has it.
-    packages: &'static [&'static str],
-    /// What the compiler of Rust is told.
-    flags: &'static str,
+    /// `None`: the machine's own. musl-gcc itself would link the musl of the machine instead of the one that comes
+    /// with Rust, and the program would crash at its start.
+    linker: Option<&'static str>,
+    /// What jemalloc takes as the size of a page, a power of two: where pages are larger it does not start.
+    page_bits: &'static str,
+    /// The Debian package of the compiler.
+    package: &'static str,
     /// Runs its programs here, unless the machine does.
     emulator: Option<&'static str>,
 }
@@ -26,15 +29,18 @@ const TARGETS: [Target; 2] = [
     Target {
         triple: "x86_64-unknown-linux-musl",
         compiler: "musl-gcc",
-        packages: &["musl-tools"],
-        flags: "",
+        linker: None,
+        page_bits: "12",
+        package: "musl-tools",
         emulator: None,
     },
     Target {
-        triple: "aarch64-unknown-linux-gnu",
+        triple: "aarch64-unknown-linux-musl",
         compiler: "aarch64-linux-gnu-gcc",
-        packages: &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
-        flags: "-C target-feature=+crt-static",
+        linker: Some("rust-lld"),
+        // Kernels for ARM have pages of 4, 16 or 64 KiB.
+        page_bits: "16",
+        package: "gcc-aarch64-linux-gnu",
         emulator: Some("qemu-aarch64-static"),
     },
 ];
@@ -73,16 +79,18 @@ impl Target {
     fn build(&self, project: &Project, arguments: &[String]) -> Result<PathBuf> {
         self.install()?;
         let variable = self.triple.replace('-', "_");
-        let linker = format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase());
-        let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", variable.to_uppercase());
         let mut build = cargo();
         build.args(["build", "--package", "anabranch", "--target", self.triple]);
         if arguments.is_empty() {
             build.arg("--release");
         }
         build.args(arguments).arg("--message-format=json-render-diagnostics");
-        build.env(format!("CC_{variable}"), self.compiler).env(linker, self.compiler);
-        build.env(flags, self.flags).current_dir(&project.root).stderr(Stdio::inherit());
+        build.env(format!("CC_{variable}"), self.compiler);
+        build.env("JEMALLOC_SYS_WITH_LG_PAGE", self.page_bits);
+        if let Some(linker) = self.linker {
+            build.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), linker);
+        }
+        build.current_dir(&project.root).stderr(Stdio::inherit());
         let output = build.output().context("cannot run cargo build")?;
         if !output.status.success() {
             bail!("the child for {} does not build", self.triple);
@@ -101,7 +109,7 @@ impl Target {
     fn install(&self) -> Result<()> {
         run_command(Command::new("rustup").args(["target", "add", self.triple]))?;
         if !is_installed(self.compiler) {
-            apt_install(self.packages)?;
+            apt_install(&[self.package])?;
         }
         match self.emulator {
             Some(emulator) if !is_installed(emulator) => apt_install(&["qemu-user-static"]),
