@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::tools::{Project, apt_install, cargo, is_installed, run as run_command};
+use crate::tools::{Project, apt_install, capture, cargo, is_installed, run as run_command};
 
 /// A kind of machine, and what builds and runs programs for it on a Debian of x86-64.
 struct Target {
@@ -66,11 +66,10 @@ pub(crate) fn load(project: &Project, arguments: &[String]) -> Result<()> {
     run_command(tests.env("ANABRANCH_KPL_RECORDS", "1000000"))
 }
 
+/// The tests of the child.
 fn tests(project: &Project, python: &Path) -> Command {
-    let mut tests = Command::new(python);
-    tests.args(["-m", "pytest", "test_kpl_child.py"]);
-    tests.current_dir(project.root.join("tests/python"));
-    tests.env("ANABRANCH_BIN", project.server_binary());
+    let mut tests = project.pytest(python, "tests/python");
+    tests.arg("test_kpl_child.py");
     tests
 }
 
@@ -91,16 +90,12 @@ impl Target {
             build.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), linker);
         }
         build.current_dir(&project.root).stderr(Stdio::inherit());
-        let output = build.output().context("cannot run cargo build")?;
-        if !output.status.success() {
-            bail!("the child for {} does not build", self.triple);
-        }
-        let built = executable(&output.stdout).context("cargo names no program")?;
+        let built = executable(&capture(&mut build)?).context("cargo names no program")?;
         let directory = project.target.join("kpl-child").join(self.triple);
         fs::create_dir_all(&directory)?;
         let child = directory.join("kinesis_producer");
         fs::copy(&built, &child)?;
-        if needs_libraries(&fs::read(&child)?) {
+        if needs_libraries(&child)? {
             bail!("{} needs an interpreter of its machine: it is not static", child.display());
         }
         Ok(child)
@@ -127,19 +122,11 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
     })
 }
 
-/// Whether an ELF file of 64 bits, least byte first, has a program header `PT_INTERP`.
-fn needs_libraries(elf: &[u8]) -> bool {
-    const PT_INTERP: u64 = 3;
-    let number = |at: usize, size: usize| {
-        let bytes = elf.get(at..at + size).unwrap_or_default();
-        bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
-    };
-    // The place, the size and the count of the headers.
-    let (first, size, count) = (number(32, 8), number(54, 2), number(56, 2));
-    (0..count).any(|place| {
-        let at = usize::try_from(first + place * size).unwrap_or(usize::MAX - 4);
-        number(at, 4) == PT_INTERP
-    })
+/// Whether a program asks for an interpreter that loads libraries.
+fn needs_libraries(program: &Path) -> Result<bool> {
+    let headers =
+        capture(Command::new("readelf").arg("--program-headers").arg("--wide").arg(program))?;
+    Ok(String::from_utf8_lossy(&headers).contains("INTERP"))
 }
 
 #[cfg(test)]
@@ -148,12 +135,8 @@ mod tests {
 
     #[test]
     fn this_test_itself_is_not_static() {
-        let program = std::env::current_exe().and_then(fs::read).expect("a program");
-        assert!(needs_libraries(&program));
-        let mut program = program;
-        // No program headers.
-        program[56..58].fill(0);
-        assert!(!needs_libraries(&program));
+        let program = std::env::current_exe().expect("a program");
+        assert!(needs_libraries(&program).expect("readelf"));
     }
 
     #[test]

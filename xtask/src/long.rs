@@ -1,4 +1,4 @@
-//! The longer proofs: builds `tools/produce_proof` and runs it, as [`crate::torture`] does with its own.
+//! The longer proofs: those of the producer by `tools/produce_proof`, and those of the KPL's child.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -56,14 +56,18 @@ const OUTAGE: [&str; 4] = ["--outage", "3600", "--rate", "20000"];
 /// Builds the server, unless a finished one was named, and runs a proof.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     build_server(project)?;
-    let usual: &[&str] = match options.name {
-        Proof::Produce => &[],
-        Proof::Outage => &OUTAGE,
-        Proof::KplChild => return kpl_child::run(project, &options.arguments),
-        Proof::KplLoad => return kpl_child::load(project, &options.arguments),
-    };
+    let arguments = &options.arguments;
+    match options.name {
+        Proof::Produce => prove(project, &[], arguments),
+        Proof::Outage => prove(project, &OUTAGE, arguments),
+        Proof::KplChild => kpl_child::run(project, arguments),
+        Proof::KplLoad => kpl_child::load(project, arguments),
+    }
+}
+
+fn prove(project: &Project, usual: &[&str], arguments: &[String]) -> Result<()> {
     let usual = usual.iter().map(|one| (*one).to_owned());
-    let arguments: Vec<String> = usual.chain(options.arguments.iter().cloned()).collect();
+    let arguments: Vec<String> = usual.chain(arguments.iter().cloned()).collect();
     let mut proof = harness_released(project, "produce_proof", &arguments)?;
     run_command(proof.env("ANABRANCH_BIN", project.server_binary()))
 }

@@ -155,7 +155,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
         Step::Drift => drift::run(project),
         Step::Python => {
             let python = project.python()?;
-            run_command(&mut pytest(project, &python, "tests/python", options))
+            run_command(&mut measured_pytest(project, &python, "tests/python", options))
         }
         Step::Js => {
             let directory = project.javascript("tests/js")?;
@@ -169,7 +169,7 @@ fn perform(project: &Project, step: Step, options: &Options) -> Result<()> {
         Step::Kcl => {
             let python = project.python_with_kcl()?;
             project.javascript("tests/kcl")?;
-            run_command(&mut pytest(project, &python, "tests/kcl", options))
+            run_command(&mut measured_pytest(project, &python, "tests/kcl", options))
         }
         Step::Strangers => strangers::attack_shortly(project),
         Step::Produce => long::prove_shortly(project),
@@ -186,13 +186,14 @@ fn rust_tests(command: &mut Command) -> &mut Command {
     command.args(["--workspace", "--no-fail-fast"])
 }
 
-fn pytest(project: &Project, python: &Path, directory: &str, options: &Options) -> Command {
-    let mut command = Command::new(python);
-    command
-        .args(["-m", "pytest", "--durations=10"])
-        .args(&options.pytest_arguments)
-        .current_dir(project.root.join(directory))
-        .env("ANABRANCH_BIN", project.server_binary());
+fn measured_pytest(
+    project: &Project,
+    python: &Path,
+    directory: &str,
+    options: &Options,
+) -> Command {
+    let mut command = project.pytest(python, directory);
+    command.arg("--durations=10").args(&options.pytest_arguments);
     command
 }
 

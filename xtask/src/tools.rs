@@ -84,6 +84,14 @@ impl Project {
         Ok(python)
     }
 
+    /// The tests of a directory with that Python, of the server under test.
+    pub(crate) fn pytest(&self, python: &Path, directory: &str) -> Command {
+        let mut command = Command::new(python);
+        command.args(["-m", "pytest"]).current_dir(self.root.join(directory));
+        command.env("ANABRANCH_BIN", self.server_binary());
+        command
+    }
+
     fn install_python(
         &self,
         python: &Path,
