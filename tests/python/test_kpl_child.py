@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 from support import credentials, streams
+from support.cloudwatch import CloudWatch
 from support.kpl import SET_CREDENTIALS, STREAM_METADATA, Child, configuration, set_credentials, settings_for
 from support.protobuf import fields, message
 from support.server import Server, binary, clean_environment, poll
@@ -212,6 +213,50 @@ def test_metrics_are_answered(start, kinesis):
     assert found[("RequestTime", stream)] > 0 and ("AllErrors",) not in found
     assert child.ask_metrics("UserRecordsPut", 60)[("UserRecordsPut",)] == 3
     assert child.ask_metrics("NoSuchMetric") == {}
+
+
+@pytest.fixture
+def cloudwatch():
+    cloudwatch = CloudWatch()
+    yield cloudwatch
+    cloudwatch.close()
+
+
+def test_metrics_are_uploaded(start, kinesis, cloudwatch):
+    stream = streams.create(kinesis)
+    child = start(credentials=False,
+                  settings={"cloudwatch_endpoint": cloudwatch.url, "metrics_upload_delay": 50,
+                            "metrics_namespace": "Mine",
+                            "additional_dimension": message((1, "Host"), (2, "h1"), (3, "stream"))})
+    child.set_credentials()
+    for _ in range(3):
+        assert child.wait(child.put(stream, "k", b"12345"))[0].success
+    # Without credentials for it nothing is sent.
+    assert cloudwatch.requests == []
+    child.set_credentials("metrics-key", "secret", for_metrics=True)
+    poll(lambda: cloudwatch.sum("UserRecordsPut") == 3)
+    # The last upload has what came after the one before.
+    assert child.wait(child.put(stream, "k", b"123"))[0].success
+    assert child.close() == 0
+    shard = [("StreamName", stream), ("ShardId", "shardId-000000000000"), ("Host", "h1")]
+    for dimensions in [], shard[:1], [shard[0], shard[2]], shard:
+        assert cloudwatch.sum("UserRecordsPut", *dimensions) == 4
+        assert cloudwatch.sum("UserRecordsDataPut", *dimensions) == 18
+    for _, authorization, request in cloudwatch.requests:
+        assert "Credential=metrics-key/" in authorization and request["Namespace"] == "Mine"
+    datum = cloudwatch.data("UserRecordsDataPut", *shard)[0]
+    assert (datum["Unit"], datum["StatisticValues"]["Minimum"]) == ("Bytes", 5.0)
+
+
+def test_metrics_wait_for_a_cloudwatch_that_fails_and_records_do_not(start, kinesis, cloudwatch):
+    stream = streams.create(kinesis)
+    # Who is not allowed may be so later.
+    cloudwatch.statuses = [403]
+    child = start(settings={"cloudwatch_endpoint": cloudwatch.url, "metrics_upload_delay": 50})
+    assert all(one.success for one in child.wait(*[child.put(stream, "k", b"1") for _ in range(10)]))
+    poll(lambda: cloudwatch.sum("UserRecordsPut") == 10)
+    assert [status for status, *_ in cloudwatch.requests[:2]] == [403, 200]
+    assert child.close() == 0
 
 
 @pytest.mark.parametrize("flags,text", [

@@ -147,6 +147,29 @@ impl Connection {
         Ok(Client::new(sdk, name, &self.hint, retries))
     }
 
+    /// Makes a client of CloudWatch. The endpoint is one of CloudWatch's: [`EndpointChoice::Configured`] is that of
+    /// Kinesis, and not for it.
+    ///
+    /// Cancel safe: nothing is left behind.
+    #[cfg(feature = "cloudwatch")]
+    pub async fn cloudwatch(&self) -> Result<aws_sdk_cloudwatch::Client, SetupError> {
+        let Found { endpoint, shared, service } = self.find().await?;
+        let mut config = aws_sdk_cloudwatch::config::Builder::from(&shared);
+        if self.credentials.is_some() {
+            config.set_identity_cache(IdentityCache::no_cache());
+        }
+        config.set_http_client(Some(service));
+        config.set_timeout_config(Some(self.timeouts()));
+        if self.retries == Retries::Off {
+            config.set_retry_config(Some(RetryConfig::disabled()));
+        }
+        config.set_endpoint_url(match endpoint {
+            Endpoint::Amazon => None,
+            Endpoint::Url(url) => Some(url),
+        });
+        Ok(aws_sdk_cloudwatch::Client::from_conf(config.build()))
+    }
+
     /// The credentials of the moment, for a program that signs by itself. They may expire.
     ///
     /// Cancel safe: nothing is left behind.

@@ -104,8 +104,9 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What an error of the SDK means. `retries` is whether the SDK may have sent the call before.
-    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>, retries: bool) -> Self
+    /// What an error of a client of [`crate::Connection`] means. `retries` is whether the SDK may have sent the call
+    /// before.
+    pub fn of<E>(error: &SdkError<E, HttpResponse>, retries: bool) -> Self
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {

@@ -24,6 +24,8 @@ mod stream_reference;
 mod tls;
 mod transport;
 
+#[cfg(feature = "cloudwatch")]
+pub use aws_sdk_cloudwatch::Client as CloudWatchClient;
 pub use client::{Client, Explanation};
 pub use connection::{Connection, Retries, SetupError};
 pub use credentials::CredentialsError;

@@ -42,13 +42,17 @@ mod settings;
 mod spool;
 mod statistics;
 
-pub use metrics::{Metric, MetricName, MetricUnit, Metrics, Place};
+#[cfg(feature = "cloudwatch")]
+pub use metrics::CloudWatch;
+pub use metrics::{
+    Metric, MetricName, MetricUnit, Metrics, MetricsSink, Place, Upload, UploadError,
+};
 pub use producer::{CloseError, Producer, Refused, StreamProducer, Trouble, TryPutError};
 pub use receipt::Receipt;
 pub use record::{Attempt, PutError, PutErrorKind, Record, Stored};
 pub use settings::{
-    KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, PropertiesError,
-    Settings, ThreadingModel, UnknownSetting, WrongSetting,
+    AdditionalDimension, DimensionError, KplFileError, KplSettings, LogLevel, MetricsGranularity,
+    MetricsLevel, PropertiesError, Settings, ThreadingModel, UnknownSetting, WrongSetting,
 };
 pub use spool::{Damage, Spool, SpoolError, SpoolStatus, SpoolTrouble, Spooling};
 #[doc(hidden)]

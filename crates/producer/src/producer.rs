@@ -1,7 +1,7 @@
 //! The producer: tasks, memory and futures around a pipeline for each stream.
 
 use crate::inbox::{Arrived, Inbox, Then, Token, Waiting};
-use crate::metrics::{Metrics, Registry};
+use crate::metrics::{Registry, Uploading};
 use crate::pipeline::{Answer, Fact, Micros, Outcome, Pipeline, Reason, Step, Why};
 use crate::receipt::Receipt;
 use crate::record::{CLOSED, PutError, Record, Stored};
@@ -62,6 +62,8 @@ struct Shared {
     spool: Option<Arc<Store<Self>>>,
     /// Taken by itself.
     counted: Mutex<Registry>,
+    /// The task that uploads what is counted, if there is one.
+    uploading: Mutex<Option<Arc<Uploading>>>,
 }
 
 /// A stream that records were put to.
@@ -184,11 +186,13 @@ impl Producer {
             counted: Mutex::new(Registry::new(
                 settings.metrics_level,
                 settings.metrics_granularity,
+                &settings.metrics_dimensions,
                 settings.metrics_max_bytes,
             )),
             settings: Settings { buffer_max_bytes: room, ..settings },
             started: Instant::now(),
             is_closed: AtomicBool::new(false),
+            uploading: Mutex::default(),
             spool,
         }))))
     }
@@ -221,19 +225,6 @@ impl Producer {
     #[must_use]
     pub fn stream(&self, stream: &str) -> StreamProducer {
         StreamProducer { handle: self.0.clone(), stream: self.shared().stream(stream) }
-    }
-
-    /// What was counted since the start. Copies a few hundred bytes for each metric of each shard, and holds
-    /// nothing up but the counting meanwhile.
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.shared().metrics(None)
-    }
-
-    /// What was counted in the last seconds: 1 to 60 of them, of which the last one is not over yet.
-    #[must_use]
-    pub fn metrics_of_last(&self, seconds: u64) -> Metrics {
-        self.shared().metrics(Some(seconds))
     }
 
     /// Takes a record for a stream, by its name or ARN; waits while the buffer is full. The receipt says
@@ -286,7 +277,8 @@ impl Producer {
         }
     }
 
-    /// Takes no more records, sends those that are there, and waits so long for their outcomes.
+    /// Takes no more records, sends those that are there, and waits so long for their outcomes. What is left of the time
+    /// the last upload of metrics has, if there are uploads.
     ///
     /// Cancel safe: it may be called again, and goes on.
     ///
@@ -295,6 +287,7 @@ impl Producer {
     /// spool they stay there.
     pub async fn close(&self, patience: Duration) -> Result<(), CloseError> {
         let shared = self.shared();
+        let began = Instant::now();
         if let Some(spool) = &shared.spool {
             spool.close();
             let _ = timeout(patience, self.flush()).await;
@@ -325,6 +318,12 @@ impl Producer {
         if let Some(spool) = &shared.spool {
             spool.finish(shared).await;
             unsent = usize::try_from(spool.status().records).unwrap_or(usize::MAX);
+        }
+        let uploading = shared.uploading.lock().clone();
+        if let Some(uploading) = uploading {
+            uploading.end();
+            let left = patience.saturating_sub(began.elapsed());
+            let _ = timeout(left, uploading.ended()).await;
         }
         if unsent == 0 { Ok(()) } else { Err(CloseError { unsent, maybe_stored }) }
     }
@@ -364,6 +363,9 @@ impl Drop for Handle {
         for stream in self.0.all() {
             stream.flush(&self.0);
         }
+        if let Some(uploading) = &*self.0.uploading.lock() {
+            uploading.end();
+        }
     }
 }
 
@@ -374,22 +376,6 @@ impl Shared {
 
     fn at(&self, time: Micros) -> Instant {
         self.started + Duration::from_micros(time)
-    }
-
-    fn metrics(&self, seconds: Option<u64>) -> Metrics {
-        for stream in self.all() {
-            let told = stream.state.lock().told();
-            self.count(&stream.name, told);
-        }
-        self.counted.lock().snapshot(seconds, self.started.elapsed().as_secs())
-    }
-
-    /// Counts what a stream tells of itself.
-    fn count(&self, stream: &Arc<str>, (facts, pending): (Vec<Fact>, usize)) {
-        if !facts.is_empty() {
-            let now = self.started.elapsed().as_secs();
-            self.counted.lock().record(stream, &facts, pending, now);
-        }
     }
 
     fn all(&self) -> Vec<Arc<Stream>> {
@@ -761,7 +747,10 @@ async fn run(shared: Arc<Shared>, stream: Arc<Stream>) {
     }
 }
 
+mod counted;
 mod spooled;
+#[cfg(test)]
+mod upload_tests;
 
 #[cfg(test)]
 mod tests;

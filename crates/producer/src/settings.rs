@@ -4,9 +4,11 @@ use crate::pipeline::{Micros, Rules};
 use crate::spool::Spool;
 use std::time::Duration;
 
+pub(crate) mod dimension;
 mod kpl;
 mod properties;
 
+pub use dimension::{AdditionalDimension, DimensionError};
 pub use kpl::{
     KplFileError, KplSettings, LogLevel, MetricsGranularity, MetricsLevel, ThreadingModel,
     UnknownSetting, WrongSetting,
@@ -56,6 +58,9 @@ pub struct Settings {
     pub metrics_level: MetricsLevel,
     /// `MetricsGranularity`: for what it is counted; for each shard by default.
     pub metrics_granularity: MetricsGranularity,
+    /// Dimensions of the user's own, in the metrics that they are for; none by default. Of a name the first one
+    /// counts, and of more than 27 the first 27.
+    pub metrics_dimensions: Vec<AdditionalDimension>,
     /// Bytes of what is counted of streams and shards; 32 MiB by default, which are some 800 shards with all
     /// metrics. What finds no room is counted under `(others)`; beside it there is 1 MiB at most.
     pub metrics_max_bytes: usize,
@@ -84,6 +89,7 @@ impl Default for Settings {
             buffer_max_bytes: 64 << 20,
             metrics_level: MetricsLevel::Detailed,
             metrics_granularity: MetricsGranularity::Shard,
+            metrics_dimensions: Vec::new(),
             metrics_max_bytes: 32 << 20,
             request_timeout: Duration::from_secs(6),
             spool: None,

@@ -28,6 +28,7 @@ NUMBERS = {
     "aggregation_enabled": 1, "collection_max_count": 6, "kinesis_endpoint": 11, "kinesis_port": 12,
     "metrics_level": 16, "rate_limit": 20, "record_max_buffered_time": 21, "record_ttl": 22,
     "region": 23, "request_timeout": 24, "verify_certificate": 25, "fail_if_throttled": 10,
+    "cloudwatch_endpoint": 4, "metrics_namespace": 17, "metrics_upload_delay": 18, "additional_dimension": 128,
 }
 
 

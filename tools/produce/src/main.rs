@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use anabranch_client::{Client, Connection, EndpointChoice};
-use anabranch_producer::{Producer, Receipt, Record, Settings};
+use anabranch_producer::{MetricsLevel, Producer, Receipt, Record, Settings};
 use anabranch_testkit::TestServer;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::primitives::Blob;
@@ -65,6 +65,26 @@ struct Arguments {
     /// Every record asks for order
     #[arg(long)]
     ordered: bool,
+    /// `MetricsLevel`: how much the library counts
+    #[arg(long, value_enum, default_value = "detailed")]
+    metrics: Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    None,
+    Summary,
+    Detailed,
+}
+
+impl From<Level> for MetricsLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::None => Self::None,
+            Level::Summary => Self::Summary,
+            Level::Detailed => Self::Detailed,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,6 +152,7 @@ async fn library(client: &Client, arguments: &Arguments) -> Result<u64> {
         aggregation_max_size: arguments.aggregation_max_size,
         record_max_buffered_time: Duration::from_millis(arguments.linger_ms),
         max_connections: arguments.max_connections,
+        metrics_level: arguments.metrics.into(),
         ..Settings::default()
     };
     let producer = Producer::new(client, settings);

@@ -21,6 +21,8 @@ pub(super) struct Arguments {
     pub(super) configuration: Configuration,
     /// Credentials for Kinesis; `None`: they come through the pipe.
     pub(super) credentials: Option<Credentials>,
+    /// Credentials for CloudWatch.
+    pub(super) metrics_credentials: Option<Credentials>,
     pub(super) log_level: Option<String>,
 }
 
@@ -41,8 +43,7 @@ impl Arguments {
                     configuration = Some(read_configuration(&bytes)?);
                 }
                 Some("-k") => found.credentials = credentials("-k", &value("-k")?)?,
-                // Metrics are not uploaded.
-                Some("-w") => drop(credentials("-w", &value("-w")?)?),
+                Some("-w") => found.metrics_credentials = credentials("-w", &value("-w")?)?,
                 Some("-l") => found.log_level = value("-l")?.into_string().ok(),
                 _ => {}
             }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anabranch_producer::{
-    KplSettings, LogLevel, Producer, PutError, Receipt, Record, Settings, Stored,
+    CloudWatch, KplSettings, LogLevel, MetricsLevel, Producer, PutError, Receipt, Record, Settings,
+    Stored,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -33,6 +34,8 @@ const BROKEN: u8 = 3;
 /// How long what was read is still sent when the Java half is gone, and how long results are told then.
 const PATIENCE: Duration = Duration::from_secs(10);
 const TELLING_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last upload of metrics may take then.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Bytes that are read at once; results that are written at once.
 const READ_BYTES: usize = 256 << 10;
@@ -70,6 +73,7 @@ struct Child {
     arguments: Arguments,
     producer: Producer,
     credentials: CredentialsInbox,
+    metrics_credentials: CredentialsInbox,
     log: LogWriter,
 }
 
@@ -80,12 +84,17 @@ async fn set_up(words: &[OsString]) -> anyhow::Result<Child> {
     let log = start_log(arguments.log_level.as_deref(), &settings)?;
     let (inbox, credentials) = piped(arguments.credentials.take());
     let client = connection::client(&settings, credentials).await?;
-    Ok(Child {
-        arguments,
-        producer: Producer::new(&client, Settings::from(&settings)),
-        credentials: inbox,
-        log,
-    })
+    let metrics_dimensions = configuration::dimensions(&arguments.configuration);
+    let producer =
+        Producer::new(&client, Settings { metrics_dimensions, ..Settings::from(&settings) });
+    let (metrics_credentials, for_cloudwatch) = piped(arguments.metrics_credentials.take());
+    if settings.metrics_level != MetricsLevel::None
+        && let Some(client) = connection::cloudwatch(&settings, for_cloudwatch).await?
+    {
+        let every = Duration::from_millis(settings.metrics_upload_delay);
+        producer.upload_metrics(CloudWatch::new(client, &settings.metrics_namespace), every);
+    }
+    Ok(Child { arguments, producer, credentials: inbox, metrics_credentials, log })
 }
 
 /// `level` of the command line, else that of the settings. Of others than us only warnings are logged:
@@ -156,11 +165,13 @@ impl Child {
                     }
                     sleep(TELLING_PATIENCE).await;
                 };
-                tokio::select! {
+                let told = tokio::select! {
                     told = &mut telling => told.context("the pipe cannot be written"),
                     () = closing => Ok(()),
-                }
-                .and(read.map_err(Into::into))
+                };
+                // All results are told, or never will be: what is left is the metrics' last upload.
+                let _ = self.producer.close(UPLOAD_PATIENCE).await;
+                told.and(read.map_err(Into::into))
             }
             Ended::Told(told) => {
                 if let Err(error) = self.producer.close(PATIENCE).await {
@@ -184,11 +195,12 @@ impl Child {
                     continue;
                 }
                 Some(Body::SetCredentials(set)) => {
-                    // Metrics are not uploaded.
-                    if !set.for_metrics.unwrap_or_default()
-                        && let Some(credentials) = set.credentials
-                    {
-                        self.credentials.set(credentials);
+                    let inbox = match set.for_metrics {
+                        Some(true) => &self.metrics_credentials,
+                        _ => &self.credentials,
+                    };
+                    if let Some(credentials) = set.credentials {
+                        inbox.set(credentials);
                     }
                     continue;
                 }

@@ -1,8 +1,8 @@
 //! The Java half's configuration as settings. Their ranges are checked again.
 
-use anabranch_producer::{KplSettings, WrongSetting};
+use anabranch_producer::{AdditionalDimension, KplSettings, MetricsGranularity, WrongSetting};
 
-use super::messages::Configuration;
+use super::messages::{self, Configuration};
 
 /// The settings that a message has; the others are the defaults.
 pub(super) fn settings(message: &Configuration) -> Result<KplSettings, WrongSetting> {
@@ -36,6 +36,26 @@ pub(super) fn settings(message: &Configuration) -> Result<KplSettings, WrongSett
     Ok(settings)
 }
 
+/// The dimensions that the user has added to metrics. Those that cannot be are logged and left out: metrics keep no
+/// records from being stored.
+pub(super) fn dimensions(message: &Configuration) -> Vec<AdditionalDimension> {
+    let dimension = |one: &messages::AdditionalDimension| {
+        let granularity = match one.granularity.as_str() {
+            "global" => MetricsGranularity::Global,
+            "stream" => MetricsGranularity::Stream,
+            "shard" => MetricsGranularity::Shard,
+            other => {
+                tracing::warn!(name = one.key, granularity = other, "a dimension is left out");
+                return None;
+            }
+        };
+        AdditionalDimension::new(&one.key, &one.value, granularity)
+            .inspect_err(|error| tracing::warn!(%error, "a dimension is left out"))
+            .ok()
+    };
+    message.additional_metric_dims.iter().filter_map(dimension).collect()
+}
+
 /// The largest record of any stream.
 const RECORD_BYTES_MAX: u64 = 10 << 20;
 
@@ -64,6 +84,23 @@ mod tests {
         );
         assert_eq!(found.kinesis_url().as_deref(), Some("https://localhost:1"));
         assert_eq!((found.record_ttl, found.max_user_record_size), (30_000, 10 << 20));
+    }
+
+    #[test]
+    fn dimensions_that_cannot_be_are_left_out() {
+        let one = |key: &str, granularity: &str| messages::AdditionalDimension {
+            key: key.to_owned(),
+            value: "v".to_owned(),
+            granularity: granularity.to_owned(),
+        };
+        let given = [one("a", "global"), one("b", "region"), one("", "shard"), one("c", "shard")];
+        let message =
+            Configuration { additional_metric_dims: given.into(), ..Configuration::default() };
+        let wanted = [("a", MetricsGranularity::Global), ("c", MetricsGranularity::Shard)];
+        let wanted = wanted.map(|(name, granularity)| {
+            AdditionalDimension::new(name, "v", granularity).expect("a dimension")
+        });
+        assert_eq!(dimensions(&message), wanted);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anabranch_client::{Client, Connection, EndpointChoice, Proxy, ProxyServer, Retries};
+use anabranch_client::{
+    Client, CloudWatchClient, Connection, EndpointChoice, Proxy, ProxyServer, Retries,
+};
 use anabranch_producer::KplSettings;
 use anyhow::Context;
 use aws_config::meta::region::RegionProviderChain;
@@ -19,13 +21,38 @@ pub(super) async fn client(
 ) -> anyhow::Result<Client> {
     let mut connection = connection(settings, |name| std::env::var_os(name));
     connection.credentials = Some(SharedCredentialsProvider::new(credentials));
+    find_region(&mut connection).await?;
+    Ok(connection.client().await?)
+}
+
+/// A client of CloudWatch. `None`: metrics are not uploaded, for whoever stores at a server of their own is not to send
+/// Amazon what they did not ask for.
+pub(super) async fn cloudwatch(
+    settings: &KplSettings,
+    credentials: PipedCredentials,
+) -> anyhow::Result<Option<CloudWatchClient>> {
+    let endpoint = match (settings.cloudwatch_url(), settings.kinesis_url()) {
+        (Some(url), _) => EndpointChoice::Url(url),
+        (None, None) => EndpointChoice::Amazon,
+        (None, Some(_)) => return Ok(None),
+    };
+    let mut connection = connection(settings, |name| std::env::var_os(name));
+    connection.endpoint = endpoint;
+    // What is counted waits for credentials, not a request: that it was not sent must be certain.
+    let credentials = credentials.without_waiting();
+    connection.credentials = Some(SharedCredentialsProvider::new(credentials));
+    find_region(&mut connection).await?;
+    Ok(Some(connection.cloudwatch().await?))
+}
+
+async fn find_region(connection: &mut Connection) -> anyhow::Result<()> {
     if connection.region.is_none() && connection.endpoint == EndpointChoice::Amazon {
         // Another Region than the machine's must never be taken for it.
         let found = RegionProviderChain::default_provider().region().await;
         let found = found.context("Region is not set, and the machine has none")?;
         connection.region = Some(found.to_string());
     }
-    Ok(connection.client().await?)
+    Ok(())
 }
 
 /// The Java half says by `CA_FILE` and `CA_DIR` whom to trust. Empty: whom the system trusts.

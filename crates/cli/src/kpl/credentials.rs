@@ -11,14 +11,17 @@ use super::messages;
 #[derive(Debug)]
 pub(super) struct CredentialsInbox(watch::Sender<Option<Credentials>>);
 
-/// Gives the newest credentials; waits until there are any.
+/// Gives the newest credentials; waits until there are any, unless it is told not to.
 #[derive(Clone, Debug)]
-pub(super) struct PipedCredentials(watch::Receiver<Option<Credentials>>);
+pub(super) struct PipedCredentials {
+    newest: watch::Receiver<Option<Credentials>>,
+    waits: bool,
+}
 
 /// Both ends; without credentials until some come.
 pub(super) fn piped(first: Option<messages::Credentials>) -> (CredentialsInbox, PipedCredentials) {
     let (sender, receiver) = watch::channel(first.map(for_sdk));
-    (CredentialsInbox(sender), PipedCredentials(receiver))
+    (CredentialsInbox(sender), PipedCredentials { newest: receiver, waits: true })
 }
 
 impl CredentialsInbox {
@@ -33,14 +36,22 @@ impl CredentialsInbox {
     }
 }
 
+impl PipedCredentials {
+    /// Calls without credentials fail, and nothing of them is sent.
+    pub(super) fn without_waiting(self) -> Self {
+        Self { waits: false, ..self }
+    }
+}
+
 impl ProvideCredentials for PipedCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        let mut newest = self.0.clone();
+        let mut newest = self.newest.clone();
+        let waits = self.waits;
         future::ProvideCredentials::new(async move {
-            let found = newest.wait_for(Option::is_some).await;
+            let found = newest.wait_for(|held| held.is_some() || !waits).await;
             let found = found.map_err(|_| CredentialsError::not_loaded("the child ends"))?;
             found.clone().ok_or_else(|| CredentialsError::not_loaded("none came"))
         })

@@ -141,6 +141,18 @@ pub(super) struct Configuration {
     pub(super) proxy_user_name: Option<String>,
     #[prost(string, optional, tag = "29")]
     pub(super) proxy_password: Option<String>,
+    #[prost(message, repeated, tag = "128")]
+    pub(super) additional_metric_dims: Vec<AdditionalDimension>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct AdditionalDimension {
+    #[prost(string, required, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, required, tag = "2")]
+    pub(super) value: String,
+    #[prost(string, required, tag = "3")]
+    pub(super) granularity: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -90,6 +90,17 @@ impl Group {
         all.map(Series::newest).max().unwrap_or(0)
     }
 
+    /// All series that have something that was not taken for an upload, with that.
+    pub(super) fn take_fresh(
+        &mut self,
+    ) -> impl Iterator<Item = (MetricName, Option<Arc<str>>, Statistics)> {
+        let codes = self.codes.iter_mut().filter_map(|(code, series)| {
+            Some((MetricName::ErrorsByCode, Some(code.clone()), series.take_fresh()?))
+        });
+        let series = self.series.iter_mut();
+        series.filter_map(|(name, series)| Some((*name, None, series.take_fresh()?))).chain(codes)
+    }
+
     /// All series, in the order of names and codes.
     pub(super) fn iter(&self) -> impl Iterator<Item = (MetricName, Option<&Arc<str>>, &Series)> {
         let codes = self.codes.iter();

@@ -6,7 +6,7 @@
 
 use super::name::MetricName as Name;
 use super::snapshot::{Metric, Metrics, Place};
-use crate::settings::MetricsGranularity;
+use crate::settings::{AdditionalDimension, MetricsGranularity};
 use crate::statistics::Statistics;
 use std::fmt::{self, Write};
 
@@ -77,11 +77,14 @@ impl Metrics {
         writeln!(out, "# HELP {name} User records without an outcome.\n# TYPE {name} gauge")?;
         if self.granularity == MetricsGranularity::Global {
             let all: u64 = self.pending.iter().map(|(_, pending)| pending).sum();
-            return writeln!(out, "{name} {all}");
+            out.push_str(&name);
+            labels(out, [], self.additional.iter().filter(|one| one.is_of(self.granularity)))?;
+            return writeln!(out, " {all}");
         }
         for (stream, pending) in &self.pending {
             out.push_str(&name);
-            labels(out, [("stream", Some(&**stream))])?;
+            let of_stream = |one: &&AdditionalDimension| one.is_of(MetricsGranularity::Stream);
+            labels(out, [("stream", Some(&**stream))], self.additional.iter().filter(of_stream))?;
             writeln!(out, " {pending}")?;
         }
         Ok(())
@@ -121,17 +124,27 @@ fn sample(out: &mut String, name: &str, suffix: &str, metric: &Metric, value: f6
         Place::Shard(stream, shard) => (Some(&**stream), Some(&**shard)),
     };
     write!(out, "{name}{suffix}")?;
-    labels(out, [("stream", stream), ("shard", shard), ("code", metric.error_code.as_deref())])?;
+    let own = [("stream", stream), ("shard", shard), ("code", metric.error_code.as_deref())];
+    labels(out, own, metric.additional())?;
     writeln!(out, " {value}")
 }
 
-fn labels<const COUNT: usize>(
+/// Labels of our own and of the user's. Of those that come to the same name the first counts.
+fn labels<'a, const COUNT: usize>(
     out: &mut String,
-    labels: [(&str, Option<&str>); COUNT],
+    own: [(&str, Option<&str>); COUNT],
+    additional: impl Iterator<Item = &'a AdditionalDimension>,
 ) -> fmt::Result {
+    let mut labels: Vec<(String, &str)> =
+        own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    for one in additional {
+        let name = label_name(&one.name);
+        if labels.iter().all(|(other, _)| *other != name) {
+            labels.push((name, &one.value));
+        }
+    }
     let mut before = '{';
     for (name, value) in labels {
-        let Some(value) = value else { continue };
         write!(out, "{before}{name}=\"")?;
         for character in value.chars() {
             match character {
@@ -148,4 +161,18 @@ fn labels<const COUNT: usize>(
         out.push('}');
     }
     Ok(())
+}
+
+/// A dimension's name as Prometheus takes it, and none that has a meaning of its own.
+fn label_name(name: &str) -> String {
+    let is_taken = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let name: String =
+        name.chars().map(|character| if is_taken(character) { character } else { '_' }).collect();
+    let has_meaning = ["stream", "shard", "code", "le", "quantile", "job", "instance"];
+    let begins_badly =
+        name.starts_with(|first: char| first.is_ascii_digit()) || name.starts_with("__");
+    match begins_badly || has_meaning.contains(&&*name) {
+        true => format!("dimension_{name}"),
+        false => name,
+    }
 }

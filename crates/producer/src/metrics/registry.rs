@@ -4,7 +4,7 @@ use super::group::{Group, OTHERS, Room};
 use super::name::MetricName;
 use super::snapshot::{Metric, Metrics, Place};
 use crate::pipeline::Fact;
-use crate::settings::{MetricsGranularity, MetricsLevel};
+use crate::settings::{AdditionalDimension, MetricsGranularity, MetricsLevel, dimension};
 use crate::statistics::Statistics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ const PLACE_BYTES: usize = 256;
 pub(crate) struct Registry {
     level: MetricsLevel,
     granularity: MetricsGranularity,
+    additional: Arc<[AdditionalDimension]>,
     room: Room,
     all: Group,
     streams: BTreeMap<Arc<str>, OfStream>,
@@ -46,11 +47,13 @@ impl Registry {
     pub(crate) fn new(
         level: MetricsLevel,
         granularity: MetricsGranularity,
+        additional: &[AdditionalDimension],
         bytes_max: usize,
     ) -> Self {
         Self {
             level,
             granularity,
+            additional: dimension::taken(additional),
             room: Room(bytes_max),
             all: Group::default(),
             streams: BTreeMap::new(),
@@ -221,7 +224,8 @@ impl Registry {
                 };
                 if let Some(statistics) = statistics {
                     let error_code = code.cloned();
-                    metrics.push(Metric { name, place: place.clone(), error_code, statistics });
+                    let (place, additional) = (place.clone(), self.additional.clone());
+                    metrics.push(Metric { name, place, error_code, statistics, additional });
                 }
             }
         };
@@ -241,8 +245,35 @@ impl Registry {
             metrics,
             pending: if self.level == MetricsLevel::Detailed { pending } else { Vec::new() },
             granularity: self.granularity,
+            additional: self.additional.clone(),
             seconds: window.unwrap_or(now.max(1)),
         }
+    }
+
+    /// What was counted since this was called before, once with each set of dimensions that it is uploaded with.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Metric> {
+        let mut metrics = Vec::new();
+        let additional = &self.additional;
+        let mut take = |group: &mut Group, place: Place| {
+            let sets = dimension::sets(additional, place.granularity());
+            for (name, error_code, statistics) in group.take_fresh() {
+                metrics.extend(sets.iter().map(|additional| {
+                    let (place, error_code) = (place.clone(), error_code.clone());
+                    Metric { name, place, error_code, statistics, additional: additional.clone() }
+                }));
+            }
+        };
+        let others: Arc<str> = OTHERS.into();
+        take(&mut self.all, Place::All);
+        for (stream, of_stream) in &mut self.streams {
+            take(&mut of_stream.own, Place::Stream(stream.clone()));
+            for (shard, group) in &mut of_stream.shards {
+                take(group, Place::Shard(stream.clone(), shard.clone()));
+            }
+        }
+        take(&mut self.other_streams, Place::Stream(others.clone()));
+        take(&mut self.other_shards, Place::Shard(others.clone(), others));
+        metrics
     }
 
     #[cfg(test)]

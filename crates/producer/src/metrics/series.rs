@@ -13,6 +13,8 @@ pub(super) struct Series {
     pub(super) all: Statistics,
     /// By seconds since the start, the oldest first: no more than [`SECONDS_KEPT`].
     recent: VecDeque<(u64, Statistics)>,
+    /// Since it was taken for an upload.
+    fresh: Option<Statistics>,
 }
 
 impl Series {
@@ -22,11 +24,16 @@ impl Series {
         + 2 * size_of::<Self>();
 
     pub(super) fn new(statistics: Statistics, second: u64) -> Self {
-        Self { all: statistics, recent: VecDeque::from([(second, statistics)]) }
+        Self {
+            all: statistics,
+            recent: VecDeque::from([(second, statistics)]),
+            fresh: Some(statistics),
+        }
     }
 
     pub(super) fn add(&mut self, statistics: Statistics, second: u64) {
         self.all = self.all.and(statistics);
+        self.fresh = Some(self.fresh.map_or(statistics, |fresh| fresh.and(statistics)));
         while self.recent.front().is_some_and(|(old, _)| old + SECONDS_KEPT <= second) {
             self.recent.pop_front();
         }
@@ -40,6 +47,11 @@ impl Series {
     pub(super) fn since(&self, second: u64) -> Option<Statistics> {
         let recent = self.recent.iter().rev().take_while(|(at, _)| *at >= second);
         recent.map(|(_, statistics)| *statistics).reduce(Statistics::and)
+    }
+
+    /// What was added since this was called before.
+    pub(super) fn take_fresh(&mut self) -> Option<Statistics> {
+        self.fresh.take()
     }
 
     /// The newest second that has something.

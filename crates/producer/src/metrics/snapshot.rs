@@ -1,7 +1,7 @@
 //! What was counted, as it is handed out.
 
 use super::name::MetricName;
-use crate::settings::MetricsGranularity;
+use crate::settings::{AdditionalDimension, MetricsGranularity};
 use crate::statistics::Statistics;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ pub struct Metrics {
     /// User records without an outcome of each stream.
     pub(super) pending: Vec<(Arc<str>, u64)>,
     pub(super) granularity: MetricsGranularity,
+    pub(super) additional: Arc<[AdditionalDimension]>,
     pub(super) seconds: u64,
 }
 
@@ -27,6 +28,7 @@ pub struct Metric {
     pub error_code: Option<Arc<str>>,
     /// The values.
     pub statistics: Statistics,
+    pub(super) additional: Arc<[AdditionalDimension]>,
 }
 
 /// What something was counted of. `(others)` stands for streams and shards that found no room.
@@ -38,6 +40,17 @@ pub enum Place {
     Stream(Arc<str>),
     /// A stream's shard.
     Shard(Arc<str>, Arc<str>),
+}
+
+impl Place {
+    /// Of what it is one.
+    pub(super) fn granularity(&self) -> MetricsGranularity {
+        match self {
+            Self::All => MetricsGranularity::Global,
+            Self::Stream(_) => MetricsGranularity::Stream,
+            Self::Shard(..) => MetricsGranularity::Shard,
+        }
+    }
 }
 
 impl Metrics {
@@ -55,8 +68,8 @@ impl Metrics {
 
 impl Metric {
     /// The dimensions that the Kinesis Producer Library gives it: `StreamName`, `ShardId`, `ErrorCode`, as far
-    /// as it has them.
-    pub fn dimensions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// as it has them, and those of [`crate::Settings::metrics_dimensions`] that are for such places.
+    pub fn dimensions(&self) -> impl Iterator<Item = (&str, &str)> {
         let (stream, shard) = match &self.place {
             Place::All => (None, None),
             Place::Stream(stream) => (Some(stream), None),
@@ -64,6 +77,13 @@ impl Metric {
         };
         let all =
             [("StreamName", stream), ("ShardId", shard), ("ErrorCode", self.error_code.as_ref())];
-        all.into_iter().filter_map(|(name, value)| Some((name, &**value?)))
+        let own = all.into_iter().filter_map(|(name, value)| Some((name, &**value?)));
+        own.chain(self.additional().map(|one| (&*one.name, &*one.value)))
+    }
+
+    /// Those that the user has added to it.
+    pub(super) fn additional(&self) -> impl Iterator<Item = &AdditionalDimension> {
+        let granularity = self.place.granularity();
+        self.additional.iter().filter(move |one| one.is_of(granularity))
     }
 }

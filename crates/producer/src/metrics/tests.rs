@@ -9,7 +9,7 @@ use std::sync::Arc;
 const LARGE: usize = 64 << 20;
 
 fn registry(level: MetricsLevel, granularity: MetricsGranularity) -> Registry {
-    Registry::new(level, granularity, LARGE)
+    Registry::new(level, granularity, &[], LARGE)
 }
 
 fn detailed() -> Registry {
@@ -148,7 +148,7 @@ fn the_level_decides_what_is_counted() {
 #[test]
 fn memory_is_bounded_and_what_finds_no_room_is_counted_with_the_others() {
     const BYTES: usize = 1 << 20;
-    let mut registry = Registry::new(MetricsLevel::Detailed, MetricsGranularity::Shard, BYTES);
+    let mut registry = Registry::new(MetricsLevel::Detailed, MetricsGranularity::Shard, &[], BYTES);
     for number in 0..500 {
         let facts = [stored(&format!("shard-{number}")), refused(None, &format!("C{number}"), 1)];
         registry.tell(&format!("stream-{}", number % 100), &facts, 0);
@@ -169,7 +169,8 @@ fn memory_is_bounded_and_what_finds_no_room_is_counted_with_the_others() {
 
 #[test]
 fn idle_shards_make_room_for_new_ones() {
-    let mut registry = Registry::new(MetricsLevel::Detailed, MetricsGranularity::Shard, 256 << 10);
+    let mut registry =
+        Registry::new(MetricsLevel::Detailed, MetricsGranularity::Shard, &[], 256 << 10);
     let shards = |registry: &Registry, now| -> BTreeSet<String> {
         let found = registry.found(MetricName::UserRecordsPut, None, now);
         found.into_iter().map(|(place, ..)| place).collect()
@@ -245,4 +246,69 @@ fn check_exposition(text: &str) {
         }
     }
     assert!(text.ends_with('\n') && !text.contains("\n\n") && !text.contains('\r'));
+}
+
+#[test]
+fn what_is_taken_for_an_upload_is_taken_once() {
+    let mut registry = detailed();
+    registry.tell("a", &[stored("s0"), refused(Some("s0"), "code", 2)], 0);
+    let all = registry.snapshot(None, 0);
+    let sorted = |mut metrics: Vec<super::Metric>| {
+        metrics.sort_by(|a, b| {
+            (a.name, &a.place, &a.error_code).cmp(&(b.name, &b.place, &b.error_code))
+        });
+        metrics
+    };
+    assert_eq!(sorted(registry.take_fresh()), sorted(all.iter().cloned().collect()));
+    assert_eq!(registry.take_fresh(), []);
+    registry.tell("a", &[stored("s1")], 100);
+    let fresh = registry.take_fresh();
+    let put = |metric: &&super::Metric| metric.name == MetricName::UserRecordsPut;
+    let counts: Vec<u64> = fresh.iter().filter(put).map(|metric| metric.statistics.count).collect();
+    assert_eq!(counts, [2, 2, 2], "of all, of the stream, of the shard");
+    assert_eq!(
+        registry.snapshot(None, 100).iter().find(put).map(|metric| metric.statistics.count),
+        Some(4)
+    );
+}
+
+#[test]
+fn dimensions_of_the_users_own_are_of_their_places() {
+    use MetricsGranularity::{Global, Shard, Stream};
+    let one = |name: &str, granularity| {
+        crate::settings::AdditionalDimension::new(name, "v\"", granularity).expect("a dimension")
+    };
+    let additional = [one("Host name", Global), one("code", Stream), one("Rack", Shard)];
+    let mut registry = Registry::new(MetricsLevel::Detailed, Shard, &additional, LARGE);
+    registry.tell("a", &[Fact::Received(5), stored("s0")], 0);
+    let metrics = registry.snapshot(None, 0);
+    let names =
+        |metric: &super::Metric| metric.dimensions().map(|(name, _)| name.to_owned()).collect();
+    let put = |metric: &&super::Metric| metric.name == MetricName::UserRecordsPut;
+    let found: Vec<Vec<String>> = metrics.iter().filter(put).map(names).collect();
+    assert_eq!(
+        found,
+        [
+            vec!["Host name"],
+            vec!["StreamName", "Host name", "code"],
+            vec!["StreamName", "ShardId", "Host name", "code", "Rack"],
+        ]
+    );
+    let uploaded = registry.take_fresh();
+    let uploaded: Vec<Vec<String>> = uploaded.iter().filter(put).map(names).collect();
+    assert_eq!(
+        uploaded,
+        [
+            vec![],
+            vec!["Host name"],
+            vec!["StreamName", "Host name"],
+            vec!["StreamName", "Host name", "code"],
+            vec!["StreamName", "ShardId", "Host name", "code"],
+            vec!["StreamName", "ShardId", "Host name", "code", "Rack"],
+        ]
+    );
+    let text = metrics.to_prometheus();
+    check_exposition(&text);
+    let line = "anabranch_producer_user_records_received_total{stream=\"a\",Host_name=\"v\\\"\",dimension_code=\"v\\\"\"} 5\n";
+    assert!(text.contains(line), "{text}");
 }

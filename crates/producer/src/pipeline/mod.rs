@@ -35,6 +35,7 @@ mod settled;
 mod shard_map;
 mod state;
 
+pub(crate) use backoff::backoff;
 pub(crate) use batch::{Past, Piece};
 pub(crate) use facts::Fact;
 pub(crate) use outcome::{Attempt, Failed, Landing, Reason, Why};

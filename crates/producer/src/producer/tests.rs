@@ -1,4 +1,5 @@
 use super::*;
+use crate::metrics::Metrics;
 use crate::pipeline::{Answer, Failure, Fault, OpenShard, OutgoingRecord, RecordAnswer};
 use crate::record::PutErrorKind;
 use crate::service::Answering;
@@ -11,14 +12,14 @@ const REFUSED: &str = "refused";
 
 /// A service of four shards that stores what it is sent, when it is up.
 #[derive(Clone, Debug)]
-struct Fake {
+pub(super) struct Fake {
     is_up: watch::Sender<bool>,
     /// User records of each request, by their data.
     requests: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Fake {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { is_up: watch::Sender::new(true), requests: Arc::default() }
     }
 
@@ -79,15 +80,15 @@ impl Service for Fake {
     }
 }
 
-fn producer(fake: &Fake, settings: Settings) -> Producer {
+pub(super) fn producer(fake: &Fake, settings: Settings) -> Producer {
     Producer::with(Box::new(fake.clone()), settings)
 }
 
-fn record(number: usize) -> Record {
+pub(super) fn record(number: usize) -> Record {
     Record::new(format!("key-{}", number % 7), format!("record-{number}"))
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(start_paused = true)]
 async fn each_record_has_a_receipt_and_few_have_a_request_of_their_own() {

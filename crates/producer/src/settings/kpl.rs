@@ -233,12 +233,21 @@ impl KplSettings {
     /// The URL of the service; `None`: Amazon's of the Region.
     #[must_use]
     pub fn kinesis_url(&self) -> Option<String> {
-        let endpoint = &self.kinesis_endpoint;
-        match endpoint {
-            none if none.is_empty() => None,
-            url if url.contains("://") => Some(url.clone()),
-            host => Some(format!("https://{host}:{}", self.kinesis_port)),
-        }
+        url(&self.kinesis_endpoint, self.kinesis_port)
+    }
+
+    /// The URL of CloudWatch; `None`: Amazon's of the Region.
+    #[must_use]
+    pub fn cloudwatch_url(&self) -> Option<String> {
+        url(&self.cloudwatch_endpoint, self.cloudwatch_port)
+    }
+}
+
+fn url(endpoint: &str, port: u64) -> Option<String> {
+    match endpoint {
+        "" => None,
+        url if url.contains("://") => Some(url.to_owned()),
+        host => Some(format!("https://{host}:{port}")),
     }
 }
 
