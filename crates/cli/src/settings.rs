@@ -231,6 +231,7 @@ impl ServeSettings {
         server::ServerSettings {
             listen: self.listen,
             admin_listen: self.admin_listen,
+            connection_threads: std::thread::available_parallelism().map_or(1, Into::into),
             drain_timeout: self.drain_timeout,
             trust_clock: self.trust_clock,
             tls: match &self.tls {

@@ -4,7 +4,7 @@ use crate::admin::{Admin, Server};
 use crate::audit::{AuditLog, AuditWriter};
 use crate::auth::{AuthMode, Authenticator, CredentialStore, CredentialsError, CredentialsFile};
 use crate::body::{BODY_BYTES_MAX, BodyMemory};
-use crate::connection::{self, Limits, RequestMemory, Shares};
+use crate::connection::{self, Lanes, Limits, RequestMemory, Shares};
 use crate::entrance::{Entrance, Opener};
 use crate::front_door::FrontDoor;
 use crate::hosts::Hosts;
@@ -65,6 +65,9 @@ pub enum ServeError {
         /// That user.
         owner: ForeignOwner,
     },
+    /// There are no threads to serve connections.
+    #[error("cannot start threads for connections error={0}; raise the limit of processes")]
+    Threads(std::io::Error),
     /// The credentials cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -207,18 +210,20 @@ pub fn bind(settings: ServerSettings, clock: Arc<dyn Clock>) -> Result<StartingS
     let admin =
         Arc::new(Admin(Arc::new(Server::new(settings.store.durability, watched.audit.clone()))));
     let (entrance, opener) = Entrance::new(admin.clone());
-    let mut listening = Listening::new();
+    let lanes = Arc::new(Lanes::start(settings.connection_threads).map_err(ServeError::Threads)?);
+    let mut listening = Listening::new(lanes.clone());
     let mut admin_address = None;
     if let Some(listener) = admin_listener {
         admin_address = Some(local_address(&listener, address)?);
         listening.admin = Some(Listening::spawn(&listening.stop_admin, |stopped| {
             let entrance = entrance.of_admin();
-            connection::serve(listener, None, entrance, admin_limits(), stopped)
+            let lanes = Arc::new(Lanes::here());
+            connection::serve(listener, None, entrance, admin_limits(), lanes, stopped)
         }));
     }
     let limits = limits(&settings);
     listening.main = Some(Listening::spawn(&listening.stop, |stopped| {
-        connection::serve(listener, acceptor, entrance, limits, stopped)
+        connection::serve(listener, acceptor, entrance, limits, lanes, stopped)
     }));
     Ok(StartingServer {
         address,
@@ -331,12 +336,14 @@ struct Listening {
     stop_admin: watch::Sender<bool>,
     main: Option<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
+    /// What connections have begun goes on there until all is shut down.
+    _lanes: Arc<Lanes>,
 }
 
 impl Listening {
-    fn new() -> Self {
+    fn new(lanes: Arc<Lanes>) -> Self {
         let (stop, stop_admin) = (watch::channel(false).0, watch::channel(false).0);
-        Self { stop, stop_admin, main: None, admin: None }
+        Self { stop, stop_admin, main: None, admin: None, _lanes: lanes }
     }
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(

@@ -141,6 +141,8 @@ pub struct ServerSettings {
     /// Where probes and the operator are answered, in plain HTTP. Without it the main address tells
     /// probes a word each, and nobody the status.
     pub admin_listen: AdminListen,
+    /// Threads that serve connections, at least one: as many as there are processors.
+    pub connection_threads: usize,
     /// How long requests under way may take when the server stops.
     pub drain_timeout: Duration,
     /// Whether the wall clock is right, whatever was known before: data is deleted by it at once.

@@ -62,7 +62,9 @@ impl ServeArgs {
 }
 
 fn serve(settings: ServeSettings) -> anyhow::Result<()> {
+    // Connections have threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

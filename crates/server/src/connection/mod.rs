@@ -5,6 +5,7 @@ mod connected;
 mod http1;
 mod http2;
 mod idle;
+mod lanes;
 mod pace;
 mod places;
 mod request_body;
@@ -16,6 +17,7 @@ mod windows;
 
 pub(crate) use answering::Answering;
 pub(crate) use connected::{Connected, Shares};
+pub(crate) use lanes::Lanes;
 pub(crate) use pace::LEAST_BYTES_PER_SECOND;
 pub(crate) use request_body::RequestBody;
 pub(crate) use request_memory::RequestMemory;
@@ -65,6 +67,7 @@ pub(crate) async fn serve<A: Answering>(
     tls: Option<TlsAcceptor>,
     door: A,
     limits: Limits,
+    lanes: Arc<Lanes>,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Places::new(limits.connections, limits.shares);
@@ -94,11 +97,7 @@ pub(crate) async fn serve<A: Answering>(
         // A reply is written at once or not at all: waiting for more only adds latency.
         let _ = socket.set_nodelay(true);
         let (shared, alive) = (shared.clone(), alive.clone());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "ends with its connection, which is bounded"
-        )]
-        tokio::spawn(async move {
+        lanes.serve(socket, move |socket| async move {
             shared.serve_place(socket, &place).await;
             drop((place, alive));
         });

@@ -46,6 +46,7 @@ pub(crate) fn settings(
     ServerSettings {
         listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: AdminListen::Off,
+        connection_threads: 2,
         drain_timeout: Duration::from_secs(10),
         trust_clock: false,
         tls: TlsSettings::Off,
