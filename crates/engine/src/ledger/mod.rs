@@ -22,6 +22,7 @@
 
 mod pending;
 mod sequence;
+mod turn;
 
 pub(crate) use sequence::Sequence;
 
@@ -34,6 +35,7 @@ use anabranch_storage::{AppendError, Confirmation, Gate, Store, Succession};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use pending::{Pending, PendingChanges, Settling};
 use std::sync::Arc;
+use turn::Turns;
 
 /// Makes live state (gates, meters, wakers, what calls look at) of a machine's effects.
 pub(crate) trait Owner: Sized + Send + 'static {
@@ -92,7 +94,7 @@ impl<O: Owner> Rebuilt<O> {
 pub(crate) struct Ledger<O: Owner> {
     cell: Arc<Cell>,
     view: Arc<RwLock<O::View>>,
-    ahead: tokio::sync::Mutex<Ahead<O>>,
+    ahead: Turns<Ahead<O>>,
     pending: Mutex<PendingChanges<O::Reveal>>,
 }
 
@@ -121,7 +123,7 @@ impl<O: Owner> Ledger<O> {
     pub(crate) fn new(cell: Arc<Cell>, rebuilt: Rebuilt<O>) -> Self {
         let Rebuilt { machine, owner, view } = rebuilt;
         let ahead = Ahead { machine, owner, succession: Succession::default() };
-        Self { cell, view, ahead: tokio::sync::Mutex::new(ahead), pending: Mutex::default() }
+        Self { cell, view, ahead: Turns::new(ahead), pending: Mutex::default() }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -179,7 +181,7 @@ impl<O: Owner> Ledger<O> {
     pub(crate) async fn settled(&self) {
         let last = {
             // A change that has closed a gate is among them once this lock is free.
-            let _ahead = self.ahead.lock().await;
+            let _ahead = self.ahead.next().await;
             self.pending.lock().watch_last()
         };
         if let Some(last) = last {
@@ -192,7 +194,7 @@ impl<O: Owner> Ledger<O> {
         &self,
         decide: impl FnOnce(&O::Machine, u64) -> Result<(Command<O>, T), E>,
     ) -> Result<Decided<T, E>, AppendError> {
-        let mut ahead = self.ahead.lock().await;
+        let mut ahead = self.ahead.next().await;
         if self.pending.lock().is_broken() {
             self.fall_back(&mut ahead).await;
         }
