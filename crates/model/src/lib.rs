@@ -9,6 +9,7 @@
 pub mod arn;
 pub mod commitment;
 pub mod hash_key;
+pub mod lease;
 pub mod limits;
 pub mod md5_lanes;
 pub mod on_demand;
