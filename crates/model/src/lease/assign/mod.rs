@@ -4,6 +4,8 @@
 //! ([`take`], version 2), or one that leads gives leases to workers ([`leader`], [`round`],
 //! version 3). An application has one of them.
 
+pub mod fleet;
 pub mod hand_over;
 pub mod leader;
+pub mod round;
 pub mod take;
