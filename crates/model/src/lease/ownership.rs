@@ -11,7 +11,8 @@ use super::row::Lease;
 /// Where a worker stands with a lease.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// It has it, as this row says; what was refused may be written again from here.
+    /// It has it, as this row says; what was refused may be written again from here. The row's
+    /// checkpoint may be one whose answer was lost, the shard's end too.
     Mine(Lease),
     /// It has it, and is to finish, write its checkpoint and give it up.
     HandingOver(Lease),
@@ -48,7 +49,11 @@ mod tests {
 
     /// Every write that anybody could make of a row it has just read.
     fn moves(lease: &Lease) -> Vec<Write> {
-        let mut writes = vec![Write::give_up(lease), Write::renew(lease, None)];
+        let mut writes = vec![
+            Write::give_up(lease),
+            Write::renew(lease, None),
+            Write::reset(lease, &lease.checkpoint),
+        ];
         for worker in WORKERS.map(WorkerId::from) {
             writes.push(Write::take(lease, &worker));
             writes.push(Write::assign(lease, &worker));

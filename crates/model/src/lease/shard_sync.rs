@@ -12,8 +12,8 @@
 //! Leases come in an order in which each follows those of its parents. Made in that order they
 //! can be cut off anywhere: a lease is never there without those that must be read before it.
 //!
-//! Shards must have been listed after the leases were read. An older list may lack shards that
-//! came from one it has, and the leases of those may be all that is left.
+//! Leases must have been read consistently, and shards listed after that. An older list may lack
+//! shards that came from one it has, and the leases of those may be all that is left.
 
 use super::checkpoint::Checkpoint;
 use super::hole;
@@ -106,7 +106,7 @@ pub struct UnknownParent {
 }
 
 /// The leases that must be made before `parent` is noted to be at its end: those of its children
-/// that have none.
+/// that have none, and of which nothing came that has one.
 ///
 /// # Errors
 /// A merged shard whose other parent has no lease: nothing says whether that was read. All
@@ -118,9 +118,13 @@ pub fn child_leases(
     leases: &[Lease],
 ) -> Result<Vec<Lease>, UnknownParent> {
     let leased = Leased::of(plan, leases);
+    let family = Family::of(children, leases);
+    let was_read = family.ancestors(&leased.0);
+    let is_missing =
+        |child: &&ListedShard| !leased.has(&child.name) && !was_read.contains(&child.name);
     let parent = parent.shard_name();
     let mut made = Vec::new();
-    for child in children.iter().filter(|child| !leased.has(&child.name)) {
+    for child in children.iter().filter(is_missing) {
         let unknown = child.parents.iter().find(|one| **one != parent && !leased.has(one));
         if let Some(unknown) = unknown {
             return Err(UnknownParent { child: child.name.clone(), parent: unknown.clone() });
@@ -158,7 +162,8 @@ pub fn missing_leases(plan: &Plan, shards: &[ListedShard], leases: &[Lease]) -> 
 /// Whether a shard may be read: each parent's lease is at the shard's end, or gone.
 ///
 /// Since leases are made after their parents', a parent without one was read and cleaned away,
-/// or is from before the initial position.
+/// or is from before the initial position. That holds for parents' leases that were read
+/// consistently after the child's was: others may be from before they were made.
 #[must_use]
 pub fn may_be_read<'a>(lease: &Lease, lease_of: impl Fn(&ShardName) -> Option<&'a Lease>) -> bool {
     lease.parents.iter().all(|parent| lease_of(parent).is_none_or(Lease::is_complete))

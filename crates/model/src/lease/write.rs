@@ -103,10 +103,23 @@ impl Write {
         Self::of_lease(&lease.key, vec![counter_is(lease), owner], Change::Update(actions))
     }
 
-    /// A checkpoint. What was prepared goes.
+    /// A checkpoint. What was prepared goes. `None` if it is before the one that holds, as that
+    /// may be which was written without an answer: it is not to be taken back.
     #[must_use]
-    pub fn checkpoint(lease: &Lease, at: &Checkpoint) -> Self {
-        Self::progress(lease, at, None)
+    pub fn checkpoint(lease: &Lease, at: &Checkpoint) -> Option<Self> {
+        (*at >= lease.checkpoint).then(|| Self::progress(lease, at, None))
+    }
+
+    /// Has the shard read from another place, before or after, whoever reads it: the owner loses
+    /// the lease, and the next one begins there.
+    #[must_use]
+    pub fn reset(lease: &Lease, at: &Checkpoint) -> Self {
+        let mut write = Self::progress(lease, at, None);
+        if let Change::Update(actions) = &mut write.change {
+            actions
+                .extend([(name::OWNER, Action::Delete), (name::CHECKPOINT_OWNER, Action::Delete)]);
+        }
+        write
     }
 
     /// Prepares a checkpoint; the one that holds stays.

@@ -5,6 +5,8 @@
 //! * Every so many rounds loads are balanced. Leases that are read move by a hand-over, if
 //!   hand-overs are wanted, else at once.
 //!
+//! Leases of shards that were read to their end are left alone.
+//!
 //! A worker that does not report is given nothing, and what it still renews stays its own. Reports
 //! are rarer than renewals: a worker of whose leases none moves any more is given nothing either,
 //! until it reports anew. If that is all workers, they are taken at their word.
@@ -163,6 +165,7 @@ impl Assigner {
         let ends = |lease: &&Lease| {
             let is_left = self.leases.free(lease, now_ms, settings.failover_ms).is_some();
             lease.checkpoint_owner.is_some()
+                && !lease.is_complete()
                 && (is_left || self.hand_overs.is_overdue(lease, now_ms, limit_ms))
         };
         let owned = |lease: &Lease| {
@@ -196,7 +199,7 @@ impl Assigner {
                 may_move: !is_ended && lease.checkpoint_owner.is_none(),
             }
         };
-        order.into_iter().map(load).collect()
+        order.into_iter().filter(|(_, lease)| !lease.is_complete()).map(load).collect()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The fair share is the leases by the workers, rounded up. Workers are those that hold a lease
 //! that moves, and this one. Nobody takes more than its share of what is free, but for leases that
-//! have been free for so long that their share must be with somebody who does not take it.
+//! have been free for so long that their share must be with somebody who does not take it. Leases
+//! of shards that were read to their end are left alone.
 
 use crate::lease::expiry::LeaseSightings;
 use crate::lease::names::{LeaseKey, WorkerId};
@@ -56,7 +57,8 @@ pub fn leases_to_take(
     random: u64,
 ) -> Taking {
     let is_free = |lease: &&Lease| sightings.free(lease, now_ms, settings.failover_ms).is_some();
-    let (mut free, held): (Vec<&Lease>, Vec<&Lease>) = leases.iter().partition(is_free);
+    let leases: Vec<&Lease> = leases.iter().filter(|lease| !lease.is_complete()).collect();
+    let (mut free, held): (Vec<&Lease>, Vec<&Lease>) = leases.iter().copied().partition(is_free);
     free.sort_by_key(|lease| mixed(random, &lease.key));
     let mut counts: BTreeMap<&WorkerId, usize> = BTreeMap::from([(me, 0)]);
     for owner in held.iter().filter_map(|lease| lease.owner.as_ref()) {

@@ -77,7 +77,15 @@ fn a_checkpoint_ends_what_was_prepared() {
         ("pendingCheckpointState", Action::Delete),
     ];
     let actions = [common("77", 3), gone.to_vec()].concat();
-    check(&Write::checkpoint(&lease(), &at), &expected, &actions);
+    let write = Write::checkpoint(&lease(), &at).expect("further");
+    check(&write, &expected, &actions);
+    let further = write.made_on(&lease()).expect("made");
+    assert_eq!(Write::checkpoint(&further, &Checkpoint::Latest), None);
+    assert!(Write::checkpoint(&further, &at).is_some());
+
+    let nobody = [("leaseOwner", Action::Delete), ("checkpointOwner", Action::Delete)];
+    let actions = [common("LATEST", 0), gone.to_vec(), nobody.to_vec()].concat();
+    check(&Write::reset(&lease(), &Checkpoint::Latest), &expected, &actions);
 
     let pending = Pending { at, state: Some(vec![9]) };
     let prepared = [
@@ -153,7 +161,8 @@ fn a_row_that_is_gone_does_not_come_back() {
     let free = Lease { owner: None, ..lease() };
     for write in [
         Write::renew(&lease(), None),
-        Write::checkpoint(&lease(), &Checkpoint::ShardEnd),
+        Write::checkpoint(&lease(), &Checkpoint::ShardEnd).expect("further"),
+        Write::reset(&lease(), &Checkpoint::Latest),
         Write::take(&free, &b),
         Write::assign(&free, &b),
         Write::start_hand_over(&lease(), &b).expect("owned by another"),

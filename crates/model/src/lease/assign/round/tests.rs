@@ -138,6 +138,15 @@ fn a_hand_over_of_the_dead_is_ended_when_it_is_seen() {
 }
 
 #[test]
+fn what_was_read_to_its_end_is_left_alone() {
+    let mut world = World::new(3);
+    world.leases[1].checkpoint = Checkpoint::ShardEnd;
+    let round = world.round(0, &["a"], &["a"]);
+    assert_eq!((round.writes.len(), round.spillover), (2, 0));
+    assert_eq!(world.leases[1].owner, None);
+}
+
+#[test]
 fn leases_move_at_once_if_hand_overs_are_not_wanted() {
     let mut world = World::new(2);
     world.settings.hand_over_ms = None;

@@ -87,6 +87,16 @@ fn what_has_long_been_free_is_taken_beyond_the_share() {
 }
 
 #[test]
+fn what_was_read_to_its_end_is_left_alone() {
+    let (mut leases, sightings, now_ms) = world("bbbb--", 0);
+    leases[0].checkpoint = Checkpoint::ShardEnd;
+    leases[5].checkpoint = Checkpoint::ShardEnd;
+    let settings = TakeSettings::default();
+    let taking = leases_to_take(&"a".into(), &leases, &sightings, now_ms, &settings, 5);
+    assert_eq!(taking.free, [leases[4].key.clone()]);
+}
+
+#[test]
 fn rounds_reach_for_other_leases() {
     let (leases, sightings, now_ms) = world("bb--------", 0);
     let settings = TakeSettings::default();
