@@ -18,6 +18,7 @@ pub struct Sightings<K, M> {
 struct Sighting<M> {
     mark: M,
     since_ms: u64,
+    has_moved: bool,
 }
 
 impl<K, M> Default for Sightings<K, M> {
@@ -34,12 +35,18 @@ impl<K: Ord, M: PartialEq> Sightings<K, M> {
     pub fn look(&mut self, now_ms: u64, rows: impl IntoIterator<Item = (K, M)>) {
         let mut before = std::mem::take(&mut self.seen);
         for (key, mark) in rows {
-            let since_ms = match before.remove(&key) {
-                Some(sighting) if sighting.mark == mark => sighting.since_ms,
-                _ => now_ms,
+            let sighting = match before.remove(&key) {
+                Some(sighting) if sighting.mark == mark => sighting,
+                earlier => Sighting { mark, since_ms: now_ms, has_moved: earlier.is_some() },
             };
-            self.seen.insert(key, Sighting { mark, since_ms });
+            self.seen.insert(key, sighting);
         }
+    }
+
+    /// Whether it was seen to move: what was there at the first look may have been dead then.
+    #[must_use]
+    pub fn has_moved(&self, key: &K) -> bool {
+        self.seen.get(key).is_some_and(|sighting| sighting.has_moved)
     }
 
     /// For how long it has not moved, as far as was seen; 0 for what never was. Milliseconds.
@@ -87,8 +94,7 @@ impl LeaseSightings {
     }
 }
 
-/// What other workers write of themselves, as a worker has seen it: the time in it is a mark
-/// that moves, and no time.
+/// The times in what other workers write of themselves: marks that move, to whoever looks.
 pub type WorkerSightings = Sightings<WorkerId, u64>;
 
 #[cfg(test)]
@@ -132,6 +138,17 @@ mod tests {
         assert_eq!(seen.free(&lease("a", None, 0), 5, 10), Some(Free::Unowned));
         assert_eq!(seen.free(&lease("a", Some("w"), 0), 5, 10), None);
         assert!(Free::Unowned > Free::ExpiredFor(u64::MAX));
+    }
+
+    #[test]
+    fn what_was_there_before_is_not_known_to_move() {
+        let mut seen = Sightings::default();
+        for (mark, has_moved) in [(1, false), (1, false), (2, true), (2, true)] {
+            seen.look(0, [("a", mark)]);
+            assert_eq!(seen.has_moved(&"a"), has_moved);
+        }
+        seen.look(0, [("b", 1)]);
+        assert!(!seen.has_moved(&"a"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use worker::Mode;
 use world::World;
 
 /// Cases of each way to assign leases.
-const CASES: u64 = 20;
+const CASES: u64 = 12;
 
 fn play_all(mode: Mode) {
     let seeds = match std::env::var("ANABRANCH_SEED") {
@@ -35,7 +35,7 @@ fn play_all(mode: Mode) {
     }
     if seeds.end - seeds.start == CASES {
         // It was no idle play.
-        assert!(records > 10_000 && lost > 1_000 && moved > 100, "{records} {lost} {moved}");
+        assert!(records > 10_000 && lost > 500 && moved > 100, "{records} {lost} {moved}");
     }
 }
 

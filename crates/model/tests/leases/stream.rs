@@ -2,6 +2,7 @@
 
 use crate::random::Random;
 use anabranch_model::hash_key::{HashKeyRange, uniform_ranges};
+use anabranch_model::lease::shard_sync::InitialPosition;
 use anabranch_model::lease::{ListedShard, ShardName};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,15 @@ impl Stream {
         self.shards.values().map(|shard| shard.listed.clone()).collect()
     }
 
-    /// The shards that are open; at first they are those at any initial position.
+    /// The shards at an initial position; all times are before the first reshard.
+    pub(crate) fn frontier(&self, initial: InitialPosition) -> Vec<ListedShard> {
+        match initial {
+            InitialPosition::Latest => self.open_shards(),
+            _ => self.list().into_iter().filter(|shard| shard.parents.is_empty()).collect(),
+        }
+    }
+
+    /// The shards that are open.
     pub(crate) fn open_shards(&self) -> Vec<ListedShard> {
         self.list().into_iter().filter(|shard| shard.is_open).collect()
     }

@@ -50,6 +50,8 @@ struct Held {
     at: Option<u64>,
     saved: u64,
     is_leaving: bool,
+    /// Its application does not return: it renews, and does nothing else.
+    hangs: bool,
 }
 
 pub(crate) struct Worker {
@@ -103,8 +105,9 @@ impl Worker {
         }
         if self.sync_ms <= now_ms {
             self.sync_ms = now_ms + 3_000;
-            self.sync(shared);
-            self.clean(shared);
+            let leases = shared.table.leases();
+            self.sync(&leases, shared);
+            self.clean(&leases, shared);
         }
         if self.mode == Mode::Lead {
             self.elect(now_ms, shared);
@@ -155,6 +158,7 @@ impl Worker {
             Standing::Mine(lease) => held.lease = lease,
             Standing::HandingOver(lease) => {
                 held.lease = lease;
+                held.hangs |= !held.is_leaving && shared.random.one_in(3);
                 held.is_leaving = true;
             }
             Standing::Lost => {
@@ -182,6 +186,9 @@ impl Worker {
             if !self.write(key, &write, now_ms, shared) {
                 return;
             }
+        }
+        if self.held[key].hangs {
+            return;
         }
         if self.held[key].is_leaving {
             self.leave(key, now_ms, shared);
@@ -289,21 +296,20 @@ impl Worker {
         }
     }
 
-    fn sync(&mut self, shared: &mut Shared) {
-        let leases = shared.table.leases();
+    fn sync(&mut self, leases: &[Lease], shared: &mut Shared) {
         if leases.is_empty() {
-            let frontier = shared.stream.open_shards();
+            let frontier = shared.stream.frontier(shared.plan.initial);
             let made = shard_sync::first_leases(&shared.plan, &frontier).expect("covered");
             self.create(made, shared);
-        } else if self.watch.is_confirmed(hole::lowest(&leases, &[])) {
+        } else if self.watch.is_confirmed(hole::lowest(leases, &[])) {
             let list = shared.stream.list();
-            let made = shard_sync::missing_leases(&shared.plan, &list, &leases);
+            let made = shard_sync::missing_leases(&shared.plan, &list, leases);
             self.create(made, shared);
         }
     }
 
-    fn clean(&mut self, shared: &mut Shared) {
-        for key in cleanup::finished(&shared.table.leases(), &[]) {
+    fn clean(&self, leases: &[Lease], shared: &mut Shared) {
+        for key in cleanup::finished(leases, &[]) {
             self.send(&Write::delete(&key), shared);
         }
     }
@@ -347,7 +353,7 @@ impl Worker {
         let leases = shared.table.some_leases(&mut shared.random);
         let report = |(id, mark): (&WorkerId, &u64)| Report {
             worker: Member { id: id.clone(), cpu_percent: None, cpu_percent_max: None },
-            mark: *mark,
+            updated_secs: *mark,
         };
         let reports: Vec<Report> = shared.reports.iter().map(report).collect();
         let settings = RoundSettings {
@@ -380,7 +386,8 @@ impl Worker {
 
     fn take_up(&mut self, lease: Lease, now_ms: u64) {
         let key = lease.key.clone();
-        let held = Held { lease, since_ms: now_ms, at: None, saved: 0, is_leaving: false };
+        let held =
+            Held { lease, since_ms: now_ms, at: None, saved: 0, is_leaving: false, hangs: false };
         self.held.insert(key, held);
     }
 }

@@ -5,7 +5,7 @@ use crate::stream::Stream;
 use crate::table::Table;
 use crate::worker::{FAILOVER_MS, HAND_OVER_MS, LOCK, Mode, ROUND_MS, Shared, Worker};
 use anabranch_model::lease::shard_sync::{InitialPosition, Plan};
-use anabranch_model::lease::{Checkpoint, cleanup, hole};
+use anabranch_model::lease::{Checkpoint, Lease, cleanup, hole};
 use std::collections::BTreeMap;
 
 const STEP_MS: u64 = 100;
@@ -161,16 +161,39 @@ impl World {
         }
     }
 
-    /// Nothing comes any more: all is read, checkpointed and cleaned away.
+    /// Nothing comes any more: all is read, checkpointed and cleaned away, and spread evenly.
     fn drain(&mut self) {
-        for _ in 0..6_000 {
-            if self.is_drained() {
+        for _ in 0..2 {
+            self.start_worker();
+        }
+        for step in 0..3_000 {
+            if step % 20 == 0 && self.is_drained() && self.is_spread() {
                 return;
             }
             self.step();
         }
-        let leases = self.shared.table.leases();
-        panic!("not drained: {leases:#?} read={:?}", self.shared.table.audit.read);
+        let (is_drained, is_spread) = (self.is_drained(), self.is_spread());
+        let row = |lease: Lease| {
+            let Lease { key, owner, checkpoint, checkpoint_owner, .. } = lease;
+            format!("{key} {checkpoint} owner={owner:?} before={checkpoint_owner:?}")
+        };
+        let leases: Vec<String> = self.shared.table.leases().into_iter().map(row).collect();
+        let workers: Vec<_> = self.workers.iter().map(|worker| &worker.id).collect();
+        panic!("drained={is_drained} spread={is_spread} {leases:#?} workers={workers:?}");
+    }
+
+    /// Whether no lease moves, and workers' numbers of them differ by one at most.
+    fn is_spread(&self) -> bool {
+        let mut leases = self.shared.table.leases();
+        leases.retain(|lease| !lease.is_complete());
+        let owned = |worker: &Worker| {
+            leases.iter().filter(|lease| lease.owner.as_ref() == Some(&worker.id)).count()
+        };
+        let counts: Vec<usize> = self.workers.iter().map(owned).collect();
+        let spread = counts.iter().max().zip(counts.iter().min());
+        spread.is_some_and(|(most, least)| most - least <= 1)
+            && counts.iter().sum::<usize>() == leases.len()
+            && leases.iter().all(|lease| lease.checkpoint_owner.is_none())
     }
 
     fn is_drained(&self) -> bool {

@@ -9,7 +9,14 @@
 //!
 //! A worker that does not report is given nothing, and what it still renews stays its own. Reports
 //! are rarer than renewals: a worker of whose leases none moves any more is given nothing either,
-//! until it reports anew. If that is all workers, they are taken at their word.
+//! until it reports anew.
+//!
+//! A new leader finds reports of workers that died long ago. Of a worker that it has not yet seen
+//! to live, by a report that moves or by leases, it asks whether the report is as young as the
+//! youngest. That compares clocks of others with each other, and no more than that depends on
+//! them: one that is behind has its worker wait for leases until its next report.
+//!
+//! If that leaves nobody, all who report are taken at their word.
 
 use super::fleet::{BalanceSettings, Fleet, Load, Worker};
 use super::hand_over::{self, HandOvers};
@@ -17,7 +24,6 @@ use crate::lease::expiry::{Free, LeaseSightings, WorkerSightings};
 use crate::lease::names::{LeaseKey, WorkerId};
 use crate::lease::row::Lease;
 use crate::lease::write::Write;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How a leader assigns.
@@ -48,13 +54,13 @@ impl Default for RoundSettings {
     }
 }
 
-/// A worker and the mark of its last report, which moves with each.
+/// A worker's last report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// What it says.
     pub worker: Worker,
-    /// The time in it, or anything else that moves.
-    pub mark: u64,
+    /// The time in it, epoch seconds by the worker's clock. It moves with each report.
+    pub updated_secs: u64,
 }
 
 /// What a leader remembers between rounds. A new leader begins with nothing: it takes
@@ -91,13 +97,17 @@ impl Assigner {
     ) -> Round {
         self.leases.look(now_ms, leases);
         self.hand_overs.look(now_ms, leases);
-        let marks = reports.iter().map(|report| (report.worker.id.clone(), report.mark));
+        let marks = reports.iter().map(|report| (report.worker.id.clone(), report.updated_secs));
         self.workers.look(now_ms, marks);
         let workers = self.living(now_ms, settings, leases, reports);
 
-        let mut writes = self.ended_hand_overs(now_ms, settings, leases, &workers);
-        let ended: Vec<LeaseKey> = writes.iter().map(|write| LeaseKey(write.key.clone())).collect();
-        let loads = self.loads(now_ms, settings, leases, &ended);
+        let places: Vec<Place> = leases
+            .iter()
+            .filter(|lease| !lease.is_complete())
+            .map(|lease| self.place(now_ms, settings, lease, &workers))
+            .collect();
+        let mut writes: Vec<Write> = places.iter().filter_map(Place::ended).collect();
+        let loads = loads(places);
         let mut fleet = Fleet::new(settings.balance, &workers, loads);
         let spillover = fleet.give_free();
         if self.rounds.is_multiple_of(settings.balance_every.max(1)) {
@@ -138,69 +148,73 @@ impl Assigner {
         let reporting = reports.iter().filter(|report| {
             self.workers.unmoved_ms(&report.worker.id, now_ms) < settings.report_ms
         });
-        let (mut living, mut suspected) = (Vec::new(), Vec::new());
-        for Report { worker, mark } in reporting {
-            let has_stopped = moves.get(&worker.id) == Some(&false);
-            let is_silent = !moves.contains_key(&worker.id) && before.get(&worker.id) == Some(mark);
-            if has_stopped || is_silent {
-                self.suspects.insert(worker.id.clone(), *mark);
-                suspected.push(worker.clone());
-            } else {
-                living.push(worker.clone());
+        let youngest_secs = reports.iter().map(|report| report.updated_secs).max().unwrap_or(0);
+        let (mut living, mut doubtful) = (Vec::new(), Vec::new());
+        for Report { worker, updated_secs } in reporting {
+            let age_ms = (youngest_secs - updated_secs).saturating_mul(1_000);
+            let is_suspect = match moves.get(&worker.id) {
+                Some(reads) => !reads,
+                None => before.get(&worker.id) == Some(updated_secs),
+            };
+            if is_suspect {
+                self.suspects.insert(worker.id.clone(), *updated_secs);
             }
+            let is_known = self.workers.has_moved(&worker.id)
+                || moves.contains_key(&worker.id)
+                || age_ms < settings.report_ms;
+            let list = if is_known && !is_suspect { &mut living } else { &mut doubtful };
+            list.push(worker.clone());
         }
-        if living.is_empty() { suspected } else { living }
+        if living.is_empty() { doubtful } else { living }
     }
 
-    /// Gives leases to their new owners whose old ones do not let go of them.
-    fn ended_hand_overs(
+    fn place<'a>(
         &self,
         now_ms: u64,
         settings: &RoundSettings,
-        leases: &[Lease],
+        lease: &'a Lease,
         workers: &[Worker],
-    ) -> Vec<Write> {
+    ) -> Place<'a> {
+        let free = self.leases.free(lease, now_ms, settings.failover_ms);
         let limit_ms = settings.hand_over_ms.unwrap_or(0);
-        let lives = |id: &WorkerId| workers.iter().any(|worker| worker.id == *id);
-        let ends = |lease: &&Lease| {
-            let is_left = self.leases.free(lease, now_ms, settings.failover_ms).is_some();
-            lease.checkpoint_owner.is_some()
-                && !lease.is_complete()
-                && (is_left || self.hand_overs.is_overdue(lease, now_ms, limit_ms))
-        };
-        let owned = |lease: &Lease| {
-            let owner = lease.owner.as_ref().filter(|owner| lives(owner))?;
-            Some(Write::assign(lease, owner))
-        };
-        leases.iter().filter(ends).filter_map(owned).collect()
+        let is_over = lease.checkpoint_owner.is_some()
+            && (free.is_some() || self.hand_overs.is_overdue(lease, now_ms, limit_ms));
+        let owner = lease.owner.as_ref();
+        let heir = owner.filter(|owner| workers.iter().any(|worker| worker.id == **owner));
+        match (is_over, heir) {
+            (true, Some(heir)) => Place { lease, free: None, heir: Some(heir) },
+            // Nobody is there to take it over: it is for anybody.
+            (true, None) => Place { lease, free: free.or(Some(Free::ExpiredFor(0))), heir: None },
+            (false, _) => Place { lease, free, heir: None },
+        }
     }
+}
 
-    /// The leases, those that have been free for longest first.
-    fn loads(
-        &self,
-        now_ms: u64,
-        settings: &RoundSettings,
-        leases: &[Lease],
-        ended: &[LeaseKey],
-    ) -> Vec<Load> {
-        let free = |lease: &Lease| -> Option<Free> {
-            self.leases.free(lease, now_ms, settings.failover_ms)
-        };
-        let mut order: Vec<(Reverse<Option<Free>>, &Lease)> =
-            leases.iter().map(|lease| (Reverse(free(lease)), lease)).collect();
-        order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.key.cmp(&b.1.key)));
-        let load = |(Reverse(free), lease): (Reverse<Option<Free>>, &Lease)| {
-            let is_ended = ended.contains(&lease.key);
-            let is_free = free.is_some() && !is_ended;
-            Load {
-                key: lease.key.clone(),
-                holder: lease.owner.clone().filter(|_| !is_free),
-                kbps: lease.throughput_kbps,
-                may_move: !is_ended && lease.checkpoint_owner.is_none(),
-            }
-        };
-        order.into_iter().filter(|(_, lease)| !lease.is_complete()).map(load).collect()
+/// Where a lease stands before anything moves.
+struct Place<'a> {
+    lease: &'a Lease,
+    /// Whether it is to be given to anybody.
+    free: Option<Free>,
+    /// To whom it was being handed over, if that is to be ended.
+    heir: Option<&'a WorkerId>,
+}
+
+impl Place<'_> {
+    fn ended(&self) -> Option<Write> {
+        self.heir.map(|heir| Write::assign(self.lease, heir))
     }
+}
+
+/// The leases, those that have been free for longest first.
+fn loads(mut places: Vec<Place>) -> Vec<Load> {
+    places.sort_by(|a, b| b.free.cmp(&a.free).then_with(|| a.lease.key.cmp(&b.lease.key)));
+    let load = |Place { lease, free, heir }: Place| Load {
+        key: lease.key.clone(),
+        holder: lease.owner.clone().filter(|_| free.is_none()),
+        kbps: lease.throughput_kbps,
+        may_move: heir.is_none() && lease.checkpoint_owner.is_none(),
+    };
+    places.into_iter().map(load).collect()
 }
 
 #[cfg(test)]

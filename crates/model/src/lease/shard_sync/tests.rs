@@ -218,6 +218,7 @@ fn any_initial() -> impl Strategy<Value = InitialPosition> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     /// However few leases there are, and wherever the making is cut off: all open shards get
     /// one, and none comes before those of its parents.
     #[test]

@@ -160,6 +160,7 @@ fn leases_of_workers_that_are_not_known_stay() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     /// Counts come to differ by one at most in one round, and then nothing moves.
     #[test]
     fn counts_become_equal_and_stay(

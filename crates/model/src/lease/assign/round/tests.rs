@@ -32,11 +32,13 @@ impl World {
             lease.counter += u64::from(is_read);
         }
         for id in alive {
-            self.marks.insert((*id).to_owned(), self.now_ms);
+            // Clocks of workers begin anywhere, but within some hours of each other.
+            let ahead_secs = u64::from(id.as_bytes()[0]);
+            self.marks.insert((*id).to_owned(), self.now_ms / 1_000 + ahead_secs);
         }
         let report = |id: &&str| Report {
             worker: Worker { id: (*id).into(), cpu_percent: None, cpu_percent_max: None },
-            mark: self.marks[*id],
+            updated_secs: self.marks[*id],
         };
         let reports: Vec<Report> = all.iter().map(report).collect();
         let round = self.assigner.round(self.now_ms, &self.settings, &self.leases, &reports);
@@ -84,6 +86,24 @@ fn what_a_dead_worker_had_is_given_to_the_living() {
     assert_eq!(world.round(1_000, &["a"], &["a", "b"]).writes, []);
     assert_eq!(world.round(1_000, &["a", "b"], &["a", "b"]).writes.len(), 2);
     assert_eq!(world.owned("b"), 2);
+}
+
+#[test]
+fn a_new_leader_gives_nothing_to_workers_of_former_times() {
+    let mut world = World::new(4);
+    for (id, secs) in [("old", 0), ("late", 100)] {
+        world.marks.insert(id.to_owned(), secs);
+    }
+    // `late` lives and its clock is behind, as far as that of one that died.
+    let round = world.round(300_000, &["a"], &["a", "old", "late"]);
+    assert_eq!((round.workers, world.owned("a")), (1, 4));
+    let round = world.round(1_000, &["a", "late"], &["a", "old", "late"]);
+    assert_eq!((round.workers, world.owned("late")), (2, 2));
+    // Who reads lives, whatever its clock says.
+    world.let_go("a");
+    world.assigner = Assigner::default();
+    world.marks.insert("late".to_owned(), 0);
+    assert_eq!(world.round(1_000, &["a"], &["a", "old", "late"]).workers, 2);
 }
 
 #[test]
@@ -144,6 +164,22 @@ fn what_was_read_to_its_end_is_left_alone() {
     let round = world.round(0, &["a"], &["a"]);
     assert_eq!((round.writes.len(), round.spillover), (2, 0));
     assert_eq!(world.leases[1].owner, None);
+}
+
+#[test]
+fn a_hand_over_to_the_dead_ends_with_anybody() {
+    let mut world = World::new(2);
+    world.round(0, &["a"], &["a"]);
+    world.round(1_000, &["a", "b"], &["a", "b"]);
+    assert_eq!(world.owned("b"), 1);
+    // `b` dies, and what `a` does with the lease does not return.
+    world.settings.report_ms = 20_000;
+    for _ in 0..30 {
+        assert_eq!(world.round(1_000, &["a"], &["a", "b"]).writes, []);
+    }
+    world.round(1_000, &["a"], &["a", "b"]);
+    assert_eq!(world.owned("a"), 2);
+    assert!(world.leases.iter().all(|lease| lease.checkpoint_owner.is_none()));
 }
 
 #[test]
