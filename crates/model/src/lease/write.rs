@@ -4,6 +4,9 @@
 //! library's, member for member, so that its workers and ours can share a table: legacy
 //! parameters (`Expected`, `AttributeUpdates`); the leader's lock has expressions.
 //!
+//! Whoever is refused needs the row: a store asks for it with each write
+//! (`ReturnValuesOnConditionCheckFailure: ALL_OLD`), as the library does where it looks at it.
+//!
 //! An answer that does not come leaves open whether the write was made. Made again it is refused
 //! then, since each moves what it expects, and [`super::ownership`] tells the two apart.
 

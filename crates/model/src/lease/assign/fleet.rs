@@ -202,17 +202,18 @@ impl Fleet {
     }
 
     fn balance_counts(&mut self) {
+        let mut movable: Vec<Vec<usize>> =
+            (0..self.members.len()).map(|member| self.movable(member).collect()).collect();
         // Each move makes the counts more equal, so this ends.
         loop {
-            let counts = |n: &usize| self.members[*n].count;
             let most = (0..self.members.len())
-                .filter(|n| self.movable(*n).next().is_some())
-                .max_by_key(counts);
+                .filter(|member| !movable[*member].is_empty())
+                .max_by_key(|member| self.members[*member].count);
             let (Some(from), Some(to)) = (most, self.roomiest(most)) else { return };
             if self.members[from].count < self.members[to].count + 2 {
                 return;
             }
-            let lease = self.movable(from).next().expect("it has one");
+            let lease = movable[from].pop().expect("it is not empty");
             self.place(lease, to);
         }
     }

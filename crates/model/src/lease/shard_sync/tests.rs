@@ -7,7 +7,6 @@ fn plan(initial: InitialPosition) -> Plan {
     Plan { stream: None, initial, has_entity: false }
 }
 
-/// A shard `n` with the range of `parts` equal ones from `part` to `last`.
 fn shard(name: &str, parents: &[&str], range: HashKeyRange, is_open: bool) -> ListedShard {
     let parents = parents.iter().map(|parent| ShardName::from(*parent)).collect();
     ListedShard { name: name.into(), parents, range, is_open }
@@ -163,6 +162,11 @@ fn a_merged_shard_waits_for_both_parents() {
     }
 }
 
+/// The name of the `n`th shard. Later ones come first in the order of names, which means nothing.
+fn nth(n: usize) -> ShardName {
+    ShardName(format!("{:03}", 900 - n))
+}
+
 /// A stream of some reshards, each made by two numbers.
 fn any_stream() -> impl Strategy<Value = Vec<ListedShard>> {
     proptest::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..12).prop_map(
@@ -170,14 +174,12 @@ fn any_stream() -> impl Strategy<Value = Vec<ListedShard>> {
             let ranges = uniform_ranges(3);
             let mut shards: Vec<ListedShard> = Vec::new();
             for range in ranges {
-                let name = format!("{:03}", shards.len());
-                shards.push(shard(&name, &[], range, true));
+                shards.push(shard(nth(shards.len()).as_str(), &[], range, true));
             }
             for (is_split, index) in reshards {
                 let mut open: Vec<usize> =
                     (0..shards.len()).filter(|i| shards[*i].is_open).collect();
                 open.sort_by_key(|i| shards[*i].range.start);
-                let name = |n: usize| ShardName(format!("{n:03}"));
                 let at = index.index(open.len());
                 let parent = shards[open[at]].clone();
                 if is_split {
@@ -189,7 +191,7 @@ fn any_stream() -> impl Strategy<Value = Vec<ListedShard>> {
                         HashKeyRange { start: middle + 1, end_inclusive },
                     ] {
                         let parents = vec![parent.name.clone()];
-                        let name = name(shards.len());
+                        let name = nth(shards.len());
                         shards.push(ListedShard { name, parents, range, is_open: true });
                     }
                 } else if at + 1 < open.len() {
@@ -197,7 +199,7 @@ fn any_stream() -> impl Strategy<Value = Vec<ListedShard>> {
                     shards[open[at]].is_open = false;
                     shards[open[at + 1]].is_open = false;
                     shards.push(ListedShard {
-                        name: name(shards.len()),
+                        name: nth(shards.len()),
                         range: join(parent.range, upper.range),
                         parents: vec![parent.name, upper.name],
                         is_open: true,
