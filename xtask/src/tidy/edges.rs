@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("anabranch-protocol", ""),
     ("anabranch-env", ""),
     ("anabranch-policy", ""),
+    ("anabranch-tables", ""),
     ("anabranch-storage", "model env"),
     ("anabranch-engine", "model policy env storage"),
     ("anabranch-server", "engine model policy protocol env"),
