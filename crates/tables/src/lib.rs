@@ -11,10 +11,19 @@
 
 #![warn(missing_docs)]
 
+mod expression;
+mod invalid;
 mod number;
 mod set;
 mod value;
 
+pub use expression::{
+    Condition, ExpressionKind, KeyAttribute, KeyCondition, KeyRange, Path, PathElement,
+    Placeholders, Projection, RangeCondition, Update, Updated,
+};
+pub use invalid::{
+    Invalid, KeyConditionProblem, LegacyProblem, PlaceholderProblem, Problem, UpdateProblem,
+};
 pub use number::{
     DIGITS_MAX, MAGNITUDE_MAX, MAGNITUDE_MIN, Number, NumberError, SORTABLE_BYTES_MAX,
 };
