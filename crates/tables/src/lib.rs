@@ -13,6 +13,7 @@
 
 mod expression;
 mod invalid;
+pub mod legacy;
 mod number;
 mod set;
 mod value;

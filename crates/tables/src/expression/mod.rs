@@ -19,3 +19,6 @@ pub use path::{Path, PathElement};
 pub use placeholders::Placeholders;
 pub use projection::Projection;
 pub use update::{Update, Updated};
+
+pub(crate) use condition::{Comparator, Operand, Step, Test};
+pub(crate) use update::{Action, Change, SetOperand, SetValue};
