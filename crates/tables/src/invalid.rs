@@ -76,6 +76,12 @@ pub enum Problem {
     /// An index of a list has too many digits.
     #[error("List index is not within the allowable range; index: [{0}]")]
     IndexTooLarge(String),
+    /// IN has more than 100 values.
+    #[error("The IN operator is provided with too many operands; number of operands: {count}")]
+    TooManyInOperands {
+        /// How many.
+        count: usize,
+    },
     /// No function is called so.
     #[error("Invalid function name; function: {0}")]
     UnknownFunction(String),
@@ -187,9 +193,6 @@ pub enum Problem {
         /// The other.
         two: Path,
     },
-    /// A key condition has an operator that no key can be looked up by.
-    #[error("Invalid operator used in KeyConditionExpression: {0}")]
-    KeyOperator(String),
 }
 
 fn section_types(section: &str) -> &'static str {
@@ -202,6 +205,14 @@ fn section_types(section: &str) -> &'static str {
 /// What is wrong with a key condition, beside what is wrong with it as an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyConditionProblem {
+    /// An operator or function that no key can be looked up by.
+    #[error("Invalid operator used in KeyConditionExpression: {0}")]
+    Operator(&'static str),
+    /// BETWEEN or begins_with about something else than an attribute.
+    #[error(
+        "Invalid condition in KeyConditionExpression: {0} operator must have the key attribute as its first operand"
+    )]
+    FirstOperand(&'static str),
     /// A path with more than a name.
     #[error("KeyConditionExpressions cannot have conditions on nested attributes")]
     Nested,
@@ -217,7 +228,7 @@ pub enum KeyConditionProblem {
     #[error("Invalid condition in KeyConditionExpression: No key attribute specified")]
     NoAttribute,
     /// A function inside of a condition.
-    #[error("Invalid KeyConditionExpression: The expression contains nested operations")]
+    #[error("KeyConditionExpressions cannot contain nested operations")]
     NestedOperation,
     /// More conditions than keys have parts.
     #[error("Conditions can be of length 1 or 2 only")]
@@ -231,11 +242,6 @@ pub enum KeyConditionProblem {
     /// An operator of before there were expressions that no key can be looked up by.
     #[error("Attempted conditional constraint is not an indexable operation")]
     NotIndexable,
-    /// The bounds are the wrong way round.
-    #[error(
-        "One or more parameter values were invalid: The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"
-    )]
-    BoundOrder,
     /// A value of another type than the key's.
     #[error(
         "One or more parameter values were invalid: Condition parameter type does not match schema type"
@@ -299,13 +305,11 @@ pub enum LegacyProblem {
         expressions: Vec<&'static str>,
     },
     /// ConditionalOperator without anything to combine.
-    #[error(
-        "One or more parameter values were invalid: ConditionalOperator cannot be used without Filter or Expected"
-    )]
+    #[error("ConditionalOperator cannot be used without Filter or Expected")]
     OperatorWithoutConditions,
     /// ConditionalOperator with one condition.
     #[error(
-        "One or more parameter values were invalid: ConditionalOperator can only be used when Filter or Expected has two or more elements"
+        "ConditionalOperator can only be used when Filter or Expected has two or more elements"
     )]
     OperatorWithOneCondition,
     /// `Exists` together with a comparison.

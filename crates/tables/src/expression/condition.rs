@@ -31,6 +31,7 @@ pub(crate) enum Test {
     Between(Operand, Operand, Operand),
     In(Operand, Vec<Operand>),
     Exists(Path),
+    NotExists(Path),
     HasType(Operand, AttributeType),
     BeginsWith(Operand, Operand),
     Contains(Operand, Operand),
@@ -97,10 +98,6 @@ impl Condition {
         });
         tests.flat_map(Test::paths)
     }
-
-    pub(crate) fn steps(&self) -> &[Step] {
-        &self.steps
-    }
 }
 
 fn pop(answers: &mut Vec<bool>) -> bool {
@@ -130,6 +127,7 @@ impl Test {
                 found.any(|one| one.value() == operand.value())
             }),
             Test::Exists(path) => path.find(item).is_some(),
+            Test::NotExists(path) => path.find(item).is_none(),
             Test::HasType(operand, kind) => {
                 operand.find(item).is_some_and(|found| found.value().type_of() == *kind)
             }
@@ -149,7 +147,7 @@ impl Test {
             Test::Compare(_, one, two) => vec![one, two],
             Test::Between(one, two, three) => vec![one, two, three],
             Test::In(one, list) => std::iter::once(one).chain(list).collect(),
-            Test::Exists(_) => Vec::new(),
+            Test::Exists(_) | Test::NotExists(_) => Vec::new(),
             Test::HasType(one, _) => vec![one],
             Test::BeginsWith(one, two) | Test::Contains(one, two) => vec![one, two],
         }
@@ -157,7 +155,7 @@ impl Test {
 
     fn paths(&self) -> impl Iterator<Item = &Path> {
         let own = match self {
-            Test::Exists(path) => Some(path),
+            Test::Exists(path) | Test::NotExists(path) => Some(path),
             _ => None,
         };
         own.into_iter().chain(self.operands().into_iter().filter_map(Operand::path))

@@ -6,10 +6,13 @@
 mod condition;
 mod key_condition;
 mod kind;
+mod lexer;
 mod parse;
 mod path;
 mod placeholders;
 mod projection;
+mod resolve;
+mod syntax;
 mod update;
 
 pub use condition::Condition;

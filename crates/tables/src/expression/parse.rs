@@ -1,47 +1,61 @@
-//! Texts of expressions.
+//! From texts to what works on items.
 
 use super::condition::Condition;
 use super::key_condition::KeyCondition;
 use super::kind::ExpressionKind;
 use super::placeholders::Placeholders;
 use super::projection::Projection;
+use super::resolve;
 use super::update::Update;
 use crate::invalid::{Invalid, Problem};
 
 impl Condition {
     /// Reads a ConditionExpression.
     pub fn parse(text: &str, placeholders: &mut Placeholders) -> Result<Condition, Invalid> {
-        Err(refused(ExpressionKind::Condition, text, placeholders))
+        Condition::parse_as(ExpressionKind::Condition, text, placeholders)
     }
 
     /// Reads a FilterExpression.
     pub fn parse_filter(text: &str, placeholders: &mut Placeholders) -> Result<Condition, Invalid> {
-        Err(refused(ExpressionKind::Filter, text, placeholders))
+        Condition::parse_as(ExpressionKind::Filter, text, placeholders)
+    }
+
+    fn parse_as(
+        kind: ExpressionKind,
+        text: &str,
+        placeholders: &mut Placeholders,
+    ) -> Result<Condition, Invalid> {
+        placeholders.count_expression(kind);
+        resolve::condition(kind, text, placeholders).map(Condition::new).map_err(in_a(kind))
     }
 }
 
 impl KeyCondition {
     /// Reads a KeyConditionExpression.
     pub fn parse(text: &str, placeholders: &mut Placeholders) -> Result<KeyCondition, Invalid> {
-        Err(refused(ExpressionKind::KeyCondition, text, placeholders))
+        placeholders.count_expression(ExpressionKind::KeyCondition);
+        resolve::key_condition(text, placeholders)
     }
 }
 
 impl Projection {
     /// Reads a ProjectionExpression.
     pub fn parse(text: &str, placeholders: &mut Placeholders) -> Result<Projection, Invalid> {
-        Err(refused(ExpressionKind::Projection, text, placeholders))
+        let kind = ExpressionKind::Projection;
+        placeholders.count_expression(kind);
+        resolve::projection(text, placeholders).map_err(in_a(kind))
     }
 }
 
 impl Update {
     /// Reads an UpdateExpression.
     pub fn parse(text: &str, placeholders: &mut Placeholders) -> Result<Update, Invalid> {
-        Err(refused(ExpressionKind::Update, text, placeholders))
+        let kind = ExpressionKind::Update;
+        placeholders.count_expression(kind);
+        resolve::update(text, placeholders).map_err(in_a(kind))
     }
 }
 
-fn refused(expression: ExpressionKind, text: &str, placeholders: &mut Placeholders) -> Invalid {
-    placeholders.count_expression();
-    Invalid::Expression { expression, problem: Problem::TooLong { bytes: text.len() } }
+fn in_a(expression: ExpressionKind) -> impl Fn(Problem) -> Invalid {
+    move |problem| Invalid::Expression { expression, problem }
 }

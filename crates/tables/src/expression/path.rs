@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How many elements a path has at most: as many as maps and lists can nest, and the attribute.
-pub const PATH_ELEMENTS_MAX: usize = crate::value::NESTING_MAX + 1;
+pub(super) const PATH_ELEMENTS_MAX: usize = crate::value::NESTING_MAX + 1;
 
 /// A place in an item. The first element is the name of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

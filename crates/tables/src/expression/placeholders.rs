@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub struct Placeholders {
     names: Option<BTreeMap<String, Placeholder<str>>>,
     values: Option<BTreeMap<String, Placeholder<AttributeValue>>>,
-    /// How many expressions have been read.
-    expressions: usize,
+    /// Whether an expression has been read, and one that can have values.
+    has_expression: bool,
+    has_expression_with_values: bool,
 }
 
 #[derive(Debug)]
@@ -44,21 +45,20 @@ impl Placeholders {
         Ok(Placeholders {
             names: names.map(|names| names.map(unused).collect()),
             values: values.map(|values| values.map(unused).collect()),
-            expressions: 0,
+            has_expression: false,
+            has_expression_with_values: false,
         })
     }
 
     /// Refuses what no expression has used. `possible` are the expressions that the operation can have and
     /// that take values, in the order in which its error names them.
     pub fn finish(self, possible: &[ExpressionKind]) -> Result<(), Invalid> {
-        if self.expressions == 0 {
-            if self.names.is_some() {
-                return Err(PlaceholderProblem::NamesWithoutExpression.into());
-            }
-            if self.values.is_some() {
-                let possible = possible.to_vec();
-                return Err(PlaceholderProblem::ValuesWithoutExpression(possible).into());
-            }
+        if self.names.is_some() && !self.has_expression {
+            return Err(PlaceholderProblem::NamesWithoutExpression.into());
+        }
+        if self.values.is_some() && !self.has_expression_with_values {
+            let possible = possible.to_vec();
+            return Err(PlaceholderProblem::ValuesWithoutExpression(possible).into());
         }
         let unused = unused_keys(self.names);
         if !unused.is_empty() {
@@ -71,8 +71,9 @@ impl Placeholders {
         Ok(())
     }
 
-    pub(crate) fn count_expression(&mut self) {
-        self.expressions += 1;
+    pub(crate) fn count_expression(&mut self, kind: ExpressionKind) {
+        self.has_expression = true;
+        self.has_expression_with_values |= kind != ExpressionKind::Projection;
     }
 
     /// What `#name` stands for.

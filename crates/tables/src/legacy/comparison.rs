@@ -105,7 +105,7 @@ impl ComparisonOperator {
                 return vec![Step::Test(Test::Between(operand, value(), value()))];
             }
             ComparisonOperator::NotNull => return vec![Step::Test(Test::Exists(path))],
-            ComparisonOperator::Null => return vec![Step::Test(Test::Exists(path)), Step::Not],
+            ComparisonOperator::Null => return vec![Step::Test(Test::NotExists(path))],
             ComparisonOperator::Contains => {
                 return vec![Step::Test(Test::Contains(operand, value()))];
             }

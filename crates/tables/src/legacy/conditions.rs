@@ -149,6 +149,7 @@ fn combine(
     match (parts.len(), operator) {
         (0, Some(_)) => return Err(LegacyProblem::OperatorWithoutConditions.into()),
         (0, None) => return Ok(None),
+        (1, Some(_)) => return Err(LegacyProblem::OperatorWithOneCondition.into()),
         _ => {}
     }
     let step = match operator.unwrap_or_default() {
