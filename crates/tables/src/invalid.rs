@@ -85,6 +85,14 @@ pub enum Problem {
     /// No function is called so.
     #[error("Invalid function name; function: {0}")]
     UnknownFunction(String),
+    /// A function of conditions in an update, or the other way round.
+    #[error("The function is not allowed in {place} expression; function: {function}")]
+    ForeignFunction {
+        /// `a condition` or `an update`.
+        place: &'static str,
+        /// Which function.
+        function: String,
+    },
     /// A function stands where its answer means nothing.
     #[error("The function is not allowed to be used this way in an expression; function: {0}")]
     MisusedFunction(String),

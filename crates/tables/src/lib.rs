@@ -16,6 +16,8 @@ mod invalid;
 pub mod legacy;
 mod number;
 mod set;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use expression::{

@@ -65,7 +65,7 @@ impl Number {
         parts.number()
     }
 
-    /// The sum, exact.
+    /// The sum, exact. One that would need more than [`DIGITS_MAX`] digits is an overflow, as DynamoDB has it.
     pub fn plus(self, other: Number) -> Result<Number, NumberError> {
         if self.coefficient == 0 {
             return Ok(other);
@@ -78,13 +78,16 @@ impl Number {
         let (is_negative, coefficient) = if self.is_negative == other.is_negative {
             // Both are below 10^38 if nothing was scaled. If it was, the last digit of the sum is
             // not zero, and what does not fit has too many digits.
-            (self.is_negative, left.checked_add(right).ok_or(NumberError::TooPrecise)?)
+            (self.is_negative, left.checked_add(right).ok_or(NumberError::Overflow)?)
         } else if left >= right {
             (self.is_negative, left - right)
         } else {
             (other.is_negative, right - left)
         };
-        Number::normal(is_negative, coefficient, i32::from(exponent))
+        Number::normal(is_negative, coefficient, i32::from(exponent)).map_err(|error| match error {
+            NumberError::TooPrecise => NumberError::Overflow,
+            other => other,
+        })
     }
 
     /// The difference, exact.
@@ -195,7 +198,7 @@ impl Number {
             .ok()
             .and_then(|places| 10_u128.checked_pow(places))
             .and_then(|power| self.coefficient.checked_mul(power))
-            .ok_or(NumberError::TooPrecise)
+            .ok_or(NumberError::Overflow)
     }
 
     fn normal(is_negative: bool, coefficient: u128, exponent: i32) -> Result<Number, NumberError> {

@@ -23,5 +23,7 @@ pub use placeholders::Placeholders;
 pub use projection::Projection;
 pub use update::{Update, Updated};
 
+#[cfg(test)]
+pub(crate) use condition::SizeOf;
 pub(crate) use condition::{Comparator, Operand, Step, Test};
 pub(crate) use update::{Action, Change, SetOperand, SetValue};

@@ -87,9 +87,19 @@ impl Update {
         sources
     }
 
-    /// The item after it. One that does not exist is given with its key alone. The size of the whole is
-    /// the caller's to check, but what is put into it is not over [`ITEM_BYTES_MAX`].
+    /// The item after it. The size of the whole is the caller's to check, but what is put into it is not
+    /// over [`ITEM_BYTES_MAX`].
     pub fn apply(&self, item: Item) -> Result<Updated, Invalid> {
+        self.apply_to(item, Existence::Exists)
+    }
+
+    /// The item that it makes where there was none, of which the key is given. Otherwise than with one that
+    /// exists, what it takes away may be at a place that cannot be.
+    pub fn apply_to_missing(&self, key: Item) -> Result<Updated, Invalid> {
+        self.apply_to(key, Existence::Missing)
+    }
+
+    fn apply_to(&self, item: Item, existence: Existence) -> Result<Updated, Invalid> {
         let mut results = Vec::new();
         let mut budget = ITEM_BYTES_MAX;
         for action in &self.actions {
@@ -101,10 +111,17 @@ impl Update {
             }
             results.push((&action.path, result));
         }
-        let item = carry_out(item, results)?;
+        let item = carry_out(item, results, existence)?;
         let touched = Projection::new(self.targets().cloned().collect());
         Ok(Updated { item, touched })
     }
+}
+
+/// Whether an item was there before the update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existence {
+    Exists,
+    Missing,
 }
 
 /// What an action comes to for an item.
@@ -289,7 +306,11 @@ fn delete(there: Option<&AttributeValue>, value: &AttributeValue) -> Result<Effe
     Ok(rest.map_or(Effect::Remove, Effect::Put))
 }
 
-fn carry_out(item: Item, effects: Vec<(&Path, Effect)>) -> Result<Item, UpdateProblem> {
+fn carry_out(
+    item: Item,
+    effects: Vec<(&Path, Effect)>,
+    existence: Existence,
+) -> Result<Item, UpdateProblem> {
     let mut item = item;
     let mut puts = Vec::new();
     let mut removals: Vec<&Path> = Vec::new();
@@ -298,7 +319,9 @@ fn carry_out(item: Item, effects: Vec<(&Path, Effect)>) -> Result<Item, UpdatePr
             Effect::Put(value) => puts.push((path, value)),
             // What is not there now must not be taken away when it has come in the meantime.
             Effect::Remove if path.find(&item).is_some() => removals.push(path),
-            Effect::Remove if parent(&mut item, path).is_none() => {
+            Effect::Remove
+                if existence == Existence::Exists && parent(&mut item, path).is_none() =>
+            {
                 return Err(UpdateProblem::InvalidPath);
             }
             Effect::Remove | Effect::Nothing => {}

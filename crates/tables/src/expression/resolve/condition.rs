@@ -1,5 +1,6 @@
 //! ConditionExpression and FilterExpression; KeyConditionExpression so far as it is one.
 
+use super::functions::wrong_in_condition;
 use super::names;
 use crate::expression::condition::{Comparator, Operand, SizeOf, Step, Test};
 use crate::expression::kind::ExpressionKind;
@@ -86,17 +87,15 @@ impl Function {
 }
 
 fn check_functions_are_known(test: &RawTest<'_>) -> Result<(), Problem> {
-    let mut unknown = None;
+    let mut wrong = None;
     let mut check = |function: &RawFunction<'_>| {
-        if Function::named(function.name).is_none() && unknown.is_none() {
-            unknown = Some(Problem::UnknownFunction(function.name.to_owned()));
-        }
+        wrong = wrong.take().or_else(|| wrong_in_condition(function.name));
     };
     test.operands().iter().for_each(|operand| operand.each_function(&mut check));
     if let RawTest::Function(function) = test {
         check(function);
     }
-    unknown.map_or(Ok(()), Err)
+    wrong.map_or(Ok(()), Err)
 }
 
 /// Only `size` says a value, and only the others say whether something holds.

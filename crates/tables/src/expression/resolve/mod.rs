@@ -2,6 +2,7 @@
 //! them, as far as it can be seen: an error that it would tell first is told first.
 
 mod condition;
+mod functions;
 mod key_condition;
 mod names;
 mod projection;

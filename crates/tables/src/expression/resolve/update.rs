@@ -1,5 +1,6 @@
 //! UpdateExpression.
 
+use super::functions::wrong_in_update;
 use super::names;
 use crate::expression::placeholders::Placeholders;
 use crate::expression::syntax::{
@@ -60,17 +61,14 @@ fn set_operands<'a, 't>(action: &'a RawAction<'t>) -> Vec<&'a RawOperand<'t>> {
 }
 
 fn check_functions_are_known(raw: &RawUpdate<'_>) -> Result<(), Problem> {
-    let mut unknown = None;
+    let mut wrong = None;
     let actions = raw.iter().flat_map(|(_, actions)| actions);
     for operand in actions.flat_map(set_operands) {
         operand.each_function(&mut |function| {
-            let is_known = matches!(function.name, "if_not_exists" | "list_append");
-            if !is_known && unknown.is_none() {
-                unknown = Some(Problem::UnknownFunction(function.name.to_owned()));
-            }
+            wrong = wrong.take().or_else(|| wrong_in_update(function.name));
         });
     }
-    unknown.map_or(Ok(()), Err)
+    wrong.map_or(Ok(()), Err)
 }
 
 fn check_sections(raw: &RawUpdate<'_>) -> Result<(), Problem> {
