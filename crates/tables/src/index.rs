@@ -1,0 +1,78 @@
+//! A secondary index of a table: the items that have its keys, in the order of these.
+
+use crate::key::{IndexKey, PrimaryKey};
+use crate::memory;
+use crate::schema::{IndexSchema, KeySchema, Projection};
+use crate::stored::Stored;
+use crate::value::Item;
+use std::collections::BTreeMap;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+/// An index.
+///
+/// Invariant: an item of the table is in it exactly if it has the index's keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    pub(crate) schema: Arc<IndexSchema>,
+    entries: BTreeMap<IndexKey, Arc<Stored>>,
+    /// Size of all that is projected.
+    pub(crate) bytes: u64,
+}
+
+impl Index {
+    pub(crate) fn new(schema: Arc<IndexSchema>) -> Self {
+        Self { schema, entries: BTreeMap::new(), bytes: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn insert(&mut self, table: &KeySchema, primary: &PrimaryKey, stored: &Arc<Stored>) {
+        if let Some(key) = IndexKey::of(&self.schema.keys, &stored.item, primary) {
+            self.bytes += projected_size(table, &self.schema, stored) as u64;
+            self.entries.insert(key, stored.clone());
+        }
+    }
+
+    pub(crate) fn remove(&mut self, table: &KeySchema, primary: &PrimaryKey, stored: &Stored) {
+        if let Some(key) = IndexKey::of(&self.schema.keys, &stored.item, primary)
+            && self.entries.remove(&key).is_some()
+        {
+            self.bytes -= projected_size(table, &self.schema, stored) as u64;
+        }
+    }
+
+    pub(crate) fn range(
+        &self,
+        range: impl RangeBounds<IndexKey>,
+    ) -> impl DoubleEndedIterator<Item = (&IndexKey, &Arc<Stored>)> {
+        self.entries.range(range)
+    }
+}
+
+/// What an item takes of memory in an index, if it is in it.
+pub(crate) fn memory_in(index: &IndexSchema, primary: &PrimaryKey, item: &Item) -> usize {
+    IndexKey::of(&index.keys, item, primary)
+        .map_or(0, |key| memory::INDEX_ENTRY + 2 * (key.len() - primary.len()))
+}
+
+/// Whether an attribute of an item is in an index that has it.
+pub(crate) fn is_projected(table: &KeySchema, index: &IndexSchema, name: &str) -> bool {
+    table.has(name) || index.keys.has(name) || index.projection.takes(name)
+}
+
+/// Size of what an index has of an item.
+pub(crate) fn projected_size(table: &KeySchema, index: &IndexSchema, stored: &Stored) -> usize {
+    if index.projection == Projection::All {
+        return stored.size;
+    }
+    let projected = stored.item.iter().filter(|(name, _)| is_projected(table, index, name));
+    projected.map(|(name, value)| name.len() + value.size()).sum()
+}
+
+/// What an index has of an item.
+pub(crate) fn projected(table: &KeySchema, index: &IndexSchema, item: &Item) -> Item {
+    index.projection.of(item, |name| table.has(name) || index.keys.has(name))
+}

@@ -1,0 +1,13 @@
+//! Tables through their public API: each command is applied as it comes out of its bytes.
+
+mod changes;
+mod conditions;
+mod expiry;
+mod memory;
+mod model;
+mod reads;
+mod scans;
+mod schemas;
+mod transactions;
+mod world;
+mod writes;
