@@ -1,7 +1,7 @@
 //! What is wrong with a key. The same fault has other words in an item, in a key and in an index.
 
 use super::Validation;
-use crate::schema::{IndexName, KeyType};
+use crate::schema::KeyType;
 use std::sync::Arc;
 
 /// Why something is no key.
@@ -47,14 +47,22 @@ impl KeyFault {
 
     /// Where an item was given that belongs into an index.
     #[must_use]
-    pub fn in_index(self, index: &IndexName) -> Validation {
-        let index = index.clone();
+    pub fn in_index(self, index: &str) -> Validation {
+        let index = index.to_owned();
         match self {
             Self::Type { name, expected, actual } => {
                 Validation::IndexKeyType { name, expected, actual, index }
             }
             Self::Empty { name, of } => Validation::EmptyIndexKey { name, of, index },
             other => other.in_key(),
+        }
+    }
+
+    /// Where a key was given to start at.
+    pub(crate) fn in_starting_key(self) -> Validation {
+        match self {
+            Self::Missing(_) | Self::Other => Validation::StartKey,
+            fault => Validation::StartKeyFault(Box::new(fault.in_key())),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What is wrong with a request by itself, or with the table that it is about.
 
+use super::Constraint;
 use super::constraint::Broken;
-use super::{Constraint, KeyFault};
 use crate::invalid::Invalid;
-use crate::schema::{IndexName, KeyType};
+use crate::schema::KeyType;
 use std::sync::Arc;
 
 const PARAMETER: &str = "One or more parameter values were invalid:";
@@ -26,9 +26,10 @@ pub enum Validation {
     KeyType { name: Arc<str>, expected: KeyType, actual: &'static str },
     #[error(
         "{PARAMETER} Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} \
-         IndexName: {}", index.as_str()
+         IndexName: {}",
+        index
     )]
-    IndexKeyType { name: Arc<str>, expected: KeyType, actual: &'static str, index: IndexName },
+    IndexKeyType { name: Arc<str>, expected: KeyType, actual: &'static str, index: String },
     #[error(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
          contain an empty {} value. Key: {name}", kind_of(*of)
@@ -37,9 +38,9 @@ pub enum Validation {
     #[error(
         "One or more parameter values are not valid. A value specified for a secondary index key \
          is not supported. The AttributeValue for a key attribute cannot contain an empty {} \
-         value. IndexName: {}, IndexKey: {name}", kind_of(*of), index.as_str()
+         value. IndexName: {}, IndexKey: {name}", kind_of(*of), index
     )]
-    EmptyIndexKey { name: Arc<str>, of: KeyType, index: IndexName },
+    EmptyIndexKey { name: Arc<str>, of: KeyType, index: String },
     #[error("{PARAMETER} Size of hashkey has exceeded the maximum size limit of2048 bytes")]
     HashTooLong,
     #[error(
@@ -249,16 +250,6 @@ pub enum Validation {
 impl From<Constraint> for Validation {
     fn from(constraint: Constraint) -> Self {
         Self::Constraints(vec![constraint])
-    }
-}
-
-impl Validation {
-    /// A starting key that is none.
-    pub(crate) fn starting_key(fault: KeyFault) -> Self {
-        match fault {
-            KeyFault::Missing(_) | KeyFault::Other => Self::StartKey,
-            fault => Self::StartKeyFault(Box::new(fault.in_key())),
-        }
     }
 }
 

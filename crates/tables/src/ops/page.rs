@@ -3,7 +3,7 @@
 use super::capacity::{ConsumedCapacity, Meter, ReturnConsumedCapacity};
 use super::found;
 use super::write::key_of;
-use crate::error::{Constraint, Error, Validation};
+use crate::error::{Constraint, Error, KeyFault, Validation};
 use crate::expression::{Condition, Path, Projection};
 use crate::index;
 use crate::key::{IndexKey, PrimaryKey};
@@ -203,11 +203,11 @@ impl Reading {
         if key.len() != names.len() || !names.iter().all(|name| key.contains_key(*name)) {
             return Err(Validation::StartKey);
         }
-        let primary = PrimaryKey::of(keys, key).map_err(Validation::starting_key)?;
+        let primary = PrimaryKey::of(keys, key).map_err(KeyFault::in_starting_key)?;
         Ok(Some(match source.index_keys() {
             None => Position::Table(primary),
             Some(index) => {
-                let checked = PrimaryKey::of(index, key).map_err(Validation::starting_key)?;
+                let checked = PrimaryKey::of(index, key).map_err(KeyFault::in_starting_key)?;
                 Position::Index(IndexKey { sorted: Box::from(checked.as_bytes()), primary })
             }
         }))

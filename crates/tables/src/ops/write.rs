@@ -248,7 +248,8 @@ fn check_index_keys(schema: &TableSchema, item: &Item) -> Result<(), Validation>
         let roles = [KeyRole::Hash, KeyRole::Range];
         for (attribute, role) in index.keys.attributes().zip(roles) {
             if let Some(value) = item.get(&*attribute.name) {
-                key::check(attribute, role, value).map_err(|fault| fault.in_index(&index.name))?;
+                key::check(attribute, role, value)
+                    .map_err(|fault| fault.in_index(index.name.as_str()))?;
             }
         }
     }
