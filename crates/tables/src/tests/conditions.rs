@@ -13,7 +13,7 @@ fn orders() -> Item {
         ("blobs", bs(&[b"ab"])),
         ("open", AttributeValue::Bool(true)),
         ("nothing", AttributeValue::Null),
-        ("empty", s("")),
+        ("blank", s("")),
         ("place", m(&[("town", s("Ulm")), ("doors", l(&[n("1"), m(&[("key", s("k"))])]))])),
     ])
 }
@@ -113,7 +113,7 @@ fn conditions_hold_as_dynamodb_says() {
         ("contains(gone, :o)", false),
         ("contains(:tags, id)", false),
         ("size(id) = :three", true),
-        ("size(empty) = :zero", true),
+        ("size(blank) = :zero", true),
         ("size(#data) >= :three", true),
         ("size(tags) = :two", true),
         ("size(#place) = :two", true),
@@ -125,7 +125,7 @@ fn conditions_hold_as_dynamodb_says() {
         ("size(tags) BETWEEN :n AND :three", true),
         ("size(tags) IN (:three, :two)", true),
         ("#place.town = :ulm", true),
-        ("empty = :empty", true),
+        ("blank = :empty", true),
         ("begins_with(id, :empty)", true),
         // NOT binds more than AND, and AND more than OR.
         ("id = :o AND id = :o OR id = :one", true),

@@ -1,5 +1,7 @@
 //! What the crate does, through its public items.
 
+#![allow(clippy::unwrap_used)]
+
 mod condition_errors;
 mod conditions;
 mod key_conditions;
