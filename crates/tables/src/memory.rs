@@ -16,20 +16,32 @@ pub(crate) const TABLE: usize = 4096;
 /// Of a token of a transaction, beside its text.
 pub(crate) const TOKEN: usize = 256;
 
-/// Of an attribute in a map, its name and value beside what these point to.
-const ATTRIBUTE: usize = 144;
-/// Of a value in a list or a set, beside what it points to.
-const MEMBER: usize = 64;
+/// Of a node of a map of attributes: names and values, without what these point to.
+const NODE: usize = 928;
+/// Attributes in a node that is full, as the only one of a map may be, and in each of many.
+const NODE_LEN_MAX: usize = 11;
+const NODE_LEN_MIN: usize = 5;
+/// Of a value in a list or a set, with room beside it that a list may have to grow.
+const MEMBER: usize = 96;
+/// Of what is allocated by itself, beside its length.
+const ALLOCATED: usize = 16;
 
 /// What an item's attributes take, in bytes.
 pub(crate) fn of_item(item: &Item) -> usize {
-    item.iter().map(|(name, value)| ATTRIBUTE + name.len() + of_value(value)).sum()
+    let nodes = match item.len() {
+        0 => 0,
+        1..=NODE_LEN_MAX => 1,
+        len => len.div_ceil(NODE_LEN_MIN),
+    };
+    let attributes = item.iter().map(|(name, value)| ALLOCATED + name.len() + of_value(value));
+    nodes * NODE + attributes.sum::<usize>()
 }
 
 fn of_value(value: &AttributeValue) -> usize {
     match value {
-        AttributeValue::S(text) => text.len(),
-        AttributeValue::B(bytes) => bytes.len(),
+        AttributeValue::S(text) => ALLOCATED + text.len(),
+        // Bytes may share what they lie in.
+        AttributeValue::B(bytes) => 3 * ALLOCATED + bytes.len(),
         AttributeValue::N(_) | AttributeValue::Bool(_) | AttributeValue::Null => 0,
         AttributeValue::Ss(texts) => texts.iter().map(|text| MEMBER + text.len()).sum(),
         AttributeValue::Ns(numbers) => MEMBER * numbers.len(),
