@@ -80,6 +80,9 @@ impl Tables {
             let items = state.items;
             let schema = Arc::new(state.schema());
             let number = schema.number;
+            if tables.of_number(number).is_some() {
+                return Err(DecodeError::message("a table twice").into());
+            }
             let keys = schema.keys.clone();
             tables.show(header.applied, &[Effect::Table(schema)]);
             for _ in 0..items {

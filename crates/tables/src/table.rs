@@ -3,7 +3,7 @@
 use crate::index::{self, Index};
 use crate::key::PrimaryKey;
 use crate::memory;
-use crate::schema::TableSchema;
+use crate::schema::{IndexSchema, TableSchema};
 use crate::stored::Stored;
 use crate::value::{AttributeValue, Item};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +127,8 @@ impl Table {
         let mut indexes = std::mem::take(&mut self.indexes);
         for wanted in &schema.indexes {
             let is_it = |index: &Index| {
-                Arc::ptr_eq(&index.schema, wanted) || index.schema.name == wanted.name
+                let IndexSchema { name, keys, projection, .. } = &*index.schema;
+                *name == wanted.name && *keys == wanted.keys && *projection == wanted.projection
             };
             let index = match indexes.iter().position(is_it) {
                 Some(position) => {

@@ -182,7 +182,7 @@ impl Tables {
         if self.with_table(schema.number, |table| table.change(schema)) {
             return;
         }
-        self.next_table = self.next_table.max(schema.number + 1);
+        self.next_table = self.next_table.max(schema.number.saturating_add(1));
         let names = self.by_name.entry(schema.scope.clone()).or_default();
         names.insert(schema.name.clone(), schema.number);
         let table = Table::new(schema.clone());
@@ -204,7 +204,9 @@ impl Tables {
         self.memory -= table.memory();
         let schema = table.schema();
         if let Some(names) = self.by_name.get_mut(&schema.scope) {
-            names.remove(&schema.name);
+            if names.get(&schema.name) == Some(&number) {
+                names.remove(&schema.name);
+            }
             if names.is_empty() {
                 self.by_name.remove(&schema.scope);
             }
@@ -214,6 +216,8 @@ impl Tables {
     /// What a command would change.
     pub(crate) fn effects(&self, command: &Command, place: Place) -> Vec<Effect> {
         let effect = match command {
+            // A number is never given twice.
+            Command::CreateTable(create) if self.by_number.contains_key(&create.number) => None,
             Command::CreateTable(create) => Some(Effect::Table(Arc::new(created(create, place)))),
             Command::UpdateTable(update) => {
                 self.change(update.table, |schema| updated(schema, update, place))
