@@ -36,6 +36,32 @@ impl Index {
         }
     }
 
+    /// Takes `new` into the place of `old`, which has the same key in the table.
+    pub(crate) fn replace(
+        &mut self,
+        table: &KeySchema,
+        primary: &PrimaryKey,
+        old: &Stored,
+        new: &Arc<Stored>,
+    ) {
+        let moves = self.schema.keys.attributes().any(|attribute| {
+            let name = &*attribute.name;
+            old.item.get(name) != new.item.get(name)
+        });
+        if moves {
+            self.remove(table, primary, old);
+            self.insert(table, primary, new);
+            return;
+        }
+        if let Some(key) = IndexKey::of(&self.schema.keys, &new.item, primary)
+            && let Some(entry) = self.entries.get_mut(&key)
+        {
+            self.bytes -= projected_size(table, &self.schema, old) as u64;
+            self.bytes += projected_size(table, &self.schema, new) as u64;
+            *entry = new.clone();
+        }
+    }
+
     pub(crate) fn remove(&mut self, table: &KeySchema, primary: &PrimaryKey, stored: &Stored) {
         if let Some(key) = IndexKey::of(&self.schema.keys, &stored.item, primary)
             && self.entries.remove(&key).is_some()
@@ -53,9 +79,9 @@ impl Index {
 }
 
 /// What an item takes of memory in an index, if it is in it.
-pub(crate) fn memory_in(index: &IndexSchema, primary: &PrimaryKey, item: &Item) -> usize {
-    IndexKey::of(&index.keys, item, primary)
-        .map_or(0, |key| memory::INDEX_ENTRY + 2 * (key.len() - primary.len()))
+pub(crate) fn memory_in(index: &IndexSchema, item: &Item) -> usize {
+    let len = IndexKey::sorted_len(&index.keys, item);
+    len.map_or(0, |len| memory::INDEX_ENTRY + 2 * len)
 }
 
 /// Whether an attribute of an item is in an index that has it.

@@ -14,6 +14,8 @@ use crate::value::{AttributeValue, Item};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Token and length.
+const PREFIX_LEN: usize = 10;
 const HASH_LEN_MAX: usize = 2048;
 const RANGE_LEN_MAX: usize = 1024;
 
@@ -77,8 +79,12 @@ impl IndexKey {
         Some(Self { sorted: Box::from(sorted), primary: primary.clone() })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.sorted.len() + self.primary.len()
+    /// How long `sorted` is of an item, if it is in the index.
+    pub(crate) fn sorted_len(keys: &KeySchema, item: &Item) -> Option<usize> {
+        let roles = [KeyRole::Hash, KeyRole::Range];
+        let parts = keys.attributes().zip(roles);
+        let lens = parts.map(|(attribute, role)| Some(part(attribute, role, item).ok()?.len()));
+        lens.sum::<Option<usize>>().map(|len| PREFIX_LEN + len)
     }
 }
 

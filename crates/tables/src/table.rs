@@ -80,16 +80,23 @@ impl Table {
 
     /// Puts an item into the place of what was there.
     pub(crate) fn put(&mut self, key: &PrimaryKey, stored: &Arc<Stored>) {
-        self.remove(key);
+        let old = self.items.insert(key.clone(), stored.clone());
         self.memory += self.memory_of(key, stored);
         self.item_bytes += stored.size as u64;
-        for index in &mut self.indexes {
-            index.insert(&self.schema.keys, key, stored);
+        let keys = &self.schema.keys;
+        if let Some(old) = &old {
+            self.memory -= self.memory_of(key, old);
+            self.item_bytes -= old.size as u64;
+            self.indexes.iter_mut().for_each(|index| index.replace(keys, key, old, stored));
+        } else {
+            self.indexes.iter_mut().for_each(|index| index.insert(keys, key, stored));
         }
-        if let Some(ends) = self.end_of(&stored.item) {
-            self.expiring.insert((ends, key.clone()));
+        let (before, after) =
+            (old.and_then(|old| self.end_of(&old.item)), self.end_of(&stored.item));
+        if before != after {
+            before.map(|ends| self.expiring.remove(&(ends, key.clone())));
+            after.map(|ends| self.expiring.insert((ends, key.clone())));
         }
-        self.items.insert(key.clone(), stored.clone());
     }
 
     pub(crate) fn remove(&mut self, key: &PrimaryKey) {
@@ -107,7 +114,7 @@ impl Table {
     /// What an item takes of memory here, or would take, in bytes.
     pub(crate) fn memory_of(&self, key: &PrimaryKey, stored: &Stored) -> u64 {
         let item = &stored.item;
-        let in_indexes = self.schema.indexes.iter().map(|one| index::memory_in(one, key, item));
+        let in_indexes = self.schema.indexes.iter().map(|one| index::memory_in(one, item));
         let ending = self.end_of(item).map_or(0, |_| memory::EXPIRING);
         let all = memory::ITEM + key.len() + stored.memory + ending + in_indexes.sum::<usize>();
         all as u64

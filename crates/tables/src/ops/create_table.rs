@@ -153,10 +153,11 @@ pub(super) struct Definitions(BTreeMap<String, KeyType>);
 impl Definitions {
     pub(super) fn of(definitions: &[AttributeDefinition]) -> Result<Self, Validation> {
         let mut by_name = BTreeMap::new();
-        for AttributeDefinition { attribute_name, attribute_type } in definitions {
-            let name = attribute_name.clone();
-            check_name(&name, "attributeDefinitions.1.member.attributeName", KEY_NAME_LEN_MAX)?;
-            if by_name.insert(name, *attribute_type).is_some() {
+        for (position, definition) in definitions.iter().enumerate() {
+            let AttributeDefinition { attribute_name, attribute_type } = definition;
+            let at = format!("attributeDefinitions.{}.member.attributeName", position + 1);
+            check_name(attribute_name, &at, KEY_NAME_LEN_MAX)?;
+            if by_name.insert(attribute_name.clone(), *attribute_type).is_some() {
                 return Err(Validation::DefinedTwice { name: attribute_name.clone() });
             }
         }
@@ -250,9 +251,20 @@ fn indexes(
     if global.is_some_and(<[_]>::is_empty) {
         return Err(Validation::NoGlobalIndexes);
     }
+    if local.unwrap_or_default().len() > LOCAL_INDEXES_MAX {
+        return Err(Validation::TooManyLocalIndexes);
+    }
+    if global.unwrap_or_default().len() > GLOBAL_INDEXES_MAX {
+        return Err(Validation::TooManyGlobalIndexes);
+    }
     let of = |kind, inputs: &[IndexInput], indexes: &mut Vec<IndexSchema>| {
-        for input in inputs {
-            let index = index(definitions, input, kind, mode)?;
+        let list = match kind {
+            IndexKind::Global => "globalSecondaryIndexes",
+            IndexKind::Local => "localSecondaryIndexes",
+        };
+        for (position, input) in inputs.iter().enumerate() {
+            let at = format!("{list}.{}.member", position + 1);
+            let index = index(definitions, input, kind, mode, &at)?;
             if kind == IndexKind::Local {
                 check_local(&index, keys)?;
             }
@@ -265,12 +277,6 @@ fn indexes(
     };
     of(IndexKind::Local, local.unwrap_or_default(), &mut indexes)?;
     of(IndexKind::Global, global.unwrap_or_default(), &mut indexes)?;
-    if local.unwrap_or_default().len() > LOCAL_INDEXES_MAX {
-        return Err(Validation::TooManyLocalIndexes);
-    }
-    if global.unwrap_or_default().len() > GLOBAL_INDEXES_MAX {
-        return Err(Validation::TooManyGlobalIndexes);
-    }
     Ok(indexes)
 }
 
@@ -279,16 +285,14 @@ pub(super) const fn global_indexes_max() -> usize {
     GLOBAL_INDEXES_MAX
 }
 
+/// The index that a request asks for at `at`.
 pub(super) fn index(
     definitions: &Definitions,
     input: &IndexInput,
     kind: IndexKind,
     mode: BillingMode,
+    at: &str,
 ) -> Result<IndexSchema, Validation> {
-    let at = match kind {
-        IndexKind::Global => "globalSecondaryIndexes.1.member",
-        IndexKind::Local => "localSecondaryIndexes.1.member",
-    };
     let name = IndexName::new(&input.index_name, &format!("{at}.indexName"))?;
     let keys = definitions.keys(&input.key_schema, &format!("{at}.keySchema"))?;
     let projection = projection(&input.projection, at)?;
@@ -327,8 +331,8 @@ fn projection(input: &ProjectionInput, at: &str) -> Result<Projection, Validatio
         (ProjectionType::Include, Some(names)) => {
             let at = format!("{at}.projection.nonKeyAttributes");
             Constraint::check_count(names.len(), &at, 1, PROJECTED_NAMES_MAX)?;
-            for name in names {
-                check_name(name, &format!("{at}.1.member"), KEY_NAME_LEN_MAX)?;
+            for (position, name) in names.iter().enumerate() {
+                check_name(name, &format!("{at}.{}.member", position + 1), KEY_NAME_LEN_MAX)?;
             }
             Ok(Projection::Include(Arc::new(names.iter().cloned().collect())))
         }

@@ -91,22 +91,23 @@ pub fn update_table(
         ..UpdateTableCommand::default()
     };
     let mode = input.billing_mode.unwrap_or(table.schema().billing.mode());
-    for update in &input.index_updates {
+    for (position, update) in input.index_updates.iter().enumerate() {
+        let at = format!("globalSecondaryIndexUpdates.{}.member", position + 1);
         match update {
             IndexUpdate::Create(index) => {
-                command.add_index = Some((&added(index, input, table.schema(), mode)?).into());
+                command.add_index = Some((&added(index, input, table.schema(), mode, &at)?).into());
             }
             IndexUpdate::Update { index_name, provisioned_throughput } => {
-                check_units(
-                    *provisioned_throughput,
-                    "globalSecondaryIndexUpdates.1.member.update",
-                )?;
-                let index = global(table.schema(), index_name)?;
+                check_units(*provisioned_throughput, &format!("{at}.update"))?;
+                if mode == BillingMode::PayPerRequest {
+                    return Err(Validation::IndexUnits { index: index_name.clone() }.into());
+                }
+                let index = global(table.schema(), index_name, &at)?;
                 let name = index.name.as_str().to_owned();
                 command.index_units.insert(name, (*provisioned_throughput).into());
             }
             IndexUpdate::Delete { index_name } => {
-                let index = global(table.schema(), index_name)?;
+                let index = global(table.schema(), index_name, &at)?;
                 if now_ms < index.active_at_ms {
                     let index = index_name.clone();
                     return Err(InUse::IndexCreating { index }.into());
@@ -173,6 +174,7 @@ fn added(
     update: &UpdateTableInput,
     schema: &TableSchema,
     mode: BillingMode,
+    at: &str,
 ) -> Result<IndexSchema, Error> {
     let mut definitions = update.attribute_definitions.clone();
     // What the table has need not be said again.
@@ -182,7 +184,8 @@ fn added(
                 .push(AttributeDefinition { attribute_name: name.to_owned(), attribute_type: of });
         }
     }
-    let index = index(&Definitions::of(&definitions)?, input, IndexKind::Global, mode)?;
+    let at = format!("{at}.create");
+    let index = index(&Definitions::of(&definitions)?, input, IndexKind::Global, mode, &at)?;
     if schema.index(&index.name).is_some() {
         return Err(Validation::IndexExists.into());
     }
@@ -200,8 +203,12 @@ fn added(
     Ok(index)
 }
 
-fn global<'a>(schema: &'a TableSchema, name: &str) -> Result<&'a Arc<IndexSchema>, Error> {
-    let name = IndexName::new(name, "globalSecondaryIndexUpdates.1.member.indexName")?;
+fn global<'a>(
+    schema: &'a TableSchema,
+    name: &str,
+    at: &str,
+) -> Result<&'a Arc<IndexSchema>, Error> {
+    let name = IndexName::new(name, &format!("{at}.indexName"))?;
     match schema.index(&name) {
         Some((_, index)) if index.kind == IndexKind::Global => Ok(index),
         _ => Err(Error::ResourceNotFound),

@@ -222,3 +222,38 @@ fn backups_are_as_they_were_asked_for() {
     update_continuous_backups(tables, scope, "tab", true, Some(36), world.now_ms)
         .expect_err("too many");
 }
+
+#[test]
+fn units_of_an_index_change_while_they_are_bought() {
+    let units = |read_units, write_units| Throughput { read_units, write_units };
+    let mut input = table(&[("h", KeyType::S), ("r", KeyType::S)]);
+    input.billing_mode = Some(BillingMode::Provisioned);
+    input.provisioned_throughput = Some(units(1, 1));
+    let mut by_r = index("by-r", &["r"], ProjectionType::All);
+    by_r.provisioned_throughput = Some(units(2, 2));
+    input.global_secondary_indexes = Some(vec![by_r]);
+    let mut world = World::new();
+    world.create(input).expect("a table");
+    let update = |index_name: &str, units| UpdateTableInput {
+        index_updates: vec![IndexUpdate::Update {
+            index_name: index_name.to_owned(),
+            provisioned_throughput: units,
+        }],
+        ..Default::default()
+    };
+    let changed = change(&mut world, update("by-r", units(3, 4))).expect("more");
+    assert_eq!(changed.indexes[0].schema.throughput, Some(units(3, 4)));
+    change(&mut world, update("none", units(3, 4))).expect_err("no such index");
+    assert_eq!(
+        change(&mut world, update("by-r", units(0, 4))).expect_err("nothing").to_string(),
+        "1 validation error detected: Value '0' at \
+         'globalSecondaryIndexUpdates.1.member.update.readCapacityUnits' failed to satisfy \
+         constraint: Member must have value greater than or equal to 1"
+    );
+    let by_request =
+        UpdateTableInput { billing_mode: Some(BillingMode::PayPerRequest), ..Default::default() };
+    let changed = change(&mut world, by_request).expect("by request");
+    assert_eq!(changed.indexes[0].schema.throughput, None);
+    change(&mut world, update("by-r", units(3, 4))).expect_err("nothing is bought");
+    world.check();
+}

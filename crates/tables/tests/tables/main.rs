@@ -3,6 +3,7 @@
 mod changes;
 mod conditions;
 mod expiry;
+mod formats;
 mod memory;
 mod model;
 mod reads;

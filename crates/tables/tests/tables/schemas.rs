@@ -2,8 +2,8 @@
 
 use crate::world::{World, definition, elements, index, table};
 use anabranch_tables::ops::{
-    CreateTableInput, ListTablesInput, ProjectionInput, Status, delete_table, describe_table,
-    list_tables,
+    CreateTable, CreateTableInput, ListTablesInput, ProjectionInput, Status, delete_table,
+    describe_table, list_tables,
 };
 use anabranch_tables::schema::{BillingMode, KeyRole, KeyType, ProjectionType, Throughput};
 use anabranch_tables::{Scope, Settings};
@@ -260,5 +260,19 @@ fn a_deleted_table_leaves_its_name_and_its_memory() {
     assert_ne!(first.number, second.number);
     assert_ne!(first.id(), second.id());
     assert!(world.scan(Default::default()).expect("scan").items.expect("items").is_empty());
+    world.check();
+}
+
+#[test]
+fn a_number_that_is_taken_makes_no_table() {
+    let mut world = World::of_keys(&[("h", KeyType::S)]);
+    world.put(crate::world::item([("h", crate::world::s("a"))]));
+    let other = CreateTable::parse(table(&[("q", KeyType::N)])).expect("parses");
+    let elsewhere = World::new();
+    let (command, _) =
+        other.decide(&elsewhere.tables, &world.scope, 1).expect("the first one there");
+    world.apply(&command);
+    assert_eq!(world.tables.all().count(), 1);
+    assert!(world.get(crate::world::item([("h", crate::world::s("a"))])).is_some());
     world.check();
 }
