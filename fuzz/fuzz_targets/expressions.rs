@@ -2,7 +2,8 @@
 #![no_main]
 
 use anabranch_tables::{
-    AttributeValue, Condition, Invalid, Item, KeyCondition, Number, Placeholders, Projection, Update,
+    AttributeValue, Condition, Invalid, Item, KeyCondition, Number, Placeholders, Projection,
+    Update,
 };
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
@@ -22,7 +23,9 @@ fuzz_target!(|text: &str| {
         Err(error) => assert!(is_told(&error)),
     }
     match Projection::parse(text, &mut placeholders) {
-        Ok(projection) => assert!(projection.of(&things).keys().all(|key| things.contains_key(key))),
+        Ok(projection) => {
+            assert!(projection.of(&things).keys().all(|key| things.contains_key(key)))
+        }
         Err(error) => assert!(is_told(&error)),
     }
     if let Err(error) = KeyCondition::parse(text, &mut placeholders) {
