@@ -75,7 +75,8 @@ impl Condition {
     }
 
     /// Whether it holds for `item`. What an item does not have fulfils no question but that whether it is
-    /// not there, and is not equal to anything.
+    /// not there, and is not equal to anything. Values of types that cannot be compared are no error: all
+    /// that could be wrong has been refused when the condition was read.
     pub fn holds(&self, item: &Item) -> Result<bool, Invalid> {
         let mut answers: Vec<bool> = Vec::new();
         for step in &self.steps {

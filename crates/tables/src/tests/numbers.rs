@@ -70,6 +70,15 @@ fn what_is_no_number_is_refused_with_dynamodbs_texts() {
             "-1e99999999999999999999",
             "Number overflow. Attempting to store a number with magnitude larger than supported range",
         ),
+        // Magnitude is told before precision.
+        (
+            "123456789012345678901234567890123456789e100",
+            "Number overflow. Attempting to store a number with magnitude larger than supported range",
+        ),
+        (
+            "1.23456789012345678901234567890123456789e-131",
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+        ),
         (
             "1e-131",
             "Number underflow. Attempting to store a number with magnitude smaller than supported range",
