@@ -272,6 +272,14 @@ pub enum PlaceholderProblem {
     /// A value's placeholder is none.
     #[error("ExpressionAttributeValues contains invalid key: Syntax error; key: \"{0}\"")]
     ValueKey(String),
+    /// A placeholder stands for what is no value.
+    #[error("ExpressionAttributeValues contains invalid value: {problem} for key {key}")]
+    Value {
+        /// The placeholder.
+        key: String,
+        /// What is wrong.
+        problem: ValueError,
+    },
     /// A placeholder stands for no name.
     #[error("ExpressionAttributeNames contains invalid value for key {0}")]
     EmptyName(String),
@@ -356,11 +364,6 @@ pub enum LegacyProblem {
         "One or more parameter values were invalid: Invalid number of argument(s) for the {0} ComparisonOperator"
     )]
     ArgumentCount(&'static str),
-    /// A comparison of keys has too few or too many values.
-    #[error(
-        "The attempted filter operation is not supported for the provided filter argument count"
-    )]
-    KeyArgumentCount,
     /// A comparison does not take values of this type.
     #[error(
         "One or more parameter values were invalid: ComparisonOperator {comparison} is not valid for {found} AttributeValue type"

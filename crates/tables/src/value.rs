@@ -62,6 +62,21 @@ pub enum ValueError {
     /// A number is none.
     #[error(transparent)]
     Number(#[from] NumberError),
+    /// A request gives a value without a type.
+    #[error(
+        "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+    )]
+    NoType,
+    /// A request gives a value of several types.
+    #[error(
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+    )]
+    ManyTypes,
+    /// A request gives `NULL` as something else than `true`.
+    #[error(
+        "One or more parameter values were invalid: Null attribute value types must have the value of true"
+    )]
+    NullNotTrue,
     /// A set has no members.
     #[error("One or more parameter values were invalid: {}", empty_set_text(*of))]
     EmptySet {

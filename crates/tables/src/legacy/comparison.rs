@@ -60,9 +60,7 @@ impl ComparisonOperator {
         match self {
             ComparisonOperator::Eq | ComparisonOperator::Ne => true,
             ComparisonOperator::BeginsWith => matches!(found, AttributeType::S | AttributeType::B),
-            ComparisonOperator::In
-            | ComparisonOperator::Contains
-            | ComparisonOperator::NotContains => {
+            ComparisonOperator::Contains | ComparisonOperator::NotContains => {
                 is_scalar || matches!(found, AttributeType::Bool | AttributeType::Null)
             }
             _ => is_scalar,
@@ -72,11 +70,11 @@ impl ComparisonOperator {
     /// Refuses values that it does not take, but for their count.
     pub(super) fn check(self, values: &[AttributeValue]) -> Result<(), LegacyProblem> {
         let types = || values.iter().map(AttributeValue::type_of);
-        if let Some(found) = types().find(|found| !self.takes_type(*found)) {
-            return Err(LegacyProblem::ArgumentType { comparison: self.name(), found });
-        }
         if types().zip(types().skip(1)).any(|(one, next)| one != next) {
             return Err(LegacyProblem::ArgumentTypesDiffer);
+        }
+        if let Some(found) = types().find(|found| !self.takes_type(*found)) {
+            return Err(LegacyProblem::ArgumentType { comparison: self.name(), found });
         }
         match (self, values) {
             (ComparisonOperator::Between, [lower, upper])

@@ -68,7 +68,7 @@ pub fn filter(
 pub fn key_conditions(conditions: BTreeMap<String, Comparison>) -> Result<KeyCondition, Invalid> {
     for condition in conditions.values() {
         if !condition.operator.takes(condition.values.len()) {
-            return Err(LegacyProblem::KeyArgumentCount.into());
+            return Err(LegacyProblem::ArgumentCount(condition.operator.name()).into());
         }
         condition.operator.check(&condition.values)?;
     }

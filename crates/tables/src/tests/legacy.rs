@@ -147,6 +147,12 @@ fn conditions_are_refused_with_dynamodbs_texts() {
             "Invalid number of argument(s) for the BETWEEN ComparisonOperator",
         ),
         (Op::In, vec![], "Invalid number of argument(s) for the IN ComparisonOperator"),
+        (Op::In, vec![ss(&["a"])], "ComparisonOperator IN is not valid for SS AttributeValue type"),
+        (
+            Op::Contains,
+            vec![l(&[])],
+            "ComparisonOperator CONTAINS is not valid for L AttributeValue type",
+        ),
         (Op::Lt, vec![l(&[])], "ComparisonOperator LT is not valid for L AttributeValue type"),
         (
             Op::BeginsWith,
@@ -197,7 +203,7 @@ fn key_conditions_become_ranges() {
         (vec![], "Conditions can be of length 1 or 2 only"),
         (
             vec![("h", compared(Op::Eq, &[]))],
-            "The attempted filter operation is not supported for the provided filter argument count",
+            "One or more parameter values were invalid: Invalid number of argument(s) for the EQ ComparisonOperator",
         ),
         (
             vec![("h", compared(Op::Null, &[]))],

@@ -1,7 +1,10 @@
 //! Names and values of a request, and which of them are used.
 
 use super::support::*;
-use crate::{Condition, ExpressionKind, Placeholders, Projection, Update};
+use crate::{
+    AttributeValue, Condition, ExpressionKind, PlaceholderProblem, Placeholders, Projection,
+    Update, ValueError,
+};
 use std::collections::BTreeMap;
 
 fn names(names: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
@@ -89,4 +92,34 @@ fn placeholders_need_an_expression() {
         "ExpressionAttributeValues can only be specified when using expressions: FilterExpression and KeyConditionExpression are null"
     );
     assert_eq!(placeholders(&[], &[]).finish(&[]), Ok(()));
+}
+
+#[test]
+fn what_is_no_value_is_refused_with_its_placeholder() {
+    let of = |problem: ValueError| {
+        PlaceholderProblem::Value { key: ":b".to_owned(), problem }.to_string()
+    };
+    let cases = [
+        (
+            of(ValueError::NoType),
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+        ),
+        (
+            of(ValueError::ManyTypes),
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
+        ),
+        (
+            of(ValueError::NullNotTrue),
+            "One or more parameter values were invalid: Null attribute value types must have the value of true",
+        ),
+        (
+            of(AttributeValue::number("b").unwrap_err()),
+            "The parameter cannot be converted to a numeric value: b",
+        ),
+    ];
+    for (text, problem) in cases {
+        let expected =
+            format!("ExpressionAttributeValues contains invalid value: {problem} for key :b");
+        assert_eq!(text, expected);
+    }
 }
