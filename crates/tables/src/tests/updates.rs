@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::{AttributeValue, Item, Update, Updated};
+use proptest::prelude::*;
 
 fn lease() -> Item {
     item(&[
@@ -244,4 +245,46 @@ fn what_is_not_there_can_be_taken_from_an_item_that_is_not_there() {
     assert_eq!(made, item(&[("leaseKey", s("a")), ("n", n("1"))]));
     let update = Update::parse("SET x.y = :v", &mut placeholders).unwrap();
     assert!(update.apply_to_missing(key).is_err());
+}
+
+/// What happens to an element: it stays, it is replaced, or it goes.
+fn fates() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..3_u8, 1..12)
+}
+
+proptest! {
+    #[test]
+    fn indexes_mean_the_list_as_it_was(fates in fates(), length in 0..10_usize, turn in 0..12_usize) {
+        let before: Vec<AttributeValue> = (0..length).map(|at| n(&at.to_string())).collect();
+        let mut sets = Vec::new();
+        let mut removals = Vec::new();
+        let mut after = Vec::new();
+        for (at, fate) in fates.iter().enumerate().chain((fates.len()..length).map(|at| (at, &0))) {
+            match fate {
+                1 => {
+                    sets.push(format!("l[{at}] = :v"));
+                    after.push(s("new"));
+                }
+                2 => removals.push(format!("l[{at}]")),
+                _ => after.extend(before.get(at).cloned()),
+            }
+        }
+        // In any order.
+        let turn_by = turn % sets.len().max(1);
+        sets.rotate_left(turn_by);
+        let turn_by = turn % removals.len().max(1);
+        removals.rotate_left(turn_by);
+        let mut text = String::new();
+        if !sets.is_empty() {
+            text += &format!("SET {} ", sets.join(", "));
+        }
+        if !removals.is_empty() {
+            text += &format!("REMOVE {}", removals.join(", "));
+        }
+        prop_assume!(!text.is_empty());
+        let mut placeholders = placeholders(&[], &[(":v", s("new"))]);
+        let update = Update::parse(&text, &mut placeholders).unwrap();
+        let updated = update.apply(item(&[("l", AttributeValue::L(before))])).unwrap();
+        prop_assert_eq!(&updated.item["l"], &AttributeValue::L(after), "{}", text);
+    }
 }
