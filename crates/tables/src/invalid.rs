@@ -61,13 +61,13 @@ pub enum Problem {
         /// How many there are.
         count: usize,
     },
-    /// Functions lie too deep in each other.
+    /// Functions lie too deep in each other: more than 32 levels. The text is ours.
     #[error("The expression has too many nested functions; nesting level: {levels}")]
     TooManyNestedFunctions {
         /// How deep.
         levels: usize,
     },
-    /// A path is too long.
+    /// A path is longer than attributes nest: more than 33 elements. The text is ours.
     #[error("The document path has too many nesting elements; nesting level: {levels}")]
     PathTooDeep {
         /// How long.
@@ -280,7 +280,7 @@ pub enum PlaceholderProblem {
         /// What is wrong.
         problem: ValueError,
     },
-    /// A placeholder stands for no name.
+    /// A placeholder stands for no name. The text is ours.
     #[error("ExpressionAttributeNames contains invalid value for key {0}")]
     EmptyName(String),
     /// Names without an expression.
