@@ -66,7 +66,9 @@ pub enum ServeError {
         owner: ForeignOwner,
     },
     /// There are no threads to serve connections.
-    #[error("cannot start threads for connections error={0}; raise the limit of processes")]
+    #[error(
+        "cannot start threads for connections error={0}; raise the limits of processes and of open files"
+    )]
     Threads(std::io::Error),
     /// The credentials cannot be used.
     #[error(transparent)]
@@ -94,7 +96,7 @@ pub struct RunningServer {
     pub admin_address: Option<SocketAddr>,
     /// Whether it speaks TLS.
     pub is_tls: bool,
-    /// The service behind it.
+    /// The service behind it. Changes that take a while end with the server.
     pub cells: Arc<dyn Cells>,
     watched: Watched,
     admin: Arc<Admin>,
@@ -147,9 +149,11 @@ impl RunningServer {
     pub async fn stop(mut self) {
         self.drain();
         self.listening.end().await;
-        let (cells, audit) = (self.cells, self.watched.audit);
+        let (cells, audit, listening) = (self.cells, self.watched.audit, self.listening);
         let shut_down = move || {
             cells.all().iter().for_each(|cell| cell.store().shut_down());
+            // What its connections still note is in the audit log.
+            drop(listening);
             if let Some(audit) = audit {
                 audit.end();
             }
@@ -336,7 +340,7 @@ struct Listening {
     stop_admin: watch::Sender<bool>,
     main: Option<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
-    /// What connections have begun goes on there until all is shut down.
+    /// What connections have begun goes on there until the store is shut down.
     _lanes: Arc<Lanes>,
 }
 

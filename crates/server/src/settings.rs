@@ -141,7 +141,7 @@ pub struct ServerSettings {
     /// Where probes and the operator are answered, in plain HTTP. Without it the main address tells
     /// probes a word each, and nobody the status.
     pub admin_listen: AdminListen,
-    /// Threads that serve connections, at least one: as many as there are processors.
+    /// Threads that serve connections; 0 is taken as 1. Each has its own, so as many as processors are best.
     pub connection_threads: usize,
     /// How long requests under way may take when the server stops.
     pub drain_timeout: Duration,

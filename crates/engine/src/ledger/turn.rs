@@ -5,8 +5,8 @@ use std::hint::spin_loop;
 use std::ops::{Deref, DerefMut};
 use tokio::sync::Notify;
 
-/// Tries before a caller goes to sleep: a turn mostly takes a few microseconds, and to be woken by another thread takes
-/// longer.
+/// Tries before a caller goes to sleep, and once more when it was told of a turn that ended before it came: a turn mostly
+/// takes a few microseconds, and to be woken by another thread takes longer.
 const TRIES: usize = 100;
 
 /// What one has at a time, and may keep over an await. Who comes when it is free has it, whoever waits: were it handed

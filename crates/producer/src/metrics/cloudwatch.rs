@@ -76,10 +76,22 @@ fn why(failure: &Failure) -> UploadError {
     }
 }
 
+/// Bytes of a dimension's value: CloudWatch's bound.
+const VALUE_BYTES_MAX: usize = 1_024;
+
+/// A value as CloudWatch takes it. Names of streams are what callers put to, and codes what a service answered: one that
+/// is refused would take all metrics of its request with it.
+fn value_of(text: &str) -> String {
+    let characters = text.chars().take(VALUE_BYTES_MAX);
+    let value: String =
+        characters.map(|one| if (' '..='~').contains(&one) { one } else { '?' }).collect();
+    if value.trim().is_empty() { "(empty)".to_owned() } else { value }
+}
+
 fn datum(metric: &Metric, at_ms: u64) -> MetricDatum {
     let dimensions = metric
         .dimensions()
-        .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+        .map(|(name, value)| Dimension::builder().name(name).value(value_of(value)).build());
     let values = metric.statistics;
     let set = StatisticSet::builder()
         .sample_count(values.count as f64)
@@ -107,6 +119,14 @@ mod tests {
     fn service(status: u16, code: &str, is_retryable: bool) -> UploadError {
         let (code, message) = (code.to_owned(), String::new());
         why(&Failure::Service { code, message, status, is_retryable })
+    }
+
+    #[test]
+    fn values_are_such_as_the_service_takes() {
+        assert_eq!(value_of("a stream ~"), "a stream ~");
+        assert_eq!(value_of("\u{e4}b\nc\u{7f}"), "?b?c?");
+        assert_eq!((value_of(""), value_of("  ")), ("(empty)".to_owned(), "(empty)".to_owned()));
+        assert_eq!(value_of(&"\u{e4}".repeat(2_000)).len(), VALUE_BYTES_MAX);
     }
 
     #[test]

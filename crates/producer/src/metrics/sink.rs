@@ -68,9 +68,9 @@ pub(crate) async fn run(
 ) {
     let every = Micros::try_from(every.as_micros()).unwrap_or(Micros::MAX / 2);
     let mut uploads = Uploads::new(every, counts.now());
-    let mut warned_at: Option<Instant> = None;
+    let mut warnings = Warnings::default();
     loop {
-        // Gone with the producer, which had ended it before.
+        // It may have been told while something was sent.
         if *end.borrow() {
             uploads.end();
         }
@@ -78,18 +78,17 @@ pub(crate) async fn run(
             UploadStep::Collect => {
                 let fresh = counts.take_fresh();
                 uploads.collected(fresh, counts.wall_ms(), counts.now());
+                warnings.lost(uploads.take_lost());
             }
             UploadStep::Send(upload) => {
                 let outcome = timeout(SINK_TIMEOUT, sink.put(&upload)).await.unwrap_or_else(|_| {
                     Err(UploadError::Unknown("the sink did not come to an end".to_owned()))
                 });
                 uploads.told(&outcome, counts.now(), rand::random());
-                if let Err(error) = &outcome
-                    && warned_at.is_none_or(|at| at.elapsed() >= WARNING_PERIOD)
-                {
-                    warned_at = Some(Instant::now());
-                    let lost = uploads.take_lost();
-                    tracing::warn!(%error, lost, "metrics could not be uploaded; records are not concerned");
+                let lost = uploads.take_lost();
+                match &outcome {
+                    Err(error) => warnings.failed(error, lost),
+                    Ok(()) => warnings.lost(lost),
                 }
             }
             UploadStep::Wait(at) => {
@@ -98,7 +97,46 @@ pub(crate) async fn run(
                     _ = end.wait_for(|is_over| *is_over) => uploads.end(),
                 }
             }
-            UploadStep::End => return,
+            UploadStep::End => return warnings.end(),
+        }
+    }
+}
+
+/// What is said of uploads that fail: not each time.
+#[derive(Debug, Default)]
+struct Warnings {
+    warned_at: Option<Instant>,
+    /// Metrics that were given up and nobody was told of.
+    lost: u64,
+}
+
+impl Warnings {
+    fn lost(&mut self, lost: u64) {
+        self.lost += lost;
+        if self.lost > 0 && self.is_due() {
+            self.end();
+        }
+    }
+
+    fn failed(&mut self, error: &UploadError, lost: u64) {
+        self.lost += lost;
+        if self.is_due() {
+            self.warned_at = Some(Instant::now());
+            let lost = std::mem::take(&mut self.lost);
+            tracing::warn!(%error, lost, "metrics could not be uploaded; records are not concerned");
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.warned_at.is_none_or(|at| at.elapsed() >= WARNING_PERIOD)
+    }
+
+    /// Says what was not said yet.
+    fn end(&mut self) {
+        let lost = std::mem::take(&mut self.lost);
+        if lost > 0 {
+            self.warned_at = Some(Instant::now());
+            tracing::warn!(lost, "metrics were given up; records are not concerned");
         }
     }
 }

@@ -116,7 +116,7 @@ impl Uploads {
         if self.end == Ending::Collecting {
             self.end = Ending::Sending;
         }
-        while self.collect_at <= now {
+        if self.collect_at <= now {
             // Not all that were missed while nothing ran.
             let missed = (now - self.collect_at) / self.every;
             self.collect_at += (missed + 1) * self.every;
@@ -209,11 +209,11 @@ fn request_bytes(metric: &Metric) -> usize {
 
 /// Bytes of memory: names of places are shared with the counts, but may outlive them.
 fn held(metrics: &[Metric]) -> usize {
-    let names = |metric: &Metric| {
+    let of_one = |metric: &Metric| {
         let own = metric.dimensions().map(|(_, value)| value.len()).sum::<usize>();
         size_of::<Metric>() + own
     };
-    metrics.iter().map(names).sum()
+    metrics.iter().map(of_one).sum()
 }
 
 #[cfg(test)]

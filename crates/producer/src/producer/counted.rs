@@ -22,11 +22,13 @@ impl Producer {
         self.shared().metrics(Some(seconds))
     }
 
-    /// Uploads what is counted every so often, 60 s in the Kinesis Producer Library, and once more when the producer is
-    /// closed. Values are uploaded once at most: what may have come to the sink is not sent again. While the sink is
-    /// out of reach up to 8 MiB wait. Records are never held up.
+    /// Uploads what is counted every so often and once more when the producer is closed; the first time, all since its
+    /// start. The Kinesis Producer Library does so every 60 s. Values are uploaded once at most: what may have come to
+    /// the sink is not sent again. While the sink is out of reach up to 8 MiB wait. Records are never held up.
     ///
-    /// A second call ends the first one's uploads.
+    /// Of a producer that is dropped, and not closed, what becomes of its last records is not uploaded. Shards that had
+    /// nothing for 15 minutes may be forgotten, so `every` is to be shorter. A second call ends the first one's
+    /// uploads, and [`Producer::close`] waits for the newest alone.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.

@@ -12,8 +12,11 @@ use tokio::net::TcpStream;
 use tokio::runtime::{self, Handle};
 use tokio::sync::oneshot;
 
-/// Threads for blocking work, reads of cold data say, of all lanes: what a runtime has by itself.
+/// Threads for blocking work, reads of cold data say, of all lanes: what a runtime has by itself. They start when there
+/// is such work.
 const BLOCKING_THREADS: usize = 512;
+/// Such threads of a lane at least.
+const BLOCKING_THREADS_MIN: usize = 64;
 
 /// Where connections are served.
 #[derive(Debug)]
@@ -44,11 +47,12 @@ impl Lanes {
     /// When the system has no more of them.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let count = count.max(1);
-        let lanes = (0..count).map(|number| Lane::start(number, BLOCKING_THREADS.div_ceil(count)));
+        let blocking = (BLOCKING_THREADS / count).max(BLOCKING_THREADS_MIN);
+        let lanes = (0..count).map(|number| Lane::start(number, blocking));
         Ok(Self(lanes.collect::<io::Result<_>>()?))
     }
 
-    /// The runtime that this is called in.
+    /// The runtime that this is called in: for a few connections.
     pub(crate) fn here() -> Self {
         let connections = Arc::default();
         Self(vec![Lane { runtime: Handle::current(), connections, thread: None }])
