@@ -250,8 +250,7 @@ impl Registry {
         }
     }
 
-    /// What was counted since this was called before, once with each set of dimensions that it is uploaded with. What
-    /// is of all comes last: when there is too much, the first is given up.
+    /// What was counted since this was called before, once with each set of dimensions that it is uploaded with.
     pub(crate) fn take_fresh(&mut self) -> Vec<Metric> {
         let mut metrics = Vec::new();
         let additional = &self.additional;
@@ -265,17 +264,15 @@ impl Registry {
             }
         };
         let others: Arc<str> = OTHERS.into();
+        take(&mut self.all, Place::All);
         for (stream, of_stream) in &mut self.streams {
+            take(&mut of_stream.own, Place::Stream(stream.clone()));
             for (shard, group) in &mut of_stream.shards {
                 take(group, Place::Shard(stream.clone(), shard.clone()));
             }
         }
-        take(&mut self.other_shards, Place::Shard(others.clone(), others.clone()));
-        for (stream, of_stream) in &mut self.streams {
-            take(&mut of_stream.own, Place::Stream(stream.clone()));
-        }
-        take(&mut self.other_streams, Place::Stream(others));
-        take(&mut self.all, Place::All);
+        take(&mut self.other_streams, Place::Stream(others.clone()));
+        take(&mut self.other_shards, Place::Shard(others.clone(), others));
         metrics
     }
 
